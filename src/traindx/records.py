@@ -243,6 +243,18 @@ class Evidence(Record):
     details: dict[str, Scalar] = Field(default_factory=dict)
 
 
+class Question(Record):
+    """An experiment asked for: which one, about which remedies, and the numbers it needs of what is known so far.
+
+    ``priors`` go with ``remedies``: how strongly signs point to each, from 0 to 1.
+    """
+
+    experiment: str
+    remedies: tuple[RemedyRef, ...] = ()
+    priors: tuple[float, ...] = ()
+    params: dict[str, Scalar] = Field(default_factory=dict)
+
+
 class Finding(Record):
     """A cause's standing, with the evidence for it and the remedies that were tried or would settle it."""
 

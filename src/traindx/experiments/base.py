@@ -1,0 +1,199 @@
+"""An experiment varies one factor, keeps the rest fixed, and returns evidence.
+
+Experiments share a `Lab`: the task and recipe under diagnosis, an executor for runs, a memory in which finished runs and evidence are found
+again, and an account of what was spent. Nothing is trained twice: a run that the memory holds is taken from there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from traindx.records import Evidence, Outcome, Question, Recipe, RemedyRef, Run
+from traindx.remedies import make_remedy
+from traindx.tasks import FOLDS, Task
+from traindx.tasks.fingerprint import digest
+from traindx.training import Fitted, Job, evaluation_steps, steps_per_epoch, total_steps
+from traindx.training.executors import CallbackFactory, Executor
+
+# A run may take this many times as long as the baseline did, a second at least, before it is stopped.
+TIME_LIMIT_FACTOR, LEAST_LIMIT_S = 20.0, 60.0
+
+
+class Memory(Protocol):
+    """What a lab remembers by key; a store is one."""
+
+    def get_run(self, key: str) -> Run | None:
+        """A run that has ended."""
+
+    def start_run(self, key: str, task: str, task_name: str, recipe: Recipe) -> None:
+        """An attempt begins."""
+
+    def put_run(self, run: Run) -> None:
+        """A run has ended."""
+
+    def get_evidence(self, key: str) -> tuple[Evidence, ...] | None:
+        """What an experiment found."""
+
+    def put_evidence(self, key: str, experiment: str, evidence: Sequence[Evidence]) -> None:
+        """An experiment is done."""
+
+    def get_weights(self, key: str) -> dict[str, Tensor] | None:
+        """The weights a run ended with, where they were kept."""
+
+    def put_weights(self, key: str, weights: dict[str, Tensor]) -> None:
+        """Keep them."""
+
+
+@dataclass
+class Spending:
+    """What was spent so far: baseline runs (by updates trained, so the same on every machine) and when the clock was started."""
+
+    updates: int = 0
+    baseline_updates: int = 1
+    baseline_seconds: float = 0.0
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def runs(self) -> float:
+        """In baseline runs."""
+        return self.updates / self.baseline_updates
+
+    @property
+    def seconds(self) -> float:
+        """On the wall clock."""
+        return time.perf_counter() - self.started
+
+
+class Lab:
+    """Where experiments are done on one task and recipe."""
+
+    def __init__(
+        self,
+        task: Task,
+        recipe: Recipe,
+        executor: Executor,
+        memory: Memory,
+        callbacks: CallbackFactory,
+        progress: Callable[[str, float], None],
+    ) -> None:
+        self.task, self.recipe, self.executor, self.memory, self.callbacks = task, recipe, executor, memory, callbacks
+        self._progress = progress
+        self.total = total_steps(len(task.train), recipe)
+        self.per_epoch = steps_per_epoch(len(task.train), recipe)
+        self.spending = Spending(baseline_updates=self.total)
+        self.runs: dict[str, Run] = {}
+
+    # -- runs ----------------------------------------------------------------------------------------------------------------------
+
+    def job(self, remedy: RemedyRef | None = None, repeat: int = 0, refold: bool = False, horizon: int | None = None) -> Job:
+        """The training with this intervention. Repeat k trains with another seed, and with ``refold`` on another division of the rows.
+
+        Raises:
+            NotApplicable: when the remedy cannot be applied.
+        """
+        task = self.task.resplit((self.task.fold + repeat) % FOLDS) if refold and repeat else self.task
+        recipe = self.recipe.replace(seed=self.recipe.seed + repeat)
+        if remedy is not None:
+            task, recipe = make_remedy(remedy).apply(task, recipe)
+        return Job(task, recipe, horizon, keep_weights=remedy is None and repeat == 0 and horizon is None)
+
+    def train(self, jobs: Sequence[Job], stage: str) -> list[Run]:
+        """The runs of these jobs, from memory where they were done before."""
+        keys = [job.key for job in jobs]
+        missing = [(key, job) for key, job in zip(keys, jobs, strict=True) if key not in self.runs and not self._remember(key, job)]
+        for key, job in missing:
+            self.memory.start_run(key, job.task.fingerprint, job.task.name, job.recipe)
+        self._progress(stage, self.spending.runs)
+        done = self.spending.runs
+        fitted = self.executor.run(
+            [job for _, job in missing],
+            self.callbacks,
+            self._limit_s(),
+            lambda step: self._progress(stage, done + step / self.total),
+        )
+        for _ in missing:
+            self._keep(next(iter(fitted)))
+            done = self.spending.runs
+        return [self.runs[key] for key in keys]
+
+    def _remember(self, key: str, job: Job) -> bool:
+        run = self.memory.get_run(key)
+        if run is None or (job.keep_weights and self.memory.get_weights(key) is None and run.outcome is Outcome.FINISHED):
+            return False
+        self._account(run.replace(remedies=job.task.remedies))
+        return True
+
+    def _keep(self, fitted: Fitted) -> None:
+        if fitted.weights is not None:
+            self.memory.put_weights(fitted.run.key, fitted.weights)
+        self.memory.put_run(fitted.run)
+        self._account(fitted.run)
+
+    def _account(self, run: Run) -> None:
+        self.runs[run.key] = run
+        self.spending.updates += run.steps
+        if not run.remedies and run.horizon is None and not self.spending.baseline_seconds:
+            self.spending.baseline_seconds = run.seconds
+
+    def _limit_s(self) -> float | None:
+        known = self.spending.baseline_seconds
+        return max(LEAST_LIMIT_S, TIME_LIMIT_FACTOR * known) if known else None
+
+    def baseline(self) -> Run:
+        """The untouched task and recipe, at full length."""
+        return self.train([self.job()], "baseline")[0]
+
+    def trained_model(self) -> nn.Module:
+        """The baseline's model with the weights it ended with, on the CPU."""
+        weights = self.memory.get_weights(self.baseline().key)
+        assert weights is not None, "a finished baseline keeps its weights"
+        model = self.task.build(self.recipe.seed)
+        model.load_state_dict(weights)
+        return model
+
+    def horizon(self, share: float) -> int:
+        """The evaluated step nearest to this share of the training, at least the first after 0."""
+        steps = evaluation_steps(self.total, self.per_epoch)[1:]
+        return min(steps, key=lambda step: abs(step - share * self.total))
+
+    # -- evidence ------------------------------------------------------------------------------------------------------------------
+
+    def answer(self, question: Question, experiment: Experiment) -> tuple[Evidence, ...]:
+        """The experiment's evidence, from memory where the same question was answered before on the same task and recipe."""
+        content = (self.task.fingerprint, self.recipe.model_dump_json(), question.model_dump_json(), torch.get_num_threads())
+        key = digest("evidence", experiment.name, experiment.version, *content, self._test_digest() if experiment.reads_test else "")
+        known = self.memory.get_evidence(key)
+        if known is None:
+            self._progress(experiment.title, self.spending.runs)
+            known = tuple(experiment.run(self, question))
+            self.memory.put_evidence(key, experiment.name, known)
+        self._recall({run for item in known for run in item.runs})
+        return known
+
+    def _recall(self, keys: set[str]) -> None:
+        """Runs behind remembered evidence belong to this diagnosis too."""
+        for key in sorted(keys - self.runs.keys()):
+            run = self.memory.get_run(key)
+            if run is not None:
+                self._account(run)
+
+    def _test_digest(self) -> str:
+        return digest(self.task.test.identity) if self.task.test else ""
+
+
+class Experiment(Protocol):
+    """A question answered by runs or predictions that differ in one factor."""
+
+    name: str
+    title: str
+    version: int
+    reads_test: bool
+
+    def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
+        """The evidence. What cannot be done is evidence too: measure ``not-applicable`` with the reason as text."""

@@ -1,0 +1,77 @@
+"""A remedy is a change of the task or the recipe: the intervention of an experiment, the cure of a treatment.
+
+Remedies are small frozen values. Records name them by id and parameters (`RemedyRef`); `make_remedy` builds them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from traindx.records import Recipe, RemedyRef
+from traindx.tasks import Task
+
+Surgery = Callable[[nn.Module, Callable[[nn.Module], Any]], nn.Module]
+
+# Rows of the batch that shows surgery the shapes inside a model.
+PROBE_ROWS = 4
+
+
+class Remedy:
+    """Base of all remedies: frozen dataclasses with an ``id`` and a ``size``.
+
+    ``size`` orders changes from small to large: of remedies that work alike, the smallest is named first. Around 1 is a number of the
+    recipe, 2 a change of the data's scale or rows, 3 a change of the model.
+    """
+
+    id: ClassVar[str]
+    size: ClassVar[float]
+
+    @property
+    def ref(self) -> RemedyRef:
+        """The remedy by id and parameters."""
+        return RemedyRef(id=self.id, params=asdict(self))  # type: ignore[call-overload]
+
+    def apply(self, task: Task, recipe: Recipe) -> tuple[Task, Recipe]:
+        """The changed task and recipe; what was given stays as it was.
+
+        Raises:
+            NotApplicable: naming the missing precondition.
+        """
+        raise NotImplementedError(self.id)
+
+    def stronger(self) -> Remedy | None:
+        """The same change, more of it: what a race tries next when this one helps."""
+        return None
+
+
+class _Operated:
+    """A model factory that builds a model of the task and operates on it."""
+
+    def __init__(self, task: Task, surgery: Surgery) -> None:
+        self._task, self._surgery = task, surgery
+        index = torch.arange(min(PROBE_ROWS, len(task.train)))
+        self._batch = next(iter(task.train.batches([index], torch.device("cpu"))))
+
+    def __call__(self) -> nn.Module:
+        return self._surgery(self._task.fresh_model(), self._forward)
+
+    def _forward(self, model: nn.Module) -> Any:
+        return self._task.forward(model, self._batch)[0]
+
+
+def operated(task: Task, remedy: Remedy, surgery: Callable[..., nn.Module], **options: Any) -> Task:
+    """The task with ``surgery(model, probe, **options)`` applied to every model it builds.
+
+    Raises:
+        NotApplicable: when the surgery cannot be done on this model; found out at once, on one model.
+    """
+    factory = _Operated(task, partial(surgery, **options))
+    changed = task.changed(remedy.ref, model=factory)
+    changed.build(0)
+    return changed

@@ -1,0 +1,71 @@
+"""Training without the rows whose labels a held-out prediction confidently contradicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from traindx.records import NotApplicable, Recipe
+from traindx.remedies.base import Remedy
+from traindx.tasks import Task
+from traindx.tasks.features import Features, array_pairs
+
+MAX_ROWS = 20_000
+
+
+def held_out_probabilities(features: np.ndarray, labels: np.ndarray, folds: int = 5) -> np.ndarray:
+    """(N, C) class probabilities of every row by models that have not seen it: the mean of logistic regression and nearest neighbours."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold
+    from sklearn.neighbors import KNeighborsClassifier
+
+    classes = np.unique(labels)
+    position = np.searchsorted(classes, labels)
+    folds = int(max(2, min(folds, np.bincount(position).min())))
+    result = np.zeros((len(labels), len(classes)))
+    for train, held in StratifiedKFold(folds, shuffle=True, random_state=0).split(features, position):
+        models = (LogisticRegression(max_iter=100, C=0.1), KNeighborsClassifier(n_neighbors=min(10, len(train))))
+        for model in models:
+            fitted = model.fit(features[train], position[train])
+            result[np.ix_(held, fitted.classes_)] += fitted.predict_proba(features[held]) / len(models)
+    return result
+
+
+def suspects(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Mask of rows whose label is confidently contradicted: another class is as probable as it is, on average, for its own rows.
+
+    The rule of confident learning (Northcutt, Jiang and Chuang 2021, section 3).
+    """
+    position = np.searchsorted(np.unique(labels), labels)
+    own = np.array([probabilities[position == c, c].mean() for c in range(probabilities.shape[1])])
+    confident = np.where(probabilities >= own, probabilities, 0.0)
+    return np.asarray((confident.max(1) > 0) & (confident.argmax(1) != position) & (probabilities.argmax(1) != position))
+
+
+@dataclass(frozen=True)
+class DropSuspectLabels(Remedy):
+    """Leave out the training rows that `suspects` marks; validation and test rows stay."""
+
+    id: ClassVar[str] = "drop-suspect-labels"
+    size: ClassVar[float] = 1.6
+
+    def apply(self, task: Task, recipe: Recipe) -> tuple[Task, Recipe]:
+        """A new task with fewer rows."""
+        if task.labels is None:
+            raise NotApplicable("rows have no single class label")
+        if len(task.train) > MAX_ROWS:
+            raise NotApplicable(f"more than {MAX_ROWS} rows: the held-out prediction would be too dear")
+        pairs = array_pairs(task.train, torch.arange(len(task.train)))
+        if pairs is None:
+            raise NotApplicable("inputs are not arrays")
+        labels = task.labels.cpu().numpy()
+        if np.bincount(labels)[np.unique(labels)].min() < 2:
+            raise NotApplicable("a class has a single row")
+        features = Features(pairs[0])(pairs[0])
+        kept = ~suspects(held_out_probabilities(features, labels), labels)
+        if kept.all():
+            raise NotApplicable("no label is contradicted")
+        return task.changed(self.ref, train=task.train.subset(torch.from_numpy(np.flatnonzero(kept)))), recipe

@@ -1,0 +1,57 @@
+"""The model without the activation at its end."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from traindx.records import NotApplicable
+from traindx.remedies.surgery.edit import replace, surgery
+from traindx.remedies.surgery.functional import with_own_activations
+from traindx.remedies.surgery.layers import Activation, activations, is_dropout
+from traindx.remedies.surgery.trace import Probe, Trace, trace
+
+_HARMLESS = frozenset(
+    ["flatten", "view", "reshape", "squeeze", "unsqueeze", "getitem", "transpose", "permute", "t", "T", "contiguous", "float", "to"]
+)
+
+
+@surgery
+def remove_output_activation(model: nn.Module, probe: Probe) -> nn.Module:
+    """Put Identity in place of the activation (softmax, sigmoid, ReLU, tanh, ...) that the outputs come from.
+
+    A function at the end of a hand-written forward pass is reached by torch.fx: the result is then a GraphModule.
+    """
+    seen = trace(model, probe)
+    final = _final(seen)
+    if not final:
+        raise NotApplicable("the outputs do not come from an activation")
+    if not _alone(final, seen):
+        model = with_own_activations(model, probe)
+        seen = trace(model, probe)
+        final = _final(seen)
+        if not final or not _alone(final, seen):
+            raise NotApplicable("the output activation is a function that no module replacement reaches: make it a module")
+    for module in dict.fromkeys(a.module for a in final if a.module is not None):
+        model = replace(model, module, nn.Identity())
+    return model
+
+
+def _final(seen: Trace) -> list[Activation]:
+    """The activations from which an output comes with nothing but a change of shape between."""
+    known = {a.value: a for a in activations(seen)}
+    found: dict[int, Activation] = {}
+    for value in seen.outputs:
+        while value not in known and (node := seen.producer(value)) is not None:
+            shaping = isinstance(node.module, (nn.Flatten, nn.Unflatten, nn.Identity)) or is_dropout(node)
+            if len(seen.live(node)) != 1 or not (shaping or (node.module is None and node.label in _HARMLESS)):
+                break
+            value = seen.live(node)[0]
+        if value in known:
+            found[value] = known[value]
+    return list(found.values())
+
+
+def _alone(final: list[Activation], seen: Trace) -> bool:
+    values = {a.value for a in final}
+    modules = {a.module for a in final}
+    return None not in modules and all(a.value in values for a in activations(seen) if a.module in modules)

@@ -1,0 +1,68 @@
+"""Shows records: as text for a terminal, as one HTML page, as JSON with a schema. Handles records only and loads without PyTorch.
+
+What a report says is computed by ``words`` (numbers into sentences), ``content`` (what comes where), ``flowchart`` and ``figures``
+(what is drawn); ``text``, ``draw`` and ``page`` only give it a form. Each is imported when it is used.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from traindx.records import Diagnosis, Evidence, Run, Treatment
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Showable: TypeAlias = Run | Diagnosis | Treatment
+
+__all__ = ["Showable", "destination", "explain", "print_to", "save", "schema", "to_html", "to_text"]
+
+
+def to_text(record: Showable) -> str:
+    """The record as plain text, at most 100 columns wide; its first line is the sentence."""
+    from traindx.report import text
+
+    return text.to_text(record)
+
+
+def print_to(console: Console, record: Showable) -> None:
+    """Print the record on a rich console, in its colours and width."""
+    from traindx.report import text
+
+    text.print_to(console, record)
+
+
+def to_html(record: Showable, fragment: bool = False) -> str:
+    """The record as one self-contained page, or as a ``fragment`` to stand in another one, such as a notebook."""
+    from traindx.report import page
+
+    return page.to_html(record, fragment)
+
+
+def save(record: Showable, path: str | Path) -> Path:
+    """Write ``.html`` or ``.json``, by the ending; the file appears whole or not at all. Raises InputError for any other ending."""
+    from traindx.report import files
+
+    return files.save(record, path)
+
+
+def destination(path: str | Path, argument: str = "path") -> Path:
+    """The path if ``save`` can write there; an InputError that names ``argument`` if not. To ask before the work is done."""
+    from traindx.report import files
+
+    return files.destination(path, argument)
+
+
+def explain(evidence: Evidence) -> str:
+    """One sentence that says one piece of evidence, whatever its experiment."""
+    from traindx.report import words
+
+    return words.explain(evidence)
+
+
+def schema(kind: str) -> dict[str, Any]:
+    """The JSON schema of ``to_dict()`` of a "run", a "diagnosis" or a "treatment"."""
+    from traindx.report import json_schema
+
+    return json_schema.schema(kind)

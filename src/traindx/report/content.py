@@ -1,0 +1,106 @@
+"""What a report shows and in which order: the records, grouped. Text and page share it, and neither decides anything."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from traindx.records import Curve, Diagnosis, Evidence, Finding, Run, Standing, Treatment, find
+from traindx.report import words
+
+NORMAL_95 = 1.96
+"""Standard errors on either side of a mean that make a 95% interval."""
+
+
+class Grouped(NamedTuple):
+    """The findings of a diagnosis by what a reader does with them."""
+
+    top: Finding | None
+    others: tuple[Finding, ...]
+    cleared: tuple[Finding, ...]
+    not_applicable: tuple[Finding, ...]
+
+
+class Level(NamedTuple):
+    """One loss or metric among those compared: a reference model's or the network's."""
+
+    label: str
+    value: float
+    low: float | None
+    high: float | None
+    is_network: bool
+
+
+class Reachable(NamedTuple):
+    """The loss that a reference model shows to be reachable."""
+
+    value: float
+    by: str
+
+
+def grouped(diagnosis: Diagnosis) -> Grouped:
+    """The top finding, those still open or confirmed beside it, those ruled out, those without their precondition."""
+    top = diagnosis.top
+    standing = {s: tuple(f for f in diagnosis.findings if f.standing is s and f is not top) for s in Standing}
+    others = standing[Standing.CONFIRMED] + standing[Standing.SUSPECTED] + standing[Standing.UNDECIDED]
+    return Grouped(top, others, standing[Standing.CLEARED], standing[Standing.NOT_APPLICABLE])
+
+
+def all_evidence(diagnosis: Diagnosis) -> tuple[Evidence, ...]:
+    """Every piece of evidence of a diagnosis; its own comes last and so counts as the latest."""
+    return tuple(_nested(diagnosis)) + diagnosis.evidence
+
+
+def _nested(diagnosis: Diagnosis) -> Iterator[Evidence]:
+    for step in diagnosis.path:
+        yield from step.evidence
+    for finding in diagnosis.findings:
+        yield from finding.evidence
+
+
+def reachable(diagnosis: Diagnosis) -> Reachable | None:
+    """The loss a well-trained model can reach on these rows, when it was measured."""
+    evidence = find(all_evidence(diagnosis), "reachable", "loss")
+    return Reachable(evidence.value, words.subject(evidence.subject)) if evidence else None
+
+
+def levels(diagnosis: Diagnosis, kind: str) -> tuple[Level, ...]:
+    """Reference models, then the network on each split, for ``kind`` "loss" or "metric"; what was not measured is left out."""
+    evidence = all_evidence(diagnosis)
+    return (*_references(evidence, kind), *_network(evidence, diagnosis.baseline, kind))
+
+
+def has_references(diagnosis: Diagnosis) -> bool:
+    """Whether any reference model was measured."""
+    return any(e.experiment == "references" for e in all_evidence(diagnosis))
+
+
+def _references(evidence: Sequence[Evidence], kind: str) -> Iterator[Level]:
+    measured = {e.subject: e for e in evidence if e.experiment == "references" and e.measure == f"out_of_fold_{kind}"}
+    known = [name for name in words.SUBJECTS if name in measured]
+    for name in [*known, *(n for n in measured if n not in words.SUBJECTS)]:
+        e = measured[name]
+        yield Level(words.subject(name), e.value, e.low, e.high, is_network=False)
+
+
+def _network(evidence: Sequence[Evidence], baseline: Run | None, kind: str) -> Iterator[Level]:
+    for split, word in (("train", "training"), ("validation", "validation"), ("test", "test")):
+        name, label = f"{split}_{kind}", f"network, {word}"
+        if e := find(evidence, "baseline", name):
+            yield Level(label, e.value, e.low, e.high, is_network=True)
+        elif baseline and len(baseline.curves.get(name, Curve())):
+            value, error = baseline.last(name), NORMAL_95 * baseline.spread.get(name, math.nan)
+            known = math.isfinite(error)
+            yield Level(label, value, value - error if known else None, value + error if known else None, is_network=True)
+
+
+def metric_name(diagnosis: Diagnosis) -> str:
+    """The name of the task's metric, "metric" when the task's summary does not tell."""
+    return words.clean(str(diagnosis.task_summary.get("metric", "metric")))
+
+
+def changed_fields(treatment: Treatment) -> dict[str, tuple[str, str]]:
+    """The fields of the recipe that the treatment changed, before and after; the seed, which only repeats, is none of them."""
+    differences = treatment.diagnosis.recipe.differences(treatment.recipe)
+    return {n: (words.field_value(a), words.field_value(b)) for n, (a, b) in differences.items() if n != "seed"}

@@ -1,0 +1,307 @@
+"""Numbers into words: how a value, an interval, a duration and one piece of evidence are said."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+from traindx.records import Cost, Curve, Evidence, Recipe, Run
+
+SUBJECTS: Final = {
+    "constant": "constant prediction",
+    "linear": "linear model",
+    "nearest-neighbours": "nearest neighbours",
+    "gradient-boosting": "gradient boosting",
+    "small-network": "small network",
+}
+"""The reference models, from the least to the most flexible, as a reader calls them."""
+
+QUANTITIES: Final = {
+    "train_loss": "training loss",
+    "validation_loss": "validation loss",
+    "test_loss": "test loss",
+    "train_metric": "training metric",
+    "validation_metric": "validation metric",
+    "test_metric": "test metric",
+    "batch_loss": "loss on the batches",
+    "out_of_fold_loss": "out-of-fold loss",
+    "out_of_fold_metric": "out-of-fold metric",
+    "auc": "AUC",
+    "lr": "learning rate",
+}
+
+
+USUAL_INTERVAL: Final = "95% interval"
+
+
+def clean(text: str) -> str:
+    """The text on one line without control characters: a name cannot steer the terminal or break a page."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
+
+
+def quantity(name: str) -> str:
+    """A curve's or measure's name as words: ``train_loss`` is "training loss"."""
+    return QUANTITIES.get(name, clean(name.replace("_", " ").replace("-", " ")))
+
+
+def subject(name: str) -> str:
+    """A reference model's name as words; any other name unchanged."""
+    return SUBJECTS.get(name, clean(name))
+
+
+def number(value: float) -> str:
+    """Three significant digits; large integers in full; NaN and infinities in words."""
+    if math.isnan(value):
+        return "not a number"
+    if math.isinf(value):
+        return "infinity" if value > 0 else "-infinity"
+    size = abs(value)
+    if value == int(value) and size < 1e7:
+        return str(int(value))
+    if 1000 <= size < 1e6:
+        return f"{value:.0f}"
+    if 1e-3 <= size < 1000:
+        return f"{value:.3g}"
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+
+
+def percent(value: float) -> str:
+    """A share as a percentage: 0.934 is "93%"; one decimal where whole percents would round to 0 or 100."""
+    if not math.isfinite(value):
+        return number(value)
+    digits = 1 if 0 < value < 0.01 or 0.99 < value < 1 else 0
+    return f"{100 * value:.{digits}f}%"
+
+
+def duration(seconds: float) -> str:
+    """Wall time in the two largest units that fit: "0.4 s", "12 s", "3 min 5 s", "2 h 10 min"."""
+    if not math.isfinite(seconds):
+        return number(seconds)
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: "1 seed", "3 seeds"."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def cost(spent: Cost) -> str:
+    """What a diagnosis took, in baseline runs and seconds."""
+    times = f"; {number(spent.ratio)} times as long as one baseline run" if math.isfinite(spent.ratio) else ""
+    return f"{number(round(spent.runs, 2))} baseline run{'' if spent.runs == 1 else 's'}, {duration(spent.seconds)}{times}"
+
+
+def openings(count: int) -> str:
+    """How often the sealed test set was looked at."""
+    if count == 0:
+        return "The test set was never opened."
+    wider = " Its intervals are widened accordingly." if count > 1 else ""
+    return f"The test set was opened {'once' if count == 1 else 'twice' if count == 2 else f'{count} times'}.{wider}"
+
+
+def level_name(evidence: Evidence) -> str:
+    """What ``low`` and ``high`` are: a 95 % interval unless the details say otherwise."""
+    said = evidence.details.get("interval", evidence.details.get("level"))
+    if isinstance(said, str):
+        return clean(said)
+    if isinstance(said, float) and 0 < said < 1:
+        return f"{100 * said:g}% interval"
+    return USUAL_INTERVAL
+
+
+def interval(evidence: Evidence, say: Callable[[float], str] = number) -> str:
+    """The bounds of the value, "0.30 to 0.33"; empty when there are none."""
+    return bounds(evidence.low, evidence.high, say)
+
+
+def bounds(low: float | None, high: float | None, say: Callable[[float], str] = number) -> str:
+    """Two bounds in words; one that is missing or not a number is left out."""
+    low, high = (None if end is None or math.isnan(end) else end for end in (low, high))
+    if low is not None and high is not None:
+        return f"{say(low)} to {say(high)}"
+    if low is not None:
+        return f"at least {say(low)}"
+    return f"at most {say(high)}" if high is not None else ""
+
+
+def says_share(evidence: Evidence) -> bool:
+    """Whether the value is a share of a whole, read best as a percentage."""
+    return (
+        evidence.measure == "recovered"
+        or evidence.measure.endswith(("_share", "-share"))
+        or evidence.measure in {"share", "duplicates_share"}
+    )
+
+
+def say(evidence: Evidence) -> Callable[[float], str]:
+    """How the value of this evidence is written: as a percentage or as a number."""
+    return percent if says_share(evidence) else number
+
+
+def value_with_interval(evidence: Evidence) -> str:
+    """The value and, in brackets, its interval."""
+    between = interval(evidence, say(evidence))
+    return say(evidence)(evidence.value) + (f" ({level_name(evidence)} {between})" if between else "")
+
+
+def against(evidence: Evidence) -> str:
+    """Where the value lies with respect to its threshold: ", above the threshold of 0.6"; empty without one."""
+    if evidence.threshold is None:
+        return ""
+    if math.isnan(evidence.value):
+        return f", to be held against the threshold of {say(evidence)(evidence.threshold)}"
+    side = "above" if evidence.value > evidence.threshold else "below" if evidence.value < evidence.threshold else "at"
+    return f", {side} the threshold of {say(evidence)(evidence.threshold)}"
+
+
+def sample(evidence: Evidence) -> str:
+    """What stands behind the value: "3 seeds, 6 runs, to step 400"; empty when it was measured without a run."""
+    parts = [plural(len(evidence.seeds), "seed")] if evidence.seeds else []
+    parts += [plural(len(evidence.runs), "run")] if evidence.runs else []
+    parts += [f"to step {evidence.step}"] if evidence.step is not None else []
+    return ", ".join(parts)
+
+
+def explain(evidence: Evidence) -> str:
+    """One sentence that says one piece of evidence; unknown experiments and measures are said plainly, never left out."""
+    sentence = _SENTENCES.get((evidence.experiment, evidence.measure), _plainly)(evidence)
+    return clean(sentence).rstrip(".") + "."
+
+
+def brief(evidence: Evidence) -> str:
+    """The same in few words, for a table: "learning-rate(factor=0.1) recovers 98% (92% to 103%), threshold 50%, 3 seeds"."""
+    if (evidence.experiment, evidence.measure) != ("intervention", "recovered"):
+        return explain(evidence)
+    between = interval(evidence, percent)
+    held = f", threshold {percent(evidence.threshold)}" if evidence.threshold is not None else ""
+    seeds = f", {plural(len(evidence.seeds), 'seed')}" if evidence.seeds else ""
+    return clean(f"{_name(evidence)} recovers {percent(evidence.value)}{f' ({between})' if between else ''}{held}{seeds}")
+
+
+def _name(e: Evidence) -> str:
+    return e.subject or str(e.remedy or "the intervention")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _plainly(e: Evidence) -> str:
+    named = quantity(e.measure) + (f" of {subject(e.subject)}" if e.subject else "") + f" is {value_with_interval(e)}{against(e)}"
+    return _capital(f"{e.text.rstrip('. ')}: {named}" if e.text else f"{quantity(e.experiment)}: {named}")
+
+
+def _reference(e: Evidence) -> str:
+    return f"{_capital(subject(e.subject))}: {quantity(e.measure)} {value_with_interval(e)}{against(e)}"
+
+
+def _network(e: Evidence) -> str:
+    return f"The network's {quantity(e.measure)} is {value_with_interval(e)}{against(e)}"
+
+
+def _reachable(e: Evidence) -> str:
+    by = f", as the {subject(e.subject)} shows" if e.subject else ""
+    return f"A loss of {value_with_interval(e)} is reachable on the same rows{by}"
+
+
+def _two_sample(e: Evidence) -> str:
+    what = f" by {clean(e.subject)}" if e.subject else ""
+    return (
+        f"A classifier tells test rows from training rows{what} with an AUC of {value_with_interval(e)}{against(e)}; 0.5 is no difference"
+    )
+
+
+def _learning_curve(e: Evidence) -> str:
+    share = e.details.get("share")
+    rows = f"{percent(float(share))} of the training rows" if isinstance(share, int | float) else "a part of the training rows"
+    return f"With {rows} the {quantity(e.measure)} is {value_with_interval(e)}{against(e)}"
+
+
+def _intervention(e: Evidence) -> str:
+    name = _name(e)
+    if math.isnan(e.value):
+        effect = f"{name}: what it recovers is not a number"
+    elif e.value < 0:
+        effect = f"{name} makes it worse by {percent(-e.value)} of the gap to reachable"
+        if e.low is not None and e.high is not None:
+            effect += f" ({level_name(e)} {bounds(-e.high, -e.low, percent)})"
+    else:
+        effect = f"{name} recovers {value_with_interval(e)} of the gap to reachable"
+    losses = _before_after(e)
+    behind = sample(e)
+    return effect + against(e) + (f": {losses}" if losses else "") + (f" ({behind})" if behind else "")
+
+
+def _before_after(e: Evidence) -> str:
+    before, after, reachable = (e.details.get(name) for name in ("before", "after", "reachable"))
+    if not isinstance(before, int | float) or not isinstance(after, int | float):
+        return ""
+    floor = f", reachable {number(float(reachable))}" if isinstance(reachable, int | float) else ""
+    return f"{quantity(str(e.details.get('quantity', 'loss')))} {number(float(before))} before, {number(float(after))} after{floor}"
+
+
+_SENTENCES: Final[dict[tuple[str, str], Callable[[Evidence], str]]] = {
+    ("references", "out_of_fold_loss"): _reference,
+    ("references", "out_of_fold_metric"): _reference,
+    **{("baseline", f"{split}_{kind}"): _network for split in ("train", "validation", "test") for kind in ("loss", "metric")},
+    ("reachable", "loss"): _reachable,
+    ("two_sample", "auc"): _two_sample,
+    ("learning_curve", "validation_loss"): _learning_curve,
+    ("intervention", "recovered"): _intervention,
+}
+
+
+def ending(run: Run) -> str:
+    """How a run ended: "finished after 400 steps", "diverged at step 120 (loss is not finite)"."""
+    reason = f" ({clean(run.reason)})" if run.reason else ""
+    when = "after" if run.outcome.value in {"finished", "stopped"} else "at"
+    return f"{run.outcome.value} {when} {'step ' + str(run.steps) if when == 'at' else plural(run.steps, 'step')}{reason}"
+
+
+def run_sentence(run: Run) -> str:
+    """One sentence that says how one run went."""
+    losses = [
+        f"{quantity(name)} {number(run.last(name))}" for name in ("train_loss", "validation_loss") if len(run.curves.get(name, Curve()))
+    ]
+    return f"A run of {clean(run.task_name)} with seed {run.seed} {ending(run)}" + (f": {', '.join(losses)}" if losses else "") + "."
+
+
+def field_value(value: object) -> str:
+    """A field of a recipe or of a task's summary as text; "none" for nothing set."""
+    if value is None or value in ({}, []):
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return number(float(value))
+    if isinstance(value, dict):
+        return ", ".join(f"{clean(str(k))}={field_value(v)}" for k, v in value.items())
+    return clean(str(value))
+
+
+FIELDS: Final = {
+    "lr": "learning rate",
+    "momentum": "momentum",
+    "clip_norm": "clipping norm",
+    "max_steps": "steps at most",
+    "early_stopping": "patience (epochs)",
+}
+
+
+def recipe_fields(recipe: Recipe) -> dict[str, str]:
+    """Every field of a recipe with its value, both in words."""
+    return {name: field_value(value) for name, value in recipe}
+
+
+def field_name(name: str) -> str:
+    """A field of a recipe or of a task's summary in words."""
+    return FIELDS.get(name, clean(name.replace("_", " ")))

@@ -1,0 +1,1 @@
+"""The revisions, numbered: a newer one has the greater number."""

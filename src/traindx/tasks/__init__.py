@@ -1,0 +1,31 @@
+"""A task states what is to be learned: rows and their splits, the sealed test set, model, loss and metric; readers make one from files."""
+
+from __future__ import annotations
+
+from traindx.tasks.kinds import Form, Kind, find_form, labels_of, outputs_from_probabilities
+from traindx.tasks.metrics import Metric
+from traindx.tasks.readers import read
+from traindx.tasks.rows import ArrayRows, Batch, DatasetRows, Rows, to_device
+from traindx.tasks.sealed import SealedTest
+from traindx.tasks.splits import FOLDS
+from traindx.tasks.task import Task, preserved_rng, seed_everything
+
+__all__ = [
+    "FOLDS",
+    "ArrayRows",
+    "Batch",
+    "DatasetRows",
+    "Form",
+    "Kind",
+    "Metric",
+    "Rows",
+    "SealedTest",
+    "Task",
+    "find_form",
+    "labels_of",
+    "outputs_from_probabilities",
+    "preserved_rng",
+    "read",
+    "seed_everything",
+    "to_device",
+]

@@ -1,0 +1,277 @@
+"""A task states what is to be learned: how to build the model, the loss, the splits of the data, the metric."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from traindx.records import InputError, RemedyRef
+from traindx.tasks.fingerprint import digest, rows_digest
+from traindx.tasks.kinds import Kind, Loss, infer_kind, labels_of, parse_kind
+from traindx.tasks.metrics import Metric, find_metric
+from traindx.tasks.rows import ArrayRows, Batch, Rows, as_rows
+from traindx.tasks.sealed import SealedTest
+from traindx.tasks.splits import fold_indices
+
+Forward = Callable[[nn.Module, Batch], tuple[Any, Any]]
+ModelFactory = Callable[[], nn.Module]
+
+
+@contextmanager
+def preserved_rng() -> Iterator[None]:
+    """Python's, NumPy's and torch's global random states, put back whatever happens inside."""
+    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.random.get_rng_state()
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else None
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+        torch.random.set_rng_state(cpu)
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's, NumPy's and torch's global random states (use inside `preserved_rng`)."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def pair_forward(model: nn.Module, batch: Batch) -> tuple[Any, Any]:
+    """The default ``forward``: a batch is (inputs, targets)."""
+    inputs, targets = batch
+    return model(inputs), targets
+
+
+class Task:
+    """What is to be learned.
+
+    Args:
+        model: () -> nn.Module, called afresh for every run, after seeding. A factory that returns the same object again is given a copy
+            of that object's first state instead, so no run sees another's weights.
+        loss: (outputs, targets) -> scalar tensor.
+        train: arrays or tensors (X, y), a map-style data set of (input, target), or a DataLoader (its data set is used; batches are
+            drawn by the recipe).
+        validation: the same forms; default: a fifth of ``train``, stratified for classes, by ``groups`` or by ``time`` when given.
+        test: the same forms, sealed (see `SealedTest`); (U, None) when its labels are unknown.
+        metric: a name, or (outputs, targets) -> float; default: accuracy or RMSE by the kind.
+        kind: classification, multilabel, regression or other; default: from targets and loss.
+        forward: (model, batch) -> (outputs, targets) for batches of any structure.
+        collate: makes a batch of a list of rows, for data sets.
+        groups: (N,) one group a training row: no group is on both sides of a split.
+        time: (N,) numbers that order the training rows: the latest are validation.
+        sample_weight: (N,) rows are drawn in proportion to their weight while training.
+        name: for reports.
+
+    Raises:
+        InputError: naming the argument, what was found and what to do.
+    """
+
+    def __init__(
+        self,
+        model: ModelFactory,
+        loss: Loss,
+        train: Any,
+        validation: Any = None,
+        test: Any = None,
+        metric: str | Callable[[Any, Any], float] | None = None,
+        kind: str | None = None,
+        forward: Forward | None = None,
+        collate: Callable[[list[Any]], Batch] | None = None,
+        groups: Any = None,
+        time: Any = None,
+        sample_weight: Any = None,
+        name: str = "task",
+    ) -> None:
+        if isinstance(model, nn.Module) or not callable(model):
+            raise InputError("model", f"found {type(model).__name__}", "give a function that builds it: lambda: Net()")
+        if not callable(loss):
+            raise InputError("loss", f"found {type(loss).__name__}", "give (outputs, targets) -> scalar tensor, such as nn.CrossEntropyLoss()")
+        self.name, self.loss, self.forward = name, loss, forward or pair_forward
+        self.remedies: tuple[RemedyRef, ...] = ()
+        self._factory = model
+        pool = as_rows(train, "train", collate)
+        if len(pool) < 2:
+            raise InputError("train", f"found {len(pool)} row", "give at least two")
+        self.kind = parse_kind(kind) if kind else infer_kind(pool.targets, loss)
+        pool = _with_float_targets(pool) if self.kind is Kind.REGRESSION else pool
+        self.metric: Metric | None = find_metric(metric, self.kind, loss)
+        self._pool = pool
+        self._given_validation = validation is not None
+        self._groups, self._time = _column(groups, pool, "groups"), _column(time, pool, "time")
+        self._weights = _column(sample_weight, pool, "sample_weight")
+        self.fold = 0
+        if validation is not None:
+            self.train, self.validation = pool, self._like_train(as_rows(validation, "validation", collate))
+            self.train_index = torch.arange(len(pool))
+        else:
+            self._split(0)
+        self.test = self._sealed(test, collate)
+        self._first_model, self.pretrained = self._inspect_factory()
+
+    # -- data ----------------------------------------------------------------------------------------------------------------------
+
+    def _like_train(self, rows: Rows) -> Rows:
+        return _with_float_targets(rows) if self.kind is Kind.REGRESSION else rows
+
+    def _split(self, fold: int) -> None:
+        labels = None if self._pool.targets is None else labels_of(self._pool.targets, self.kind)
+        train, held_out = fold_indices(len(self._pool), fold, labels, self._groups, self._time)
+        if not len(train) or not len(held_out):
+            raise InputError("groups", "found one group only", "give at least two, or a validation set")
+        self.train, self.validation, self.fold, self.train_index = self._pool.subset(train), self._pool.subset(held_out), fold, train
+
+    def _sealed(self, test: Any, collate: Callable[[list[Any]], Batch] | None) -> SealedTest | None:
+        if test is None:
+            return None
+        has_labels = not (isinstance(test, (tuple, list)) and len(test) == 2 and test[1] is None)
+        rows = as_rows(test, "test", collate)
+        return SealedTest(self._like_train(rows) if has_labels else rows, has_labels)
+
+    @property
+    def can_resplit(self) -> bool:
+        """Whether other folds are other divisions: the validation set was split off by traindx, and not by time."""
+        return not self._given_validation and self._time is None
+
+    def resplit(self, fold: int) -> Task:
+        """The same task with another fold as validation; itself where `can_resplit` is false."""
+        if not self.can_resplit or fold == self.fold:
+            return self
+        other = copy.copy(self)
+        other._split(fold)
+        return other
+
+    @property
+    def sample_weight(self) -> Tensor | None:
+        """Weights of the training rows, shape (N,), or None."""
+        return None if self._weights is None else torch.as_tensor(self._weights, dtype=torch.float64)[self.train_index]
+
+    @property
+    def labels(self) -> Tensor | None:
+        """Class indices of the training rows, shape (N,), where each row has one."""
+        return None if self.train.targets is None else labels_of(self.train.targets, self.kind)
+
+    @property
+    def classes(self) -> int | None:
+        """How many classes the training targets show (at least two), for single-label classification."""
+        if self.labels is None:
+            return None
+        targets = self.train.targets
+        if targets is not None and targets.ndim == 2 and targets.shape[1] > 1:
+            return int(targets.shape[1])
+        return max(2, int(self.labels.max()) + 1)
+
+    # -- model ---------------------------------------------------------------------------------------------------------------------
+
+    def build(self, seed: int) -> nn.Module:
+        """A fresh model; the global random states are seeded by ``seed`` while it is built and put back afterwards."""
+        with preserved_rng():
+            seed_everything(seed)
+            return self.fresh_model()
+
+    def fresh_model(self) -> nn.Module:
+        """A fresh model drawn from the global random state as it stands: for factories made of this task's factory."""
+        return copy.deepcopy(self._first_model) if self._first_model is not None else _checked(self._factory())
+
+    def _inspect_factory(self) -> tuple[nn.Module | None, bool]:
+        """(a copy of the model if the factory hands out one object again and again, whether two seeds give equal weights)."""
+        with preserved_rng():
+            seed_everything(1)
+            first = _checked(self._factory())
+            kept = copy.deepcopy(first.state_dict())
+            seed_everything(2)
+            second = _checked(self._factory())
+        shared = {id(p) for p in first.parameters()} & {id(p) for p in second.parameters()}
+        state = second.state_dict()
+        equal = kept.keys() == state.keys() and all(torch.equal(kept[k], state[k]) for k in kept if isinstance(kept[k], Tensor))
+        return (copy.deepcopy(first) if shared or first is second else None), equal
+
+    # -- changes -------------------------------------------------------------------------------------------------------------------
+
+    def changed(
+        self,
+        remedy: RemedyRef,
+        model: ModelFactory | None = None,
+        loss: Loss | None = None,
+        train: Rows | None = None,
+        map_inputs: Callable[[Tensor], Tensor] | None = None,
+        weights: Tensor | None = None,
+    ) -> Self:
+        """A copy changed by a remedy: another factory or loss, other training rows, inputs mapped in every split, rows re-weighted."""
+        other = copy.copy(self)
+        other.remedies = (*self.remedies, remedy)
+        if model is not None:
+            other._factory, other._first_model = model, None
+        if loss is not None:
+            other.loss = loss
+        if train is not None:
+            other.train, other._given_validation, other._weights = train, True, None
+        if map_inputs is not None:
+            other.train, other.validation = other.train.map_inputs(map_inputs), other.validation.map_inputs(map_inputs)
+            other._pool = other._pool.map_inputs(map_inputs)
+            other.test = other.test.map_inputs(map_inputs) if other.test else None
+        if weights is not None:
+            column = np.zeros(len(other._pool))
+            column[other.train_index.numpy()] = weights.double().numpy()
+            other._weights = column
+        return other
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for equal content, in any process; the sealed test set is not read for it. Cost: one pass over the training data."""
+        known = self.__dict__.get("_fingerprint")
+        identity = (id(self.train), id(self.validation), id(self._factory), id(self.loss), id(self._weights))
+        if known is None or known[0] != identity:
+            metric = self.metric.function if self.metric else None
+            parts = (self.build(0), self.loss, self.forward, self.kind, metric, self._weights)
+            known = (identity, digest(*parts, rows_digest(self.train), rows_digest(self.validation)))
+            self.__dict__["_fingerprint"] = known
+        return str(known[1])
+
+    def summary(self) -> dict[str, str | int | bool]:
+        """What a report says of the task."""
+        model = self.build(0)
+        inputs = self.train.inputs
+        return {
+            "name": self.name,
+            "kind": self.kind.value,
+            "rows": len(self.train),
+            "validation rows": len(self.validation),
+            "test rows": len(self.test) if self.test else 0,
+            "inputs": "x".join(map(str, inputs.shape[1:])) if inputs is not None else "any structure",
+            "classes": self.classes or 0,
+            "metric": self.metric.name if self.metric else "none",
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "pretrained": self.pretrained,
+        }
+
+
+def _checked(model: Any) -> nn.Module:
+    if not isinstance(model, nn.Module):
+        raise InputError("model", f"the factory returned {type(model).__name__}", "return an nn.Module")
+    return model
+
+
+def _column(values: Any, rows: Rows, argument: str) -> np.ndarray | None:
+    if values is None:
+        return None
+    column = np.asarray(values)
+    if column.shape != (len(rows),):
+        raise InputError(argument, f"found shape {column.shape}", f"give one value a training row, shape ({len(rows)},)")
+    return column
+
+
+def _with_float_targets(rows: Rows) -> Rows:
+    if isinstance(rows, ArrayRows) and rows.targets is not None and not rows.targets.dtype.is_floating_point:
+        columns: Sequence[Tensor] = (*rows.columns[:-1], rows.targets.float())
+        return ArrayRows(columns)
+    return rows
