@@ -15,9 +15,9 @@ import math
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 
 class TraindxError(Exception):
@@ -83,7 +83,10 @@ class Record(BaseModel):
         return plain
 
 
-Scalar = bool | int | float | str
+_NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+# JSON has no words for NaN and infinities: they travel as these strings and come back as numbers.
+Scalar = Annotated[bool | int | float | str, AfterValidator(lambda value: _NOT_FINITE.get(value, value) if isinstance(value, str) else value)]
 
 
 class Recipe(Record):

@@ -51,7 +51,7 @@ def run(
     fall = [math.exp(-5 * s / steps) for s in at]
     train = [(end + (start - end) * f) * (1 + noise.uniform(-0.04, 0.04)) for f in fall]
     if outcome is Outcome.DIVERGED:
-        train = [t * math.exp(12 * (s / steps) ** 2) for t, s in zip(train, at, strict=True)][:-1] + [math.nan]
+        train = [*(t * math.exp(12 * (s / steps) ** 2) for t, s in zip(train[:-1], at, strict=False)), math.nan]
     accuracy = [max(0.1, min(1.0, 1 - t / 2.6)) for t in train]
     curves = {
         "train_loss": Curve(steps=at, values=train),
@@ -97,9 +97,9 @@ def references(linear: float = 0.34, boosting: float = 0.27, network: float = 0.
             experiment="references",
             measure="out_of_fold_metric",
             subject=n,
-            value=max(0.1, 1 - v / 4),
-            low=max(0.09, 0.98 - v / 4),
-            high=max(0.11, 1.0 - v / 5),
+            value=1 - v / 2.56,
+            low=0.98 - v / 2.56,
+            high=1.02 - v / 2.56,
         )
         for n, v in losses.items()
     ]
@@ -182,7 +182,7 @@ def healthy() -> Diagnosis:
         task_summary={"kind": "classification", "metric": "accuracy", "rows": 1437, "features": 64, "classes": 10},
         recipe=fine,
         branch=Branch.HEALTHY,
-        sentence="Healthy: training and validation loss are where the best reference model is, and nothing that was tried makes them better.",
+        sentence="Healthy: training and validation loss are where the best reference model is, and no remedy makes them better.",
         findings=(*CLEARED, *NOT_APPLICABLE),
         path=(
             Step(question="Is the training loss large?", answer="No: 0.19 against 0.21 reachable."),
@@ -215,7 +215,7 @@ def optimization() -> Diagnosis:
         "learning-rate-too-high",
         Branch.OPTIMIZATION,
         Standing.CONFIRMED,
-        "With a tenth of the learning rate and nothing else changed, the training loss comes down to what is reachable, on all three seeds.",
+        "With a tenth of the learning rate and nothing else changed, the training loss comes down to reachable, on all three seeds.",
         0.97,
         (
             Evidence(
@@ -299,7 +299,7 @@ def mismatch() -> Diagnosis:
         task_fingerprint="51ab",
         recipe=Recipe(optimizer="adam", lr=0.001),
         branch=Branch.MISMATCH,
-        sentence="Training and validation are fine, but the test set comes from another distribution (AUC 0.97), and the network fails on it.",
+        sentence="Training and validation are fine, but the test set comes from another distribution (AUC 0.97).",
         findings=(top, *CLEARED),
         path=(
             Step(question="Is the training loss large?", answer="No: 0.07 against 0.21 reachable."),

@@ -17,7 +17,7 @@ from stored_records import a_diagnosis, a_run
 
 import traindx.store
 from traindx.records import InputError
-from traindx.store import MemoryStore, StoreError, location, open_store
+from traindx.store import MemoryStore, StoreError, location, open_store, sql
 from traindx.store.location import file_system
 from traindx.store.sql import SqlStore
 from traindx.store.tables import REVISION, VERSION_TABLE, metadata
@@ -264,6 +264,15 @@ def test_other_tables_of_a_shared_database_are_left_alone(shared_url: str, file:
     with engine.begin() as connection:
         assert connection.execute(text("SELECT count(*) FROM trials")).scalar_one() == 0
     engine.dispose()
+
+
+def test_a_run_that_another_process_puts_meanwhile_is_kept(sql_store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = a_run("a").replace(seconds=9.0, curves={})
+    sql_store.put_run(stored)
+    monkeypatch.setattr(sql, "_stored_keys", lambda connection, keys: set())  # as if it was not there yet
+    sql_store.put_diagnosis(a_diagnosis("d", a_run("a"), a_run("b")))
+    assert sql_store.get_run("a") == stored
+    assert sql_store.get_run("b") == a_run("b")
 
 
 def test_no_curve_is_stored_twice(sql_store: SqlStore) -> None:

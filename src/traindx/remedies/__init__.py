@@ -5,6 +5,7 @@ from __future__ import annotations
 from traindx.records import InputError, RemedyRef
 from traindx.remedies.base import Remedy
 from traindx.remedies.drop_suspect_labels import DropSuspectLabels
+from traindx.remedies.fewer_rows import FewerRows
 from traindx.remedies.match_test import ImportanceWeights, MatchClassProportions
 from traindx.remedies.model_changes import AddDropout, AddSkips, Deepen, InsertNormalization, Narrow, SwapActivations, Widen
 from traindx.remedies.more_epochs import MoreEpochs
@@ -29,6 +30,7 @@ REMEDIES: tuple[type[Remedy], ...] = (
     Narrow,
     Widen,
     Deepen,
+    FewerRows,
 )
 
 _BY_ID = {remedy.id: remedy for remedy in REMEDIES}
@@ -55,6 +57,7 @@ __all__ = [
     "AddWeightDecay",
     "Deepen",
     "DropSuspectLabels",
+    "FewerRows",
     "ImportanceWeights",
     "InsertNormalization",
     "MatchClassProportions",

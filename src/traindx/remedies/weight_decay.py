@@ -10,20 +10,23 @@ from traindx.remedies.base import Remedy
 from traindx.tasks import Task
 from traindx.training import takes
 
-_DECOUPLED = {"adam": "adamw", "nadam": "nadam", "radam": "radam"}
+# Decay at strength 1: where the gradient is rescaled (Adam and its kin) the decay is decoupled and must be stronger to count.
+_COUPLED, _DECOUPLED = 0.01, 0.3
+_ADAPTIVE = {"adam": "adamw", "adamw": "adamw"}
 
 
 @dataclass(frozen=True)
 class AddWeightDecay(Remedy):
-    """Decay weights by ``value`` (as a share per unit of the learning rate); Adam becomes AdamW (Loshchilov and Hutter 2019)."""
+    """Weight decay of ``strength`` times the usual; Adam becomes AdamW (Loshchilov and Hutter 2019)."""
 
     id: ClassVar[str] = "weight-decay"
     size: ClassVar[float] = 1.0
-    value: float = 0.1
+    strength: float = 1.0
 
     def apply(self, task: Task, recipe: Recipe) -> tuple[Task, Recipe]:
         """A new recipe."""
-        optimizer = _DECOUPLED.get(recipe.optimizer, recipe.optimizer)
+        optimizer = _ADAPTIVE.get(recipe.optimizer, recipe.optimizer)
+        value = self.strength * (_DECOUPLED if optimizer == "adamw" else _COUPLED)
         if not takes(optimizer, "weight_decay"):
             raise NotApplicable(f"the optimizer {recipe.optimizer} has no weight decay")
-        return task, recipe.replace(optimizer=optimizer, weight_decay=max(recipe.weight_decay, self.value))
+        return task, recipe.replace(optimizer=optimizer, weight_decay=max(recipe.weight_decay, value))

@@ -6,6 +6,7 @@ What a report says is computed by ``words`` (numbers into sentences), ``content`
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 Showable: TypeAlias = Run | Diagnosis | Treatment
 
-__all__ = ["Showable", "destination", "explain", "print_to", "save", "schema", "to_html", "to_text"]
+__all__ = ["Showable", "destination", "duration", "explain", "listing", "print_to", "save", "schema", "sentence", "to_html", "to_text"]
 
 
 def to_text(record: Showable) -> str:
@@ -59,6 +60,27 @@ def explain(evidence: Evidence) -> str:
     from traindx.report import words
 
     return words.explain(evidence)
+
+
+def sentence(record: Showable) -> str:
+    """The one sentence that a report begins with."""
+    from traindx.report import words
+
+    return words.run_sentence(record) if isinstance(record, Run) else words.clean(record.sentence)
+
+
+def duration(seconds: float) -> str:
+    """Wall time in words: "0.4 s", "3 min 5 s"."""
+    from traindx.report import words
+
+    return words.duration(seconds)
+
+
+def listing(title: str, rows: Sequence[Mapping[str, object]]) -> str:
+    """Rows of equal fields as a plain table under a title."""
+    from traindx.report import text
+
+    return text.listing(title, rows)
 
 
 def schema(kind: str) -> dict[str, Any]:

@@ -9,9 +9,10 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final, cast
 
 import matplotlib as mpl
+from markupsafe import escape
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -34,6 +35,9 @@ COLOURS: Final = {
 }
 """Stands for the page's custom property of that name, with the light colour as what is drawn outside the page."""
 DASHES: Final = {"validation": (0, (5, 2)), "s2": (0, (5, 2)), "s3": (0, (7, 2, 1.5, 2)), "s4": (0, (2, 1.5))}
+LEGEND_ROW = 0.22
+"""Inches that one row of the legend takes."""
+NICE_STEPS: Final = [1, 2, 2.5, 5, 10]
 STYLE: Final = {
     "svg.fonttype": "none",
     "svg.hashsalt": "traindx",
@@ -63,24 +67,25 @@ STYLE: Final = {
 def panel(data: Panel) -> str:
     """Lines over steps."""
     with _styled():
-        figure, axes = _new(5.6, 3.3)
+        labels = [line.label for line in data.lines if line.label]
+        figure, axes = _new(5.6, 3.1 + LEGEND_ROW * len(labels) / _legend_columns(labels))
         for line in data.lines:
-            look = {"color": COLOURS[line.role], "linestyle": DASHES.get(line.role, "-")}
+            look: dict[str, Any] = {"color": COLOURS[line.role], "linestyle": DASHES.get(line.role, "-")}
             if line.faint:
-                axes.plot(line.steps, line.values, linewidth=0.8, alpha=0.45, **look)
+                axes.plot(line.steps, line.values, linewidth=0.9, alpha=0.55, **look)
                 continue
             if line.low and len(line.steps) > 1:
                 axes.fill_between(line.steps, line.low, line.high, color=COLOURS[line.role], alpha=0.18, linewidth=0)
-            marker = {"marker": "o", "markersize": 4} if len(line.steps) == 1 else {}
-            axes.plot(line.steps, line.values, linewidth=2, label=line.label, **look, **marker)
+            look |= {"marker": "o", "markersize": 4} if len(line.steps) == 1 else {}
+            axes.plot(line.steps, line.values, linewidth=2, label=line.label, **look)
         for mark in data.marks:
             axes.plot([mark.step], [mark.value], marker="x", markersize=9, markeredgewidth=2.2, color=COLOURS[mark.role], clip_on=False)
         if data.level is not None and math.isfinite(data.level) and not (data.log and data.level <= 0):
             axes.axhline(
                 data.level, color=COLOURS["ink"], linestyle=(0, (3, 2)), linewidth=1.1, label=f"reachable: {words.number(data.level)}"
             )
-        _scale(axes, "y", data.log)
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+        _scale(axes, "y", data.log, data.ceiling)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, steps=NICE_STEPS))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: words.number(value)))
         axes.set_xlabel("step (optimizer updates)")
         axes.set_ylabel(_fit(data.y_label))
@@ -147,7 +152,7 @@ def _styled() -> Iterator[None]:
     """The report's own style, whatever the user's settings; they are put back."""
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
+        mpl.rcParams.update(cast(Any, STYLE))
         yield
 
 
@@ -160,36 +165,36 @@ def _new(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _scale(axes: Axes, which: str, log: bool) -> None:
+def _scale(axes: Axes, which: str, log: bool, ceiling: float | None = None) -> None:
     axis = axes.yaxis if which == "y" else axes.xaxis
     if log:
         axes.set_yscale("log", nonpositive="mask") if which == "y" else axes.set_xscale("log", nonpositive="mask")
+        if ceiling is not None:
+            axes.set_ylim(top=ceiling)
         low, high = sorted(axes.get_ylim() if which == "y" else axes.get_xlim())
-        subs: Sequence[float] = (1.0, 2.0, 5.0) if high / low < 200 else (1.0,)
+        subs: Sequence[float] = (1.0, 2.0, 5.0) if high / low < 200 else (1.0, 3.0) if high / low < 5000 else (1.0,)
         axis.set_major_locator(LogLocator(subs=subs, numticks=8))
         axis.set_minor_locator(NullLocator())
     else:
-        axis.set_major_locator(MaxNLocator(nbins=6))
+        axis.set_major_locator(MaxNLocator(nbins=6, steps=NICE_STEPS))
     axis.set_major_formatter(FuncFormatter(lambda value, _: words.number(round(value, 12))))
 
 
 def _legend(axes: Axes) -> None:
+    """Above the plot, so that it never covers a line; none where the axis already says what the only line is."""
     handles, labels = axes.get_legend_handles_labels()
-    if not handles:
+    if not handles or labels == [axes.get_ylabel()]:
         return
     labels = [_fit(label) for label in labels]
-    columns = len(labels) if sum(len(label) + 5 for label in labels) <= 56 else 2 if max(len(label) for label in labels) <= 24 else 1
-    axes.legend(
-        handles,
-        labels,
-        loc="lower left",
-        bbox_to_anchor=(0, 1.02),
-        ncols=columns,
-        frameon=False,
-        borderaxespad=0,
-        fontsize=10.5,
-        handlelength=2.2,
-    )
+    columns = _legend_columns(labels)
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1.02), "borderaxespad": 0}
+    axes.legend(handles, labels, **place, ncols=columns, frameon=False, fontsize=10.5, handlelength=2.2)
+
+
+def _legend_columns(labels: Sequence[str]) -> int:
+    if sum(len(label) + 5 for label in labels) <= 56:
+        return max(1, len(labels))
+    return 2 if max(len(label) for label in labels) <= 24 else 1
 
 
 def _fit(text: str, length: int = 52) -> str:
@@ -207,19 +212,16 @@ def _svg(figure: Figure, description: str) -> str:
     drawn = drawn[drawn.index("<svg") :]
     drawn = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", drawn, flags=re.DOTALL)
     drawn = re.sub(r' xmlns(:xlink)?="[^"]*"', "", drawn).replace("xlink:href", "href")
+    drawn = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\.\d{2})\d+", r"\1", tag[0]), drawn)
+    label = escape(description)
     drawn = re.sub(
-        r"<svg [^>]*?viewBox=\"([^\"]*)\"[^>]*>",
-        rf'<svg class="drawn" viewBox="\1" role="img" aria-label="{_escaped(description)}">',
+        r'<svg [^>]*?viewBox="([^"]*)"[^>]*>',
+        lambda m: f'<svg class="drawn" viewBox="{m[1]}" role="img" aria-label="{label}">',
         drawn,
         count=1,
     )
-    drawn = re.sub(r"(-?\d+\.\d{2})\d+", r"\1", drawn)
     prefix = "f" + hashlib.sha256(drawn.encode()).hexdigest()[:8]
     drawn = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{prefix}-", drawn)
     for name, colour in COLOURS.items():
         drawn = drawn.replace(f": {colour}", f": var(--{name}, {colour})")
     return drawn.strip()
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;").replace("\\", "&#92;")

@@ -21,6 +21,9 @@ LOG_RATIO = 30.0
 INTERVENTIONS_DRAWN = 4
 """Interventions drawn in one figure at most: more lines cannot be told apart."""
 
+CEILING_RATIO = 30.0
+"""The axis ends at this many times the highest value of the runs that did not diverge: what diverges would press them into one line."""
+
 CURVE_NAMES = {"gradient norm": ("gradient_norm", "grad_norm"), "learning rate": ("learning_rate", "lr")}
 
 
@@ -54,6 +57,7 @@ class Panel(NamedTuple):
     lines: tuple[Line, ...]
     marks: tuple[Mark, ...] = ()
     level: float | None = None
+    ceiling: float | None = None
 
 
 class Bars(NamedTuple):
@@ -145,7 +149,7 @@ def _panel(run: Run, title: str, y_label: str, names: dict[str, str], level: flo
         drawn = thinned(steps, values)
         was_thinned |= len(drawn[0]) < len(steps)
         lines.append(Line(label, role if len(names) > 1 else "base", *drawn))
-        if run.outcome is Outcome.DIVERGED:
+        if run.outcome is Outcome.DIVERGED and name.endswith("_loss"):
             marks.append(Mark(steps[-1], values[-1], lines[-1].role))
     if not lines:
         return None
@@ -230,7 +234,7 @@ def _per_seed(runs: Iterable[Run]) -> tuple[Run, ...]:
 
 
 def seeds_panel(title: str, name: str, settings: Sequence[Seeds], level: float | None = None, note: str = "") -> Panel | None:
-    """One quantity of several settings: each seed as a thin line, and where all seeds have a value their mean and band."""
+    """One quantity of several settings: each seed as a thin line, and their mean and band as far as all have a value."""
     lines: list[Line] = []
     marks: list[Mark] = []
     ended: list[str] = []
@@ -241,32 +245,45 @@ def seeds_panel(title: str, name: str, settings: Sequence[Seeds], level: float |
             continue
         if len(curves) > 1:
             lines += [Line("", setting.role, *thinned(steps, values), faint=True) for _, steps, values in curves]
-        lines.append(_band(setting, [(steps, values) for _, steps, values in curves]))
+        lines.append(_band(setting, curves))
         for run, steps, values in curves:
             if run.outcome is Outcome.DIVERGED:
                 marks.append(Mark(steps[-1], values[-1], setting.role))
                 ended.append(f"{setting.label}, seed {run.seed}, {words.ending(run)} (marked with a cross)")
     if not lines:
         return None
+    ceiling = _ceiling(lines, marks)
+    if ceiling is not None:
+        marks = [mark._replace(value=min(mark.value, ceiling)) for mark in marks]
     several = any(len(setting.runs) > 1 for setting in settings)
-    log = is_log(lines, level)
+    log = is_log([line for line in lines if not line.faint], level) or ceiling is not None
     caption = _sentences(
         title,
-        "thick line: mean over the seeds as far as all of them have a value, band: lowest to highest, thin lines: single seeds"
-        if several
-        else "",
+        "thick line: mean over the seeds that did not diverge, band: their lowest to highest, thin lines: single seeds" if several else "",
         "dashed line: reachable" if level is not None else "",
         "logarithmic scale" if log else "",
         *ended,
+        "the axis ends below the values of what diverged" if ceiling is not None else "",
         note,
     )
-    return Panel(title[:1].upper() + title[1:], caption, words.quantity(name), log, tuple(lines), tuple(marks), level)
+    return Panel(title[:1].upper() + title[1:], caption, words.quantity(name), log, tuple(lines), tuple(marks), level, ceiling)
 
 
-def _band(setting: Seeds, curves: Sequence[tuple[tuple[float, ...], tuple[float, ...]]]) -> Line:
-    seeds = len(curves)
-    label = setting.label + (f" ({seeds} seeds)" if seeds > 1 else "")
-    if seeds == 1:
+def _ceiling(lines: Sequence[Line], marks: Sequence[Mark]) -> float | None:
+    """Where the axis ends, if the diverged runs go far above the others; None if they do not, or if all diverged."""
+    settled = [v for line in lines if not line.faint for v in (*line.values, *line.high) if v > 0]
+    if not marks or not settled or max(mark.value for mark in marks) <= CEILING_RATIO * max(settled):
+        return None
+    return CEILING_RATIO * max(settled)
+
+
+def _band(setting: Seeds, drawn: Sequence[tuple[Run, tuple[float, ...], tuple[float, ...]]]) -> Line:
+    """Mean, lowest and highest of the runs that did not diverge; of all of them where every one did."""
+    curves = [(steps, values) for run, steps, values in drawn if run.outcome is not Outcome.DIVERGED]
+    diverged = f", {len(drawn) - len(curves)} diverged" if len(curves) < len(drawn) else ""
+    curves = curves or [(steps, values) for _, steps, values in drawn]
+    label = setting.label + (f" ({words.plural(len(drawn), 'seed')}{diverged})" if len(drawn) > 1 or diverged else "")
+    if len(curves) == 1:
         return Line(label, setting.role, *thinned(*curves[0]))
     first, last = max(s[0] for s, _ in curves), min(s[-1] for s, _ in curves)
     union = np.unique(np.concatenate([np.asarray(s) for s, _ in curves]))
@@ -308,7 +325,8 @@ def comparison_pairs(treatment: Treatment) -> tuple[Pairs, ...]:
         caption = _sentences(
             f"{name} before and after, one line for each of {words.plural(len(finite), 'seed')}",
             f"{'higher' if c.higher_is_better else 'lower'} is better",
-            f"gain {words.number(c.gain)} (95% interval {words.number(c.low)} to {words.number(c.high)}), better with probability {words.percent(c.probability)}",
+            f"gain {words.number(c.gain)} ({words.USUAL_INTERVAL} {words.bounds(c.low, c.high)})",
+            f"better with probability {words.percent(c.probability)}",
             f"{words.plural(left_out, 'seed')} without a finite value not drawn" if left_out else "",
         )
         drawn.append(Pairs(name[:1].upper() + name[1:], caption, name, before, after, seeds))

@@ -25,7 +25,7 @@ LEAVES: Final = {
 LEAF_NAMES: Final = {Branch.MODEL_BIAS: "model bias", Branch.UNDECIDED: "cannot tell"}
 GOES_ON: Final = {"sound": "yes", "training": "no", "validation": "no", "test": "no"}
 
-WIDTH, HEIGHT = 980, 232
+WIDTH = 980
 BOX_WIDTH, BOX_HEIGHT, LEAF_HEIGHT = 142, 56, 36
 LEFT, TOP, COLUMN, LEAF_TOP, LEAF_STEP = 8, 12, 206, 112, 52
 
@@ -58,10 +58,15 @@ class Flowchart(NamedTuple):
     boxes: tuple[Box, ...]
     arrows: tuple[Arrow, ...]
     description: str
+    width: int
+    height: int
 
 
 def flowchart(branch: Branch, path: Sequence[Step]) -> Flowchart:
-    """The chart with the way to ``branch`` highlighted; for an undecided diagnosis the way as far as it was answered."""
+    """The chart with the way to ``branch`` highlighted; for an undecided diagnosis the way as far as it was answered.
+
+    A healthy path that never asked about a test set leaves that question unmarked.
+    """
     asked = _asked(branch, path)
     columns = {name: LEFT + i * COLUMN for i, name in enumerate(QUESTIONS)}
     boxes = [Box(lines, columns[name], TOP, BOX_WIDTH, BOX_HEIGHT, "question", name in asked) for name, lines in QUESTIONS.items()]
@@ -75,16 +80,17 @@ def flowchart(branch: Branch, path: Sequence[Step]) -> Flowchart:
         filled[question] += 1
         boxes.append(Box((LEAF_NAMES.get(leaf, leaf.value),), columns[question] + 30, y, 122, LEAF_HEIGHT, leaf.value, leaf is branch))
         arrows.append(_downward(leaf, question, columns[question], y, leaf is branch))
-    return Flowchart(tuple(boxes), tuple(sorted(arrows, key=lambda a: a.on)), _description(branch, asked))
+    height = max(box.y + box.height for box in boxes) + TOP
+    return Flowchart(tuple(boxes), tuple(sorted(arrows, key=lambda a: a.on)), _description(branch, asked), WIDTH, height)
 
 
 def _asked(branch: Branch, path: Sequence[Step]) -> tuple[str, ...]:
     names = tuple(QUESTIONS)
+    said = " ".join(step.question.lower() for step in path)
     if branch is Branch.HEALTHY:
-        return names
+        return names if "test" in said or not path else names[:-1]
     if branch in LEAVES:
         return names[: names.index(LEAVES[branch]) + 1]
-    said = " ".join(step.question.lower() for step in path)
     reached = [i for i, name in enumerate(names) if name in said]
     return names[: max(reached, default=0) + 1]
 

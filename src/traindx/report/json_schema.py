@@ -7,9 +7,9 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 from pydantic_core import core_schema
 
-from traindx.records import Diagnosis, InputError, Run, Treatment
+from traindx.records import Diagnosis, InputError, Record, Run, Treatment
 
-KINDS = {"run": Run, "diagnosis": Diagnosis, "treatment": Treatment}
+KINDS: dict[str, type[Record]] = {"run": Run, "diagnosis": Diagnosis, "treatment": Treatment}
 
 
 class _AsWritten(GenerateJsonSchema):

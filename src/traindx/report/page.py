@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from traindx.records import Diagnosis, Finding, Run, Treatment
 from traindx.report import content, draw, figures, words
-from traindx.report.flowchart import HEIGHT, WIDTH, flowchart
+from traindx.report.flowchart import flowchart
 
 if TYPE_CHECKING:
     from traindx.report import Showable
@@ -54,7 +54,7 @@ def to_html(record: Showable, fragment: bool = False) -> str:
     else:
         title, body = f"run of {record.task_name}", environment.get_template("run.html").render(_run(record), level=level)
     shell = environment.get_template("fragment.html" if fragment else "page.html")
-    return shell.render(title=words.clean(title), body=Markup(body), style=Markup(_style()))  # noqa: S704: rendered with autoescape
+    return shell.render(title=words.clean(title), body=Markup(body), style=Markup(_style()))
 
 
 @cache
@@ -93,7 +93,7 @@ def _style() -> str:
 
 
 def _drawn(draw_one: Callable[[Data], str], data: Iterable[Data | None]) -> tuple[Drawn, ...]:
-    return tuple(Drawn(Markup(draw_one(d)), d.caption, d.title) for d in data if d is not None)  # type: ignore[attr-defined]  # noqa: S704
+    return tuple(Drawn(Markup(draw_one(d)), d.caption, d.title) for d in data if d is not None)  # type: ignore[attr-defined]
 
 
 def _diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
@@ -101,10 +101,10 @@ def _diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
     return {
         "diagnosis": diagnosis,
         "chart": flowchart(diagnosis.branch, diagnosis.path),
-        "chart_size": (WIDTH, HEIGHT),
         "groups": groups,
         "cards": _cards(diagnosis, [f for f in (groups.top, *groups.others) if f is not None]),
         "bars": _drawn(draw.bars, [figures.level_bars(diagnosis, "loss"), figures.level_bars(diagnosis, "metric")]),
+        "has_references": content.has_references(diagnosis),
         "levels": {kind: content.levels(diagnosis, kind) for kind in ("loss", "metric")},
         "metric": content.metric_name(diagnosis),
         "panels": _drawn(draw.panel, figures.baseline_panels(diagnosis)),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
@@ -33,9 +34,19 @@ STANDING_STYLE = {"confirmed": "bold", "suspected": "yellow", "undecided": "yell
 
 def to_text(record: Showable) -> str:
     """The record as plain text, at most 100 columns wide."""
+    return _plain(lambda console: print_to(console, record))
+
+
+def listing(title: str, rows: Sequence[Mapping[str, object]]) -> str:
+    """Rows of equal fields as a plain table under a title."""
+    cells = [[words.field_value(value) for value in row.values()] for row in rows]
+    table = _table([words.field_name(name) for name in (rows[0] if rows else ())], cells)
+    return _plain(lambda console: console.print(Group(Text(title), table), markup=False, highlight=False, emoji=False)) + "\n"
+
+
+def _plain(show: Callable[[Console], None]) -> str:
     stream = io.StringIO()
-    console = Console(file=stream, width=TEXT_WIDTH, color_system=None, force_terminal=False, force_jupyter=False, legacy_windows=False)
-    print_to(console, record)
+    show(Console(file=stream, width=TEXT_WIDTH, color_system=None, force_terminal=False, force_jupyter=False, legacy_windows=False))
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()).strip("\n")
 
 
@@ -173,8 +184,8 @@ def _comparisons(comparisons: Sequence[Comparison]) -> RenderableType:
     rows = [
         (
             words.quantity(c.measure),
-            words.number(_mean(c.before)),
-            words.number(_mean(c.after)),
+            _mean(c.before),
+            _mean(c.after),
             words.number(c.gain),
             words.bounds(c.low, c.high),
             words.percent(c.probability),
@@ -182,18 +193,23 @@ def _comparisons(comparisons: Sequence[Comparison]) -> RenderableType:
         )
         for c in comparisons
     ]
-    return _table(("measure", "before", "after", "gain", words.USUAL_INTERVAL, "P(better)", "seeds"), rows)
+    return _table(("measure", "mean before", "mean after", "gain", words.USUAL_INTERVAL, "P(better)", "seeds"), rows)
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else float("nan")
+def _mean(values: Sequence[float]) -> str:
+    """The mean of the finite values, and how many are none."""
+    finite = [v for v in values if math.isfinite(v)]
+    if not finite:
+        return words.number(math.nan)
+    missing = f" ({len(finite)} of {len(values)} finite)" if len(finite) < len(values) else ""
+    return words.number(sum(finite) / len(finite)) + missing
 
 
 def _run(run: Run) -> Iterable[RenderableType]:
     yield Text(words.run_sentence(run), style="bold")
     yield Text()
     yield Text(
-        f"run {words.clean(run.key[:12])}   {words.number(run.epochs)} epochs in {words.duration(run.seconds)} on {words.clean(run.device)}",
+        f"run {words.clean(run.key[:12])}   {words.number(run.epochs)} epochs, {words.duration(run.seconds)}, on {words.clean(run.device)}",
         style="dim",
     )
     if run.remedies:

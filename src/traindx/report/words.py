@@ -71,6 +71,8 @@ def percent(value: float) -> str:
     """A share as a percentage: 0.934 is "93%"; one decimal where whole percents would round to 0 or 100."""
     if not math.isfinite(value):
         return number(value)
+    if 0 < value < 0.001 or 0.999 < value < 1:
+        return "under 0.1%" if value < 0.5 else "over 99.9%"
     digits = 1 if 0 < value < 0.01 or 0.99 < value < 1 else 0
     return f"{100 * value:.{digits}f}%"
 

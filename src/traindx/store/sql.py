@@ -164,7 +164,8 @@ class SqlStore(Store):
         """In the order of their keys, so that two processes which put the same runs cannot wait for each other in a circle."""
         by_key = {run.key: run for run in wanted}
         for key in sorted(by_key.keys() - _stored_keys(connection, list(by_key))):
-            if connection.execute(self._insert(tables.runs).values(_run_row(by_key[key])).on_conflict_do_nothing()).rowcount:
+            new = self._insert(tables.runs).values(_run_row(by_key[key])).on_conflict_do_nothing()
+            if connection.execute(new, execution_options={"preserve_rowcount": True}).rowcount:  # else another process was faster
                 _put_curves(connection, key, _curve_rows(by_key[key]))
 
     def _put_diagnosis(self, connection: Connection, diagnosis: Diagnosis) -> None:

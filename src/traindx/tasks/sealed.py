@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from traindx.tasks.fingerprint import rows_digest
 from traindx.tasks.rows import Rows
 
 
@@ -28,6 +29,11 @@ class SealedTest:
     def openings(self) -> int:
         """How many questions it has answered."""
         return len(self.questions)
+
+    @property
+    def identity(self) -> str:
+        """A content hash: says whether it is the same set, nothing of what is in it. Not an opening."""
+        return rows_digest(self._rows)
 
     def inputs(self, question: str) -> Tensor | None:
         """The inputs alone, shape (N, ...); None where they are not array-like."""

@@ -3,6 +3,7 @@
 from traindx.remedies.surgery.add_dropout import add_dropout
 from traindx.remedies.surgery.add_skips import Residual, add_skips
 from traindx.remedies.surgery.deepen import deepen
+from traindx.remedies.surgery.insert_activations import insert_activations
 from traindx.remedies.surgery.insert_normalization import insert_normalization
 from traindx.remedies.surgery.layers import Layer, layers
 from traindx.remedies.surgery.reinitialize import reinitialize
@@ -18,6 +19,7 @@ __all__ = [
     "add_dropout",
     "add_skips",
     "deepen",
+    "insert_activations",
     "insert_normalization",
     "layers",
     "narrow",

@@ -7,7 +7,7 @@ from torch import nn
 from traindx.records import InputError, NotApplicable
 from traindx.remedies.surgery.edit import replace, surgery
 from traindx.remedies.surgery.layers import ACTIVATIONS, DROPOUTS, activations, hidden_activations, is_dropout
-from traindx.remedies.surgery.trace import WEIGHTED, Probe, Trace, trace
+from traindx.remedies.surgery.trace import Probe, Trace, trace
 
 
 @surgery
@@ -21,14 +21,14 @@ def add_dropout(model: nn.Module, probe: Probe, p: float = 0.3) -> nn.Module:
         raise InputError("p", f"found {p}", "use a probability between 0 and 1")
     seen = trace(model, probe)
     values = [a.value for a in hidden_activations(seen)]
-    values += [n.outputs[0] for n in seen.nodes if isinstance(n.module, nn.RNNBase) and seen.reaches_weights(n.outputs[0])]
+    values += [v for n in seen.nodes if isinstance(n.module, nn.RNNBase) for v in n.outputs if seen.reaches_weights(v)]
     if not values:
         raise NotApplicable("no activation between layers behind which units could be dropped")
-    changed = False
+    changed, every = False, activations(seen)
     behind: dict[nn.Module, nn.Module] = {}
     before: dict[nn.Module, nn.Module] = {}
-    own = {a.value: a.module for a in activations(seen) if a.module is not None}
-    kept = {a.module for a in activations(seen) if a.value not in values or a.kind not in ACTIVATIONS}
+    own = {a.value: a.module for a in every if a.module is not None}
+    kept = {a.module for a in every if a.value not in values or a.kind not in ACTIVATIONS}
     for value in sorted(values):
         if idle := _dropouts_behind(seen, value):
             for dropout in idle:
@@ -36,17 +36,19 @@ def add_dropout(model: nn.Module, probe: Probe, p: float = 0.3) -> nn.Module:
                     dropout.p = p
                     changed = True
         elif (module := own.get(value)) is not None and module not in kept:
-            behind.setdefault(module, _dropout(seen, value, p))
+            behind.setdefault(module, _dropout(seen, [a.value for a in every if a.module is module], p))
         else:
             for node in seen.downstream(value):
-                if node.weighted and isinstance(node.module, WEIGHTED) and not isinstance(node.module, nn.MultiheadAttention):
-                    before.setdefault(node.module, _dropout(seen, node.inputs[0], p))
+                if node.weighted and isinstance(node.module, (nn.Linear, nn.modules.conv._ConvNd, nn.RNNBase)):
+                    before.setdefault(node.module, _dropout(seen, [c.inputs[0] for c in seen.called(node.module)], p))
     for module, dropout in behind.items():
         model = replace(model, module, nn.Sequential(module, dropout))
     for module, dropout in before.items():
         model = replace(model, module, nn.Sequential(dropout, module))
     if not (changed or behind or before):
-        raise NotApplicable("dropout stands behind every hidden activation already")
+        already = any(_dropouts_behind(seen, v) for v in values)
+        why = "dropout stands behind every hidden activation already" if already else "no layer of torch reads a hidden activation"
+        raise NotApplicable(why)
     return model
 
 
@@ -55,5 +57,5 @@ def _dropouts_behind(seen: Trace, value: int) -> list[nn.Module | None]:
     return [n.module for n in seen.downstream(value) if is_dropout(n)]
 
 
-def _dropout(seen: Trace, value: int, p: float) -> nn.Module:
-    return nn.Dropout2d(p) if len(seen.shape(value)) == 4 else nn.Dropout(p)
+def _dropout(seen: Trace, values: list[int], p: float) -> nn.Module:
+    return nn.Dropout2d(p) if all(len(seen.shape(v)) == 4 for v in values) else nn.Dropout(p)

@@ -45,7 +45,8 @@ def add_skips(model: nn.Module, probe: Probe) -> nn.Module:
     search = _Search(seen)
     search.children(model)
     if not search.blocks:
-        already = "; what keeps its shape has shortcuts already" if any(is_residual_add(seen, n) for n in seen.nodes) else ""
+        added = any(n.label == "add" and is_residual_add(seen, n) for n in seen.nodes)
+        already = "; what keeps its shape has shortcuts already" if added else ""
         raise NotApplicable(f"no hidden block maps one shape to the same shape{already}")
     scale = 1.0 / len(search.blocks)
     for block in search.blocks:

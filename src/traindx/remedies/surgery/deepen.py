@@ -20,9 +20,9 @@ def deepen(model: nn.Module, probe: Probe, width: int = 64, layers: int = 1) -> 
     if width < 1 or layers < 1:
         raise InputError("width, layers", f"found {width}, {layers}", "use at least 1")
     seen = trace(model, probe)
-    output = [n for n in seen.nodes if n.weighted and not seen.reaches_weights(n.outputs[0])]
+    output = seen.output_layers()
     if not output:
-        raise NotApplicable("no layer with weights, so none to put a hidden layer in front of")
+        raise NotApplicable("no output layer with weights, so none to put a hidden layer in front of")
     tied = tied_modules(model)
     for module in dict.fromkeys(n.module for n in output):
         if not isinstance(module, nn.Linear):

@@ -38,7 +38,7 @@ def insert_normalization(model: nn.Module, probe: Probe, kind: Kind = "auto", ba
     if kind == "auto" and batch_size is not None and batch_size < SMALL_BATCH:
         kind = "layer"
     seen = trace(model, probe)
-    hidden = [n for n in seen.nodes if _normalizable(n) and seen.reaches_weights(n.outputs[0])]
+    hidden = [n for n in seen.nodes if _normalizable(n) and seen.hidden(n)]
     if not hidden:
         raise NotApplicable("no hidden Linear or convolution after which a norm could stand")
     chosen = {n.module: n for n in reversed(hidden) if n.module is not None and not any(is_norm(m) for m in seen.downstream(n.outputs[0]))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch.nn.functional as F
 from torch import nn
 from torch.nn.modules import batchnorm, dropout, instancenorm
 
@@ -67,6 +68,10 @@ PARAMETERLESS = frozenset(
 )
 
 
+BOUNDED = frozenset(["sigmoid", "hardsigmoid", "logsigmoid", "tanh", "hardtanh", "softsign"])
+"""Activations that are gates when they multiply another signal; the others are then the signal."""
+
+
 @dataclass(frozen=True)
 class Layer:
     """A leaf module as one forward pass saw it. ``calls`` above 1 means that it is shared; shapes are those of its first call."""
@@ -121,15 +126,6 @@ def module_activation(module: nn.Module) -> str | None:
     named = {**ACTIVATIONS, **SOFTMAXES, "softmax2d": nn.Softmax2d}
     exact = next((name for name, kind in named.items() if type(module) is kind), None)
     return exact or next((name for name, kind in named.items() if isinstance(module, kind)), None)
-
-
-def function_activation(value: object) -> str | None:
-    """The name of an activation function such as ``torch.tanh``, when an attribute holds one."""
-    if not callable(value) or isinstance(value, (nn.Module, type)):
-        return None
-    home = str(getattr(value, "__module__", ""))
-    name = function_name(value)
-    return name if name in ACTIVATIONS and (home.startswith("torch") or home in ("", "None")) else None
 
 
 def following_activation(seen: Trace, value: int) -> str | None:
@@ -213,7 +209,7 @@ def activations(seen: Trace) -> list[Activation]:
         if scope is not None and _is_activation_module(seen, scope):
             found.setdefault(scope.outputs[0], Activation(kind, node, scope.outputs[0], scope.module))
         else:
-            attribute = _attribute(scope, kind) if scope is not None else None
+            attribute = _attribute(scope, node) if scope is not None else None
             found[node.outputs[0]] = Activation(kind, node, node.outputs[0], None, attribute)
     return list(found.values())
 
@@ -226,9 +222,10 @@ def _is_activation_module(seen: Trace, call: Call) -> bool:
     return empty and plain and call.name != ""
 
 
-def _attribute(scope: Call, kind: str) -> tuple[nn.Module, str] | None:
+def _attribute(scope: Call, node: Node) -> tuple[nn.Module, str] | None:
+    """The attribute of the calling module that holds the function. F.tanh and F.sigmoid call the tensor's methods."""
     for name, value in vars(scope.module).items():
-        if function_activation(value) == kind:
+        if value is node.function or (value in (F.tanh, F.sigmoid) and function_name(value) == node.label):
             return scope.module, name
     return None
 
@@ -240,7 +237,7 @@ def hidden_activations(seen: Trace) -> list[Activation]:
         for a in activations(seen)
         if a.kind in ACTIVATIONS
         and seen.reaches_weights(a.value)
-        and not is_gate(seen, a.value)
+        and not (a.kind in BOUNDED and is_gate(seen, a.value))
         and any(n.weighted for n in seen.upstream(a.value))
     ]
 

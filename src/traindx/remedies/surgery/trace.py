@@ -161,6 +161,7 @@ class Node:
     index: int
     label: str
     module: nn.Module | None
+    function: Any
     scopes: tuple[int, ...]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -217,6 +218,15 @@ class Trace:
     def reaches_weights(self, value: int) -> bool:
         """A later layer with weights reads this value: it is hidden, not an output."""
         return any(n.weighted for n in self.downstream(value))
+
+    def hidden(self, node: Node) -> bool:
+        """A later layer with weights reads what this node makes."""
+        return any(self.reaches_weights(v) for v in node.outputs)
+
+    def output_layers(self) -> list[Node]:
+        """The weighted nodes from which the outputs come without other weights behind, in execution order."""
+        found = {n.index: n for v in self.outputs for n in self.upstream(v) if n.weighted and not self.hidden(n)}
+        return [n for _, n in sorted(found.items())]
 
     def downstream(self, value: int) -> Iterator[Node]:
         """The nodes that depend on the value, nearest first; those behind a weighted node are left out."""
@@ -328,14 +338,15 @@ class _Recorder(TorchFunctionMode):
         arguments, named = self._refs(args), self._refs(options)
         result = func(*args, **options)
         if next(tensors_in(result), None) is not None:
-            self._add(function_name(func), None, arguments, named, inputs, result)
+            self._add(func, None, arguments, named, inputs, result)
         return result
 
     def _add(
-        self, label: str, module: nn.Module | None, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: tuple[int, ...], result: Any
+        self, what: Any, module: nn.Module | None, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: tuple[int, ...], result: Any
     ) -> None:
+        label = what if module is not None else function_name(what)
         sources = [self.trace.values[v] for v in inputs]
-        live = any(s.live for s in sources)
+        live = any(s.live for s in sources) or not (self.open or sources)  # made outside of all modules: part of the batch
         parametric = any(s.parametric and not s.live for s in sources)
         weighted = isinstance(module, WEIGHTED) or (module is None and live and parametric and label in WEIGHT_FUNCTIONS)
         position = len(self.trace.nodes)
@@ -344,7 +355,7 @@ class _Recorder(TorchFunctionMode):
             self.trace.values.append(Value(tuple(tensor.shape), position, live, parametric))
             outputs.append(self._bind(tensor))
         scopes = tuple(index for index, _, _ in self.open)
-        self.trace.nodes.append(Node(position, label, module, scopes, args, kwargs, inputs, tuple(outputs), weighted))
+        self.trace.nodes.append(Node(position, label, module, what, scopes, args, kwargs, inputs, tuple(outputs), weighted))
 
     def value(self, tensor: Tensor) -> int:
         found = self.index.get(id(tensor))

@@ -9,7 +9,7 @@ from torch import nn
 from traindx.records import InputError, NotApplicable
 from traindx.remedies.surgery.channels import Channels, Group, parameters_after, reasons, resize
 from traindx.remedies.surgery.edit import surgery
-from traindx.remedies.surgery.trace import Probe, trace
+from traindx.remedies.surgery.trace import Probe, Snapshot, outputs_of, trace
 
 LARGEST = 200_000_000
 """Weights beyond which a model is not widened: 0.8 GB in float32, four times that in training with Adam."""
@@ -40,7 +40,24 @@ def narrow(model: nn.Module, probe: Probe, factor: float = 4) -> nn.Module:
 
 
 def _resized(model: nn.Module, probe: Probe, size: Callable[[int], int], layer: str | None) -> nn.Module:
-    channels = Channels(model, trace(model, probe))
+    seen, snapshot = trace(model, probe), Snapshot(model, weights=True)
+    channels = Channels(model, seen)
+    _resize(model, channels, size, layer)
+    if channels.spelled and not _runs(model, probe):
+        snapshot.restore()
+        _resize(model, Channels(model, seen, literal=True), size, layer)
+    return model
+
+
+def _runs(model: nn.Module, probe: Probe) -> bool:
+    try:
+        outputs_of(model, probe)
+    except Exception:  # whatever the user's forward pass raises at another width
+        return False
+    return True
+
+
+def _resize(model: nn.Module, channels: Channels, size: Callable[[int], int], layer: str | None) -> None:
     groups = channels.groups() if layer is None else [_group(model, channels, layer)]
     free = [g for g in groups if g.fixed is None]
     if not free:
@@ -51,7 +68,6 @@ def _resized(model: nn.Module, probe: Probe, size: Callable[[int], int], layer: 
     if (total := parameters_after(channels, widths)) > LARGEST:
         raise NotApplicable(f"the model would have about {total:,} weights, more than {LARGEST:,}")
     resize(channels, widths)
-    return model
 
 
 def _group(model: nn.Module, channels: Channels, layer: str) -> Group:

@@ -1,0 +1,593 @@
+"""The command line: the functions of `traindx.api` as commands.
+
+Results go to standard output, everything else (progress, errors, whatever a task prints) to standard error. Exit status: 0 done,
+1 failed, 2 bad input (one line ``traindx: ARGUMENT: FOUND; WHAT TO DO``), 3 when ``--fail-on`` matches, 130 interrupted. Nothing heavy is
+imported before a command needs it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TextIO
+
+import typer
+
+from traindx import __version__
+
+if TYPE_CHECKING:
+    from traindx.api import Progress
+    from traindx.records import Branch, Diagnosis, Recipe, Run, Treatment
+    from traindx.store import Store
+    from traindx.tasks import Task
+
+DONE, FAILED, BAD_INPUT, MATCHED, INTERRUPTED = 0, 1, 2, 3, 130
+DEFAULT_STORE: Final = Path(".traindx", "traindx.db")
+DEMO_SOURCE: Final = "example:stuck-digits"
+DEMO_REPORT: Final = Path("traindx-demo", "report.html")
+LINE_SECONDS = 5.0
+"""Between two lines of progress where standard error is no terminal."""
+REFRESHES_PER_SECOND = 4
+TEXT_WIDTH = 100
+RUNS_SEARCHED = 10_000
+"""Newest runs among which ``show`` looks for the beginning of a key."""
+
+app = typer.Typer(
+    name="traindx",
+    help="Finds out why a neural network does not train or does not generalise, by controlled experiments, and proves its remedy.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+SOURCE_HELP = (
+    "FILE.py:NAME (a Task, a (Task, Recipe) pair or a function that returns one), a table (.csv, .data, .dat, .parquet, .arff), .npz, "
+    "a folder of images by class, IDX files, or example:NAME."
+)
+
+Source = Annotated[str, typer.Argument(metavar="SOURCE", help=SOURCE_HELP, show_default=False)]
+Target = Annotated[str | None, typer.Option("--target", metavar="NAME|INDEX", help="The column to predict.", show_default=False)]
+Drop = Annotated[str | None, typer.Option("--drop", metavar="A,B", help="Columns to leave out.", show_default=False)]
+Header = Annotated[bool | None, typer.Option("--header/--no-header", help="Whether the first row names the columns.", show_default=False)]
+Test = Annotated[
+    str | None, typer.Option("--test", metavar="FILE", help="A test set of the same form; it stays sealed.", show_default=False)
+]
+Validation = Annotated[
+    str | None, typer.Option("--validation", metavar="FILE", help="A validation set of the same form.", show_default=False)
+]
+Seconds = Annotated[float | None, typer.Option("--seconds", help="Wall seconds at most; gives up reproducibility.", show_default=False)]
+Report = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write a report, .html or .json.", show_default=False)]
+FailOn = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fail-on", metavar="BRANCH|any", help="Exit with 3 on this branch, or on any but healthy. Repeatable.", show_default=False
+    ),
+]
+Lr = Annotated[float | None, typer.Option("--lr", help="Learning rate.", show_default=False, rich_help_panel="Recipe")]
+Epochs = Annotated[int | None, typer.Option("--epochs", help="Epochs.", show_default=False, rich_help_panel="Recipe")]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Rows in a batch.", show_default=False, rich_help_panel="Recipe")]
+Optimizer = Annotated[
+    str | None, typer.Option("--optimizer", help="A class of torch.optim, lower-case.", show_default=False, rich_help_panel="Recipe")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and the sentence only.")]
+StoreUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="URL",
+        envvar="TRAINDX_STORE",
+        help=f"Where records are kept: a file or a database; else {DEFAULT_STORE}.",
+        show_default=False,
+    ),
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed of weights and data order.", show_default=False)]
+OfSeed = Annotated[int | None, typer.Option("--seed", help="Only records of this seed.", show_default=False)]
+
+
+# --- Commands ----------------------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def diagnose(
+    source: Source,
+    target: Target = None,
+    drop: Drop = None,
+    header: Header = None,
+    test: Test = None,
+    validation: Validation = None,
+    budget: Annotated[float, typer.Option("--budget", help="Baseline runs to spend.")] = 8.0,
+    seconds: Seconds = None,
+    report: Report = None,
+    fail_on: FailOn = None,
+    lr: Lr = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    optimizer: Optimizer = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    store: StoreUrl = None,
+    seed: Seed = None,
+) -> None:
+    """Find out why a network does not train or does not generalise."""
+    recipe_changes = {"lr": lr, "epochs": epochs, "batch_size": batch_size, "optimizer": optimizer, "seed": seed}
+    output = Output(as_json, quiet, _report_path(report))
+    branches = _branches(fail_on)
+    _positive("--budget", budget)
+    _positive("--seconds", seconds)
+    with working(quiet, "diagnosis") as progress:
+        from traindx import api
+
+        task, recipe = _read(source, recipe_changes, target=target, drop=drop, header=header, test=test, validation=validation)
+        diagnosis = api.diagnose(task, recipe, budget=budget, seconds=seconds, store=_writable(store), progress=progress)
+    output.show(diagnosis)
+    _exit_on(diagnosis.branch, branches)
+
+
+@app.command()
+def treat(
+    source: Source,
+    target: Target = None,
+    drop: Drop = None,
+    header: Header = None,
+    test: Test = None,
+    validation: Validation = None,
+    budget: Annotated[float, typer.Option("--budget", help="Baseline runs to spend on the treatment.")] = 20.0,
+    diagnosis_budget: Annotated[float, typer.Option("--diagnosis-budget", help="Baseline runs to spend on the diagnosis before.")] = 8.0,
+    seconds: Seconds = None,
+    report: Report = None,
+    fail_on: FailOn = None,
+    lr: Lr = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    optimizer: Optimizer = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    store: StoreUrl = None,
+    seed: Seed = None,
+) -> None:
+    """Diagnose, apply the remedies, and verify that they work. Of --seconds, the diagnosis has half at most."""
+    recipe_changes = {"lr": lr, "epochs": epochs, "batch_size": batch_size, "optimizer": optimizer, "seed": seed}
+    output = Output(as_json, quiet, _report_path(report))
+    branches = _branches(fail_on)
+    for name, value in (("--budget", budget), ("--diagnosis-budget", diagnosis_budget), ("--seconds", seconds)):
+        _positive(name, value)
+    with working(quiet, "treatment") as progress:
+        task, recipe = _read(source, recipe_changes, target=target, drop=drop, header=header, test=test, validation=validation)
+        treatment = _treated(task, recipe, diagnosis_budget, budget, seconds, _writable(store), progress)
+    output.show(treatment)
+    _exit_on(treatment.diagnosis.branch, branches)
+
+
+@app.command()
+def runs(
+    limit: Annotated[int, typer.Option("--limit", help="Newest records of each kind to list.")] = 20,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    store: StoreUrl = None,
+    seed: OfSeed = None,
+) -> None:
+    """List the stored diagnoses, treatments and runs, newest first."""
+    with _readable(store) as records:
+        listed = {
+            "diagnoses": [_diagnosis_row(d) for d in records.diagnoses(limit) if seed in (None, d.recipe.seed)],
+            "treatments": [_treatment_row(t) for t in records.treatments(limit) if seed in (None, t.recipe.seed)],
+            "runs": [_run_row(r) for r in records.runs(limit=limit) if seed in (None, r.seed)],
+        }
+    if as_json:
+        _print_json(listed)
+    else:
+        _print_tables(listed, keys_only=quiet)
+
+
+@app.command()
+def show(
+    key: Annotated[
+        str, typer.Argument(metavar="KEY|latest", help="The key of a diagnosis, a treatment or a run, or its beginning.")
+    ] = "latest",
+    report: Report = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    store: StoreUrl = None,
+    seed: OfSeed = None,
+) -> None:
+    """Show a stored diagnosis, treatment or run; "latest" is the newest diagnosis or its treatment."""
+    output = Output(as_json, quiet, _report_path(report))
+    with _readable(store) as records:
+        record = _latest(records, seed) if key == "latest" else _found(records, key)
+    output.show(record)
+
+
+@app.command()
+def demo(
+    report: Annotated[Path, typer.Option("--report", metavar="FILE", help="Where the report goes.")] = DEMO_REPORT,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    store: StoreUrl = None,
+    seed: Seed = None,
+) -> None:
+    """Diagnose and treat a broken network on handwritten digits; prints the path of the report."""
+    if report == DEMO_REPORT:
+        report.parent.mkdir(exist_ok=True)
+    _report_path(report)
+    with working(quiet, "demo") as progress:
+        task, recipe = _read(DEMO_SOURCE, {"seed": seed})
+        treatment = _treated(task, recipe, 8.0, 20.0, None, _writable(store), progress)
+    if as_json:
+        _write_report(treatment, report)
+        _print_json({"report": str(report.resolve()), "treatment": treatment.to_dict()})
+        return
+    Output(as_json=False, quiet=quiet, report=None).show(treatment)
+    typer.echo(_write_report(treatment, report).resolve())
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=lambda wanted: _print_version(wanted), is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Finds out why a neural network does not train or does not generalise, by controlled experiments, and proves its remedy."""
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"traindx {__version__}")
+        raise typer.Exit
+
+
+# --- What goes in ------------------------------------------------------------------------------------------------------------------
+
+
+def _read(source: str, recipe_changes: dict[str, Any], drop: str | None = None, **options: Any) -> tuple[Task, Recipe]:
+    from traindx.records import InputError
+    from traindx.tasks import read
+
+    columns = tuple(name.strip() for name in drop.split(",") if name.strip()) if drop else ()
+    task, recipe = read(source, drop=columns, **options)
+    for name, value in recipe_changes.items():
+        if value is not None:
+            try:
+                recipe = recipe.replace(**{name: value})
+            except InputError as error:
+                raise InputError(f"--{name.replace('_', '-')}", error.found, error.remedy) from None
+    return task, recipe
+
+
+def _branches(names: Sequence[str] | None) -> frozenset[Branch]:
+    """The branches that ``--fail-on`` names; "any" is every one but healthy."""
+    from traindx.records import Branch, InputError
+
+    chosen: set[Branch] = set()
+    for name in names or ():
+        if name == "any":
+            chosen |= set(Branch) - {Branch.HEALTHY}
+        elif name in [b.value for b in Branch]:
+            chosen.add(Branch(name))
+        else:
+            raise InputError("--fail-on", f"found {name!r}", f"use any or one of {', '.join(Branch)}")
+    return frozenset(chosen)
+
+
+def _positive(argument: str, value: float | None) -> None:
+    from traindx.records import InputError
+
+    if value is not None and not value > 0:
+        raise InputError(argument, f"found {value:g}", "give a number above 0")
+
+
+def _report_path(path: Path | None) -> Path | None:
+    """Asked before the work, so that no hour of training ends in a report that cannot be written."""
+    if path is not None:
+        from traindx import report
+
+        report.destination(path, "--report")
+    return path
+
+
+def _writable(url: str | None) -> str:
+    if url:
+        return url
+    DEFAULT_STORE.parent.mkdir(exist_ok=True)
+    return str(DEFAULT_STORE)
+
+
+@contextmanager
+def _readable(url: str | None) -> Iterator[Store]:
+    """A store that is there already; looking at it makes none."""
+    from traindx.records import InputError
+    from traindx.store import open_store
+
+    url = url or str(DEFAULT_STORE)
+    path = url.removeprefix("sqlite:///")
+    if "://" not in path and path not in ("memory:", ":memory:") and not Path(path).expanduser().exists():
+        raise InputError("--store", f"no store at {path}", "run `traindx diagnose` first, or name the store with --store")
+    with open_store(url) as store:
+        yield store
+
+
+def _latest(store: Store, seed: int | None) -> Diagnosis | Treatment:
+    """The newest diagnosis or, where there is one, its treatment."""
+    from traindx.records import InputError
+
+    limit = 1 if seed is None else RUNS_SEARCHED
+    diagnosis = next((d for d in store.diagnoses(limit) if seed in (None, d.recipe.seed)), None)
+    treatment = next((t for t in store.treatments(limit) if seed in (None, t.recipe.seed)), None)
+    if treatment and (diagnosis is None or treatment.diagnosis.key == diagnosis.key):
+        return treatment
+    if diagnosis is None:
+        raise InputError(
+            "KEY", "no diagnosis is stored" + (f" with seed {seed}" if seed is not None else ""), "run `traindx diagnose` first"
+        )
+    return diagnosis
+
+
+def _found(store: Store, key: str) -> Diagnosis | Treatment | Run:
+    from traindx.records import InputError
+
+    record = store.get_diagnosis(key) or store.get_treatment(key) or store.get_run(key)
+    if record is not None:
+        return record
+    begun = [run for run in store.runs(limit=RUNS_SEARCHED) if run.key.startswith(key)]
+    if len(begun) != 1:
+        found = f"{len(begun)} runs begin with {key!r}" if begun else f"nothing is stored under {key!r}"
+        raise InputError("KEY", found, "give more of the key" if begun else "see `traindx runs` for the keys")
+    return begun[0]
+
+
+def _treated(
+    task: Task,
+    recipe: Recipe,
+    diagnosis_budget: float,
+    budget: float,
+    seconds: float | None,
+    store: str,
+    progress: Callable[[Progress], None] | None,
+) -> Treatment:
+    from traindx import api
+
+    began = time.monotonic()
+    half = None if seconds is None else seconds / 2
+    diagnosis = api.diagnose(task, recipe, budget=diagnosis_budget, seconds=half, store=store, progress=progress)
+    left = None if seconds is None else max(seconds - (time.monotonic() - began), 0.001)
+    return api.treat(diagnosis, budget=budget, seconds=left, store=store, progress=progress)
+
+
+# --- What comes out ----------------------------------------------------------------------------------------------------------------
+
+
+class Output(NamedTuple):
+    """How a command shows its record."""
+
+    as_json: bool
+    quiet: bool
+    report: Path | None
+
+    def show(self, record: Diagnosis | Treatment | Run) -> None:
+        """Write the report, if one was asked for, and the record on standard output."""
+        if self.report is not None:
+            path = _write_report(record, self.report)
+            if not self.quiet:
+                typer.echo(f"traindx: wrote {path}", err=True)
+        if self.as_json:
+            _print_json(record.to_dict())
+        elif self.quiet:
+            from traindx import report
+
+            typer.echo(report.sentence(record))
+        else:
+            _print_record(record)
+
+
+def _write_report(record: Diagnosis | Treatment | Run, path: Path) -> Path:
+    from traindx import report
+
+    return report.save(record, path)
+
+
+def _print_record(record: Diagnosis | Treatment | Run) -> None:
+    from rich.console import Console
+
+    from traindx import report
+
+    report.print_to(Console(width=None if sys.stdout.isatty() else TEXT_WIDTH, highlight=False), record)
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, indent=1, allow_nan=False))
+
+
+def _print_tables(listed: dict[str, list[dict[str, Any]]], keys_only: bool) -> None:
+    from traindx import report
+
+    for title, rows in listed.items():
+        if keys_only:
+            for row in rows:
+                typer.echo(row["key"])
+        elif rows:
+            typer.echo(report.listing(title, rows))
+    if not keys_only and not any(listed.values()):
+        typer.echo("The store is empty.")
+
+
+def _diagnosis_row(d: Diagnosis) -> dict[str, Any]:
+    top = d.top
+    return {
+        "key": d.key,
+        "task": d.task_name,
+        "branch": d.branch.value,
+        "top": top.cause if top else "",
+        "seconds": round(d.cost.seconds, 1),
+    }
+
+
+def _treatment_row(t: Treatment) -> dict[str, Any]:
+    remedies = ", ".join(str(r) for r in t.remedies)
+    return {"key": t.key, "task": t.diagnosis.task_name, "verified": t.verified, "remedies": remedies, "seconds": round(t.cost.seconds, 1)}
+
+
+def _run_row(r: Run) -> dict[str, Any]:
+    losses = {name: _plain(r.last(name)) for name in ("train_loss", "validation_loss")}
+    return {
+        "key": r.key,
+        "task": r.task_name,
+        "outcome": r.outcome.value,
+        "seed": r.seed,
+        "steps": r.steps,
+        **losses,
+        "seconds": round(r.seconds, 1),
+    }
+
+
+def _plain(value: float) -> float | str:
+    """The value as JSON can hold it, written as in the records."""
+    if math.isnan(value):
+        return "NaN"
+    return value if math.isfinite(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _exit_on(branch: Branch, branches: frozenset[Branch]) -> None:
+    if branch in branches:
+        raise typer.Exit(MATCHED)
+
+
+# --- While it works ----------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def working(quiet: bool, what: str) -> Iterator[Callable[[Progress], None] | None]:
+    """Long work: its prints go to standard error, its progress is shown there, and an interruption says how to go on."""
+    try:
+        with _printing_to_stderr(), _progress(quiet) as progress:
+            yield progress
+    except KeyboardInterrupt:
+        typer.echo(f"traindx: interrupted; the {what} resumes with the same command", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def _printing_to_stderr() -> Iterator[None]:
+    """Standard output is for the result: what a task's code, a library or a worker process prints goes to standard error."""
+    sys.stdout.flush()
+    try:
+        out, err = sys.stdout.fileno(), sys.stderr.fileno()
+    except (OSError, ValueError):  # not the process's own streams: a test, or a notebook
+        with redirect_stdout(sys.stderr):
+            yield
+        return
+    kept = os.dup(out)
+    os.dup2(err, out)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, out)
+        os.close(kept)
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
+    if quiet:
+        yield None
+    elif sys.stderr.isatty():
+        with _bar() as show_bar:
+            yield show_bar
+    else:
+        yield Lines(sys.stderr)
+
+
+class Lines:
+    """Progress as plain lines, one at once and then one at most every ``every`` seconds."""
+
+    def __init__(self, stream: TextIO, every: float = LINE_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream, self._every, self._clock = stream, every, clock
+        self._next = -math.inf
+
+    def __call__(self, progress: Progress) -> None:
+        """Print the line, if it is time for one."""
+        if self._clock() >= self._next:
+            self._next = self._clock() + self._every
+            print(f"traindx: {_amount(progress)}: {progress.stage}", file=self._stream, flush=True)
+
+
+def _amount(progress: Progress) -> str:
+    from traindx import report
+
+    left = f", about {report.duration(progress.remaining)} left" if progress.remaining is not None else ""
+    return f"{progress.done:.1f} of {progress.total:g} baseline runs, {report.duration(progress.seconds)}{left}"
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[Progress], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.fields[amount]}", markup=False), BarColumn(bar_width=24), TextColumn("{task.description}", markup=False))
+    with Bar(*columns, console=Console(stderr=True), refresh_per_second=REFRESHES_PER_SECOND, transient=True) as bar:
+        shown = bar.add_task("reading", total=None, amount="")
+
+        def update(progress: Progress) -> None:
+            bar.update(shown, description=progress.stage, completed=progress.done, total=progress.total, amount=_amount(progress))
+
+        yield update
+
+
+# --- The process -------------------------------------------------------------------------------------------------------------------
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = typer.main.get_command(app).main(given or ["--help"], prog_name="traindx", standalone_mode=False)
+    except typer.Abort:
+        return INTERRUPTED
+    except Exception as error:
+        return _failed(error)
+    return status if isinstance(status, int) else DONE
+
+
+def _failed(error: Exception) -> int:
+    """Say on standard error what went wrong; only what traindx did not raise on purpose comes with its traceback."""
+    if line := _usage(error):
+        typer.echo(line, err=True)
+        return BAD_INPUT
+    from traindx.records import InputError, TraindxError
+
+    if isinstance(error, TraindxError):
+        typer.echo(f"traindx: {_one_line(str(error))}", err=True)
+        return BAD_INPUT if isinstance(error, InputError) else FAILED
+    import traceback
+
+    traceback.print_exception(error)
+    return FAILED
+
+
+def _usage(error: Exception) -> str:
+    """The line for a wrong option or argument; empty for other errors."""
+    usage_error = typer.BadParameter.__mro__[1]
+    if not isinstance(error, usage_error):
+        return ""
+    context, parameter = getattr(error, "ctx", None), getattr(error, "param", None)
+    argument, found = getattr(error, "option_name", None), "no such option"
+    if parameter is not None:
+        argument = parameter.opts[-1] if parameter.opts[-1].startswith("-") else parameter.opts[-1].upper()
+        found = str(getattr(error, "message", "")) or "not given"
+    elif argument is None:
+        argument, found = "command line", str(getattr(error, "message", error))
+    command = context.command_path if context is not None else "traindx"
+    return f"traindx: {argument}: {_one_line(found[:1].lower() + found[1:]).rstrip('.')}; see `{command} --help`"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,114 @@
+"""What the evidence amounts to: the findings ranked, the branch, the path through the flowchart, and one plain sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from traindx.diagnosis.reading import MARGIN, Reading
+from traindx.diagnosis.rules import RULES
+from traindx.records import Branch, Evidence, Finding, Standing, Step
+
+_ORDER = {s: i for i, s in enumerate((Standing.CONFIRMED, Standing.SUSPECTED, Standing.UNDECIDED, Standing.CLEARED, Standing.NOT_APPLICABLE))}
+
+
+class Conclusion(NamedTuple):
+    """The answer of a diagnosis."""
+
+    branch: Branch
+    sentence: str
+    findings: tuple[Finding, ...]
+    path: tuple[Step, ...]
+    advice: tuple[str, ...]
+
+
+def conclude(evidence: Sequence[Evidence]) -> Conclusion:
+    """Findings of every rule, ranked: settled before suspected, and among equals what explains most of the loss."""
+    reading = Reading(evidence)
+    findings = tuple(sorted((rule.judge(reading) for rule in RULES), key=lambda f: (_ORDER[f.standing], -weight(reading, f))))
+    branch = _branch(reading, findings)
+    return Conclusion(branch, _sentence(reading, branch, findings), findings, _path(reading), _advice(reading, branch, findings))
+
+
+def weight(reading: Reading, finding: Finding) -> float:
+    """How much of the trouble a finding explains, in shares of the distance, with its signs and the size of its change."""
+    if finding.branch is Branch.MISMATCH:
+        return reading.test_harm if math.isfinite(reading.test_harm) else finding.confidence
+    race = next((e for e in finding.evidence if e.measure == "recovered"), None)
+    if race is not None:
+        gap = reading.share(float(race.details["before"]) - float(race.details["reachable"]))
+        return gap * float(race.details["score"])
+    gain = next((e for e in finding.evidence if e.measure == "gain_of_doubling"), None)
+    return reading.share(gain.value) if gain is not None else 0.1 * finding.confidence
+
+
+def _branch(reading: Reading, findings: Sequence[Finding]) -> Branch:
+    """The branch of the top confirmed finding; without one, healthy where nothing is wrong and undecided where something is."""
+    top = next((f for f in findings if f.standing is Standing.CONFIRMED), None)
+    if top is not None:
+        return top.branch
+    if reading.training_is_large or reading.validation_excess > 2 * MARGIN or reading.test_harm_is_real:
+        return Branch.UNDECIDED
+    return Branch.HEALTHY
+
+
+def _sentence(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> str:
+    if branch is Branch.HEALTHY:
+        return f"Nothing is wrong: the training loss ended at {reading.train:.3g} and the validation loss at {reading.validation:.3g}{_floor(reading)}."
+    if branch is Branch.UNDECIDED:
+        trouble = f"the training loss stays at {reading.train:.3g}" if reading.training_is_large else f"the validation loss ends at {reading.validation:.3g}"
+        if not reading.training_is_large and reading.test_harm_is_real:
+            trouble = f"the test loss is {reading.value('two_sample', 'test_loss'):.3g} against {reading.validation:.3g} in validation"
+        return f"Cannot tell: {trouble}{_floor(reading)}, and no experiment within the budget showed why."
+    top = findings[0]
+    return f"{_TROUBLE[branch].format(r=reading, floor=_floor(reading))} The cause: {top.cause.replace('-', ' ')} ({top.summary})."
+
+
+_TROUBLE = {
+    Branch.OPTIMIZATION: "This network can do better than its training lets it: the training loss ended at {r.train:.3g}{floor}.",
+    Branch.MODEL_BIAS: "This network cannot express what the data hold: the training loss ended at {r.train:.3g}{floor}.",
+    Branch.OVERFITTING: "This network fits its training rows better than the world: training loss {r.train:.3g}, validation loss {r.validation:.3g}{floor}.",
+    Branch.MISMATCH: "The test set is another world than the training set: validation loss {r.validation:.3g}, test loss worse.",
+    Branch.DATA: "The trouble is in the data: training loss {r.train:.3g}, validation loss {r.validation:.3g}{floor}.",
+    Branch.DEFECT: "The training code is wrong: the training loss ended at {r.train:.3g}{floor}.",
+}
+
+
+def _floor(reading: Reading) -> str:
+    best = reading.best_reference
+    return "" if best is None else f", where {best.subject} reaches {best.value:.3g} out of fold and the constant predictor pays {reading.constant:.3g}"
+
+
+def _path(reading: Reading) -> tuple[Step, ...]:
+    """The questions of the flowchart in order, with their answers."""
+    losses = tuple(e for e in (reading.find("baseline", "train_loss"), reading.find("baseline", "validation_loss"), reading.best_reference) if e is not None)
+    large = reading.training_is_large
+    excess = "" if math.isnan(reading.fit_excess) else f" ({reading.fit_excess:+.0%} of the distance from reachable to constant)"
+    steps = [Step(question="Is the training loss large?", answer=f"{'yes' if large else 'no'}{excess}", evidence=losses)]
+    if large:
+        return tuple(steps)
+    worse = max(reading.validation_excess, reading.late_rise)
+    steps.append(Step(question="Does validation end above what is reachable?", answer=f"{'yes' if worse > MARGIN else 'no'} ({worse:+.0%})", evidence=losses[1:]))
+    test = reading.find("two_sample", "test_loss")
+    if test is not None:
+        steps.append(Step(question="Is the test loss worse than validation?", answer=f"{'yes' if reading.test_harm_is_real else 'no'} ({reading.test_harm:+.0%})", evidence=(test,)))
+    return tuple(steps)
+
+
+def _advice(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> tuple[str, ...]:
+    """What would still gain a little, and what is worth knowing, on a healthy training."""
+    if branch is not Branch.HEALTHY:
+        return ()
+    advice = []
+    if not reading.references_beat_constant and reading.best_reference is not None:
+        advice.append("No reference model beats the constant predictor: these inputs may say little about the target.")
+    if 0.3 * MARGIN < reading.late_rise <= MARGIN:
+        advice.append(f"The validation loss was lowest at step {reading.sign('lowest_validation_step'):.0f}: stopping there would gain {reading.late_rise:.0%} of the distance.")
+    gain = reading.find("learning_curve", "gain_of_doubling")
+    if gain is not None and 0 < reading.share(gain.value) < MARGIN:
+        advice.append(f"Twice the rows may lower the validation loss by about {gain.value:.2g}.")
+    for finding in findings:
+        if finding.branch is Branch.MISMATCH and finding.standing is Standing.CLEARED and "no harm" in finding.summary:
+            advice.append(f"{finding.cause.replace('-', ' ').capitalize()}: {finding.summary}.")
+    return tuple(advice)

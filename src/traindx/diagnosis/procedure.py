@@ -1,0 +1,123 @@
+"""The flowchart: which question comes next, and what is concluded when none is left.
+
+The order is the guide's. Look at the training loss first; only when it is small ask about validation, and about the test set. Data causes
+are looked for on every path. Every question names the experiment that answers it; the cheapest that is still missing comes next.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from traindx.diagnosis.reading import MARGIN, Reading
+from traindx.diagnosis.rules import RULES, Rule
+from traindx.diagnosis.rules.base import CONFIRMING_SHARE, STRONG_SIGN
+from traindx.records import Evidence, Question, RemedyRef
+
+# An intervention that lowers a loss which no yardstick calls large must do so by this share of the distance.
+HIDDEN_MARGIN = 0.2
+
+
+def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | None:
+    """What to ask next, or None when the flowchart is walked through or the budget (in baseline runs) is spent."""
+    reading = Reading(evidence)
+    for experiment in ("audit", "baseline", "references", "two_sample", "label_noise"):
+        if not reading.asked(experiment):
+            return Question(experiment=experiment)
+    for ask in (_fit, _longer, _capacity, _generalization, _learning_curve):
+        question = ask(reading)
+        if question is not None and _cost(question) <= runs_left:
+            return question
+    return None
+
+
+def _cost(question: Question) -> float:
+    """The least that a question costs, in baseline runs."""
+    return {"learning_curve": 0.5}.get(question.experiment, 0.25 * len(question.remedies))
+
+
+def suspects(reading: Reading, question: str, least_sign: float = 0.0) -> list[tuple[float, Rule, tuple[RemedyRef, ...]]]:
+    """Rules under this question with what they would try, the strongest sign first."""
+    found = [(rule.sign(reading), rule, rule.remedies(reading)) for rule in RULES if rule.question == question]
+    return sorted((s for s in found if s[2] and s[0] >= least_sign), key=lambda s: -s[0])
+
+
+def _race(reading: Reading, remedies: dict[RemedyRef, float], quantity: str, before: float, goal: float, **params: float | bool) -> Question | None:
+    fresh = {ref: prior for ref, prior in remedies.items() if reading.raced(ref) is None}
+    if not fresh or not before - goal > 0:
+        return None
+    return Question(
+        experiment="intervention",
+        remedies=tuple(fresh),
+        priors=tuple(round(prior, 3) for prior in fresh.values()),
+        params={"quantity": quantity, "before": before, "goal": goal, **params},
+    )
+
+
+def _best_recovery(reading: Reading, question: str) -> float:
+    shares = [e.value for _, _, refs in suspects(reading, question) for ref in refs if (e := reading.raced(ref)) is not None and e.measure == "recovered"]
+    return max(shares, default=-math.inf)
+
+
+def _refs(found: list[tuple[float, Rule, tuple[RemedyRef, ...]]], without: tuple[str, ...] = ()) -> dict[RemedyRef, float]:
+    return {ref: sign for sign, _, refs in reversed(found) for ref in refs if ref.id not in without}
+
+
+def fit_goal(reading: Reading) -> float:
+    """The training loss that the reference models show to be possible; half of the constant's where there are none."""
+    return reading.reachable if reading.best_reference is not None and reading.references_beat_constant else 0.5 * reading.constant
+
+
+def _fit(reading: Reading) -> Question | None:
+    """Training is large: race what could make this model train. Not large, but a strong sign: race that alone, on the validation loss."""
+    if reading.training_is_large:
+        return _race(reading, _refs(suspects(reading, "fit"), without=("more-epochs",)), "train_loss", reading.train, fit_goal(reading))
+    strong = _refs(suspects(reading, "fit", STRONG_SIGN), without=("more-epochs",))
+    return _race(reading, strong, "validation_loss", reading.validation, hidden_goal(reading), worth_repeating=CONFIRMING_SHARE)
+
+
+def hidden_goal(reading: Reading) -> float:
+    """Below the validation loss by twice HIDDEN_MARGIN: to recover half of this gap is an effect of HIDDEN_MARGIN."""
+    return reading.validation - 2 * HIDDEN_MARGIN * reading.distance
+
+
+def _longer(reading: Reading) -> Question | None:
+    """Still falling: train longer, unless another remedy has already recovered the gap and signs do not insist."""
+    found = [s for s in suspects(reading, "fit", 0.1) if s[1].cause == "trained-too-briefly"]
+    if not found:
+        return None
+    if reading.training_is_large:
+        if _best_recovery(reading, "fit") >= CONFIRMING_SHARE and found[0][0] < STRONG_SIGN:
+            return None
+        return _race(reading, _refs(found), "train_loss", reading.train, fit_goal(reading), first_heat=2)
+    if found[0][0] < STRONG_SIGN:
+        return None
+    return _race(reading, _refs(found), "validation_loss", reading.validation, hidden_goal(reading), first_heat=2, worth_repeating=9.0)
+
+
+def _capacity(reading: Reading) -> Question | None:
+    """No recipe brought this model to what is reachable: give it more room."""
+    if not reading.training_is_large or reading.broken or _best_recovery(reading, "fit") >= CONFIRMING_SHARE:
+        return None
+    return _race(reading, _refs(suspects(reading, "capacity")), "train_loss", reading.train, fit_goal(reading))
+
+
+def _generalization(reading: Reading) -> Question | None:
+    """Validation ends above what is reachable, or above its own lowest point: race what constrains the training."""
+    if reading.training_is_large or max(reading.validation_excess, reading.late_rise) <= MARGIN:
+        return None
+    floor = [v for v in (reading.reachable, reading.sign("lowest_validation_loss")) if math.isfinite(v)]
+    goal = min(floor, default=math.nan)
+    found = _refs(suspects(reading, "generalization"))
+    if _best_recovery(reading, "generalization") >= CONFIRMING_SHARE:
+        return None
+    return _race(reading, found, "validation_loss", reading.validation, goal, first_heat=2, refold=True, one_by_one=True)
+
+
+def _learning_curve(reading: Reading) -> Question | None:
+    """A gap between training and validation: would more rows close it?"""
+    if reading.asked("learning_curve") or reading.training_is_large or reading.generalization_gap <= 2 * MARGIN:
+        return None
+    if _best_recovery(reading, "generalization") >= 0.8:
+        return None
+    return Question(experiment="learning_curve", params={"repeats": 2 if reading.value("audit", "rows") < 2000 else 0})

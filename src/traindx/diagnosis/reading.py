@@ -1,0 +1,185 @@
+"""A reading of the evidence so far: the few numbers on which the flowchart turns.
+
+Two yardsticks take the place of fixed thresholds: what the constant predictor pays, and what is *reachable*, the best reference model's
+out-of-fold loss. The distance between them is the unit in which every excess and every effect is measured.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+
+from traindx.records import Evidence, RemedyRef
+
+# An excess or an effect counts from this share of the distance between the constant predictor and what is reachable.
+MARGIN = 0.1
+# Where no reference can be had or none beats the constant predictor, the distance is at least this share of the constant's loss.
+LEAST_DISTANCE = 0.1
+# A training within this share of the constant predictor's loss has learned nothing.
+NOTHING_LEARNED = 0.05
+REFERENCES = ("linear", "nearest-neighbours", "gradient-boosting", "small-network")
+
+
+class Reading:
+    """Evidence, looked up by name. NaN stands for what was not measured."""
+
+    def __init__(self, evidence: Sequence[Evidence]) -> None:
+        self.evidence = tuple(evidence)
+        self._by_name: dict[tuple[str, str, str], Evidence] = {}
+        for item in self.evidence:
+            self._by_name[item.experiment, item.measure, item.subject] = item
+            self._by_name.setdefault((item.experiment, item.measure, "*"), item)
+
+    def find(self, experiment: str, measure: str, subject: str = "*") -> Evidence | None:
+        """The evidence of this name; of any subject by default."""
+        return self._by_name.get((experiment, measure, subject))
+
+    def value(self, experiment: str, measure: str, subject: str = "*") -> float:
+        """Its value, or NaN."""
+        found = self.find(experiment, measure, subject)
+        return math.nan if found is None else found.value
+
+    def sign(self, measure: str) -> float:
+        """A number the baseline run showed, or NaN."""
+        return self.value("baseline", measure)
+
+    def asked(self, experiment: str) -> bool:
+        """Whether the experiment was done."""
+        return any(item.experiment == experiment for item in self.evidence)
+
+    def raced(self, remedy: RemedyRef) -> Evidence | None:
+        """What the race showed of a remedy, by id and (where the ref has any) parameters: the one that recovered most."""
+        found = [e for e in self.evidence if e.experiment == "intervention" and e.remedy is not None and e.remedy.id == remedy.id]
+        found = [e for e in found if e.remedy is not None and _same_family(e.remedy, remedy)]
+        return max(found, key=lambda e: -math.inf if math.isnan(e.value) else e.value, default=None)
+
+    # -- the numbers ---------------------------------------------------------------------------------------------------------------
+
+    @property
+    def outcome(self) -> str:
+        """How the baseline ended."""
+        found = self.find("baseline", "outcome")
+        return str(found.details["outcome"]) if found else ""
+
+    @property
+    def broken(self) -> bool:
+        """The baseline diverged, or never gave a finite loss."""
+        return self.outcome == "diverged" or not math.isfinite(self.value("baseline", "train_loss"))
+
+    @cached_property
+    def constant(self) -> float:
+        """What the constant predictor pays; the initial loss where that cannot be known."""
+        known = self.value("references", "out_of_fold_loss", "constant")
+        return self.sign("initial_loss") if math.isnan(known) else known
+
+    @cached_property
+    def best_reference(self) -> Evidence | None:
+        """The reference model with the lowest out-of-fold loss."""
+        found = [e for name in REFERENCES if (e := self.find("references", "out_of_fold_loss", name)) is not None and math.isfinite(e.value)]
+        return min(found, key=lambda e: e.value, default=None)
+
+    @property
+    def reachable(self) -> float:
+        """The best reference's out-of-fold loss (the constant's, if that is lower); NaN where there is none."""
+        return min(self.best_reference.value, self.constant) if self.best_reference else math.nan
+
+    @cached_property
+    def train(self) -> float:
+        """Where training ended, in evaluation mode: the constant's loss at least, where it diverged."""
+        known = self.value("baseline", "train_loss")
+        return max(self.constant, self.sign("initial_loss")) if self.broken else known
+
+    @cached_property
+    def validation(self) -> float:
+        """Where the validation loss ended."""
+        known = self.value("baseline", "validation_loss")
+        return max(self.constant, self.sign("initial_loss")) if self.broken else known
+
+    @cached_property
+    def distance(self) -> float:
+        """From the constant predictor to the best that is known to be possible on unseen rows."""
+        possible = [v for v in (self.reachable, self.sign("lowest_validation_loss")) if math.isfinite(v)]
+        best = min(possible, default=self.constant)
+        return max(self.constant - best, LEAST_DISTANCE * abs(self.constant), 1e-12)
+
+    def share(self, difference: float) -> float:
+        """A difference of losses, in shares of the distance."""
+        return difference / self.distance
+
+    # -- the questions -------------------------------------------------------------------------------------------------------------
+
+    @property
+    def fit_excess(self) -> float:
+        """How far training stays above reachable, in shares; NaN where no reference applies."""
+        return self.share(self.train - self.reachable)
+
+    @property
+    def learned_nothing(self) -> bool:
+        """Training ended where the constant predictor stands."""
+        return self.broken or self.train > self.constant - NOTHING_LEARNED * abs(self.constant)
+
+    @property
+    def references_beat_constant(self) -> bool:
+        """The best reference's interval lies below the constant predictor by a tenth of the least distance."""
+        best = self.best_reference
+        return best is not None and (best.high or best.value) < self.constant - 0.1 * LEAST_DISTANCE * abs(self.constant)
+
+    @property
+    def training_is_large(self) -> bool:
+        """The guide's first question: the training loss stays above what is reachable by MARGIN, beyond the noise of both."""
+        if self.broken:
+            return True
+        if self.best_reference is None:
+            return self.learned_nothing
+        if not self.references_beat_constant:
+            return False
+        noise = math.hypot(_half_width(self.find("baseline", "train_loss")), _half_width(self.best_reference))
+        return self.fit_excess > MARGIN and self.train - self.reachable > noise
+
+    @property
+    def validation_excess(self) -> float:
+        """How far validation ends above reachable (above its own lowest point, where no reference applies), in shares."""
+        floor = [v for v in (self.reachable, self.sign("lowest_validation_loss")) if math.isfinite(v)]
+        return self.share(self.validation - max(min(floor, default=math.nan), 0 if self.train < 0 else min(self.train, self.validation)))
+
+    @property
+    def generalization_gap(self) -> float:
+        """Validation minus training loss, in shares."""
+        return self.share(self.validation - self.train)
+
+    @property
+    def late_rise(self) -> float:
+        """How far validation ended above its lowest point, in shares."""
+        return self.share(self.validation - self.sign("lowest_validation_loss"))
+
+    @property
+    def test_harm(self) -> float:
+        """How much worse the test set is than validation, in shares; NaN where unknown."""
+        return self.share(self.value("two_sample", "test_loss") - self.validation)
+
+    @property
+    def test_harm_is_real(self) -> bool:
+        """Above MARGIN and beyond the noise of both losses."""
+        test, validation = self.find("two_sample", "test_loss"), self.find("baseline", "validation_loss")
+        if test is None or validation is None or self.broken:
+            return False
+        return self.test_harm > MARGIN and test.value - validation.value > math.hypot(_half_width(test), _half_width(validation))
+
+
+def _half_width(evidence: Evidence | None) -> float:
+    if evidence is None or evidence.low is None or evidence.high is None:
+        return 0.0
+    return (evidence.high - evidence.low) / 2
+
+
+def _same_family(found: RemedyRef, wanted: RemedyRef) -> bool:
+    """The same remedy; factors on the same side of 1 belong together, other parameters must agree."""
+    for name, value in wanted.params.items():
+        other = found.params.get(name)
+        if name in ("factor", "width"):
+            if isinstance(other, (int, float)) and isinstance(value, (int, float)) and (other > 1) != (value > 1):
+                return False
+        elif other != value:
+            return False
+    return True

@@ -1,0 +1,166 @@
+"""A rule weighs the evidence for one cause and says where it stands.
+
+A rule reads signs, which only order the suspects, and names the remedies whose race settles the cause. What the race shows decides.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from traindx.diagnosis.reading import MARGIN, Reading
+from traindx.records import Branch, Evidence, Finding, RemedyRef, Standing
+
+# A remedy that recovers this share of the gap has brought the loss near the reference: the cause is shown.
+CONFIRMING_SHARE = 0.5
+# A remedy that recovers less than this, though run for long enough, clears its cause.
+CLEARING_SHARE = 0.15
+# Seeds that a confirmation rests on.
+CONFIRMING_SEEDS = 3
+# A suspect whose strongest sign is at least this strong is worth an experiment even where the losses alone do not ask for one.
+STRONG_SIGN = 0.5
+
+
+class Rule:
+    """Base of all rules. ``question`` is the flowchart's question under which its remedies race: fit, capacity or generalization."""
+
+    cause: ClassVar[str]
+    branch: ClassVar[Branch]
+    question: ClassVar[str] = ""
+
+    def remedies(self, reading: Reading) -> tuple[RemedyRef, ...]:
+        """The interventions that settle the cause, here; none where nothing can be tried."""
+        return ()
+
+    def sign(self, reading: Reading) -> float:
+        """How strongly signs point to the cause: 0 not at all, 1 unmistakably."""
+        return 0.0
+
+    def signs(self, reading: Reading) -> tuple[Evidence, ...]:
+        """The evidence that the sign was read from."""
+        return ()
+
+    def judge(self, reading: Reading) -> Finding:
+        """Where the cause stands."""
+        raise NotImplementedError(self.cause)
+
+    def finding(
+        self, standing: Standing, confidence: float, summary: str, evidence: tuple[Evidence, ...] = (), remedies: tuple[RemedyRef, ...] = ()
+    ) -> Finding:
+        """A finding of this rule."""
+        return Finding(
+            cause=self.cause,
+            branch=self.branch,
+            standing=standing,
+            confidence=round(min(max(confidence, 0.0), 1.0), 3),
+            summary=summary,
+            evidence=evidence,
+            remedies=remedies,
+        )
+
+
+class RacedRule(Rule):
+    """A cause that is settled by what its remedies recover in a race."""
+
+    def judge(self, reading: Reading) -> Finding:
+        """Confirmed by a repeated recovery, suspected by a single one or by signs, cleared by none."""
+        remedies, sign = self.remedies(reading), self.sign(reading)
+        raced = [e for ref in remedies if (e := reading.raced(ref)) is not None]
+        tried = [e for e in raced if e.measure == "recovered"]
+        if not tried:
+            return self._untried(reading, remedies, raced, sign)
+        best = max(tried, key=lambda e: e.value)
+        assert best.remedy is not None, "a race gives evidence of remedies"
+        evidence = (best, *self.signs(reading))
+        effect, ran = self._effect(reading, best), float(best.details["share_of_training"])
+        said = f"{best.remedy} recovers {_percent(best.value)} of the gap after {_percent(ran)} of the training"
+        if best.value >= CONFIRMING_SHARE and effect >= MARGIN:
+            repeated = len(best.seeds) >= CONFIRMING_SEEDS and best.low is not None
+            if repeated and best.low is not None and best.low > 0:
+                return self.finding(Standing.CONFIRMED, 0.6 + 0.3 * min(best.value, 1.0) + 0.1 * sign, f"{said}, on {len(best.seeds)} seeds", evidence, (best.remedy,))
+            if repeated:
+                return self.finding(Standing.SUSPECTED, 0.4, f"{said}, but not on every seed", evidence, (best.remedy,))
+            return self.finding(Standing.SUSPECTED, 0.3 + 0.3 * sign, f"{said}: works too, tried on one seed", evidence, (best.remedy,))
+        if best.value < CLEARING_SHARE:
+            return self.finding(Standing.CLEARED, 0.9, f"{said}: it changes nothing" if best.value > -0.05 else f"{said}: it makes things worse", evidence)
+        return self.finding(Standing.UNDECIDED, 0.2 + 0.2 * sign, f"{said}: it helps, but leaves most of the gap", evidence, (best.remedy,))
+
+    def _untried(self, reading: Reading, remedies: tuple[RemedyRef, ...], refused: list[Evidence], sign: float) -> Finding:
+        if refused:
+            return self.finding(Standing.NOT_APPLICABLE, 0.0, "; ".join(dict.fromkeys(e.text for e in refused)), self.signs(reading))
+        if not remedies:
+            return self.finding(Standing.CLEARED, 0.8, self.nothing_to_try(reading), self.signs(reading))
+        if self.explained(reading):
+            return self.finding(Standing.CLEARED, 0.7, self.explained(reading), self.signs(reading))
+        if sign >= STRONG_SIGN:
+            return self.finding(Standing.UNDECIDED, 0.2 + 0.2 * sign, "signs point to it; its experiment was not run within the budget", self.signs(reading), remedies)
+        return self.finding(Standing.UNDECIDED, 0.1, "its experiment was not run: a stronger suspect settled the question, or the budget ended", self.signs(reading))
+
+    def nothing_to_try(self, reading: Reading) -> str:
+        """Why there is nothing to try."""
+        return "there is nothing of the kind to change here"
+
+    def explained(self, reading: Reading) -> str:
+        """Why no experiment was needed, or an empty string."""
+        return ""
+
+    def _effect(self, reading: Reading, evidence: Evidence) -> float:
+        """The fall of the loss in shares of the distance."""
+        after = float(evidence.details["after"])
+        return reading.share(float(evidence.details["before"]) - after) if math.isfinite(after) else -math.inf
+
+
+class FitRule(RacedRule):
+    """A cause of a large training loss that lies in the recipe, the data's form or the model's trainability."""
+
+    branch = Branch.OPTIMIZATION
+    question = "fit"
+
+    def explained(self, reading: Reading) -> str:
+        """Nothing to explain where training got to what is reachable."""
+        return "" if reading.training_is_large else "training reaches what is reachable, and no strong sign speaks for it"
+
+
+class CapacityRule(RacedRule):
+    """A cause of a large training loss that no recipe cures."""
+
+    branch = Branch.MODEL_BIAS
+    question = "capacity"
+
+    def explained(self, reading: Reading) -> str:
+        """Nothing to explain where this model gets to what is reachable, by itself or by another recipe."""
+        return "the model as it is can get to what is reachable"
+
+
+class GeneralizationRule(RacedRule):
+    """A cause of a validation loss above what is reachable."""
+
+    branch = Branch.OVERFITTING
+    question = "generalization"
+
+    def explained(self, reading: Reading) -> str:
+        """Nothing to explain where validation is where it can be."""
+        if reading.training_is_large:
+            return "the training loss itself is large: the gap to validation says nothing yet"
+        return "" if max(reading.validation_excess, reading.late_rise) > MARGIN else "validation is at what is reachable"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}"
+
+
+def ramp(value: float, none: float, full: float) -> float:
+    """0 at ``none``, 1 at ``full``, linear between and flat beyond; 0 for NaN."""
+    if math.isnan(value):
+        return 0.0
+    return min(1.0, max(0.0, (value - none) / (full - none)))
+
+
+def log_ramp(value: float, none: float, full: float) -> float:
+    """As `ramp`, on a logarithmic scale; 0 for values that are not positive."""
+    return ramp(math.log(value), math.log(none), math.log(full)) if value > 0 else 0.0
+
+
+def present(*evidence: Evidence | None) -> tuple[Evidence, ...]:
+    """Those that were measured."""
+    return tuple(item for item in evidence if item is not None)

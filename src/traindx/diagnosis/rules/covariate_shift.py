@@ -1,0 +1,43 @@
+"""The inputs of the test set come from elsewhere (CAUSES: importance weights, matching data)."""
+
+from __future__ import annotations
+
+from traindx.diagnosis.reading import Reading
+from traindx.diagnosis.rules.base import Rule, present, ramp
+from traindx.diagnosis.rules.label_shift import proportions_explain
+from traindx.records import Branch, Finding, RemedyRef, Standing
+
+# Below this area under the curve a classifier hardly tells the sets apart: two draws of one distribution stay under it.
+AUC_BOUND = 0.6
+
+
+class CovariateShift(Rule):
+    """Settled by the domain classifier (within classes, where labels are known) and by the harm on the test set."""
+
+    cause = "covariate-shift"
+    branch = Branch.MISMATCH
+    question = "test"
+
+    def judge(self, reading: Reading) -> Finding:
+        """Confirmed when inputs differ and the test loss is worse by MARGIN; suspected without labels; a harmless shift is cleared and said."""
+        inputs = reading.find("two_sample", "auc")
+        if inputs is None:
+            return self.finding(Standing.NOT_APPLICABLE, 0.0, "there is no test set of array inputs to compare")
+        within = reading.find("two_sample", "auc_within_classes") or inputs
+        evidence = present(
+            within.replace(threshold=AUC_BOUND),
+            *(reading.find("two_sample", m) for m in ("auc", "shifted_features", "test_loss")),
+            reading.find("baseline", "validation_loss"),
+        )
+        said = f"a classifier tells training from test rows{' of the same class' if within is not inputs else ''} with AUC {within.value:.2f}"
+        if (within.low if within.low is not None else within.value) <= AUC_BOUND:
+            return self.finding(Standing.CLEARED, 0.9, f"{said}: inputs come from one distribution", evidence)
+        remedies = (RemedyRef(id="importance-weights"),)
+        if reading.find("two_sample", "test_loss") is None:
+            return self.finding(Standing.SUSPECTED, 0.3 + 0.4 * ramp(within.value, AUC_BOUND, 1.0), f"{said}; without test labels the harm is unknown", evidence, remedies)
+        if not reading.test_harm_is_real:
+            return self.finding(Standing.CLEARED, 0.8, f"{said}, but the test loss is no worse: the shift does no harm", evidence)
+        if proportions_explain(reading):
+            return self.finding(Standing.CLEARED, 0.6, f"{said}, but the changed class proportions explain the harm", evidence)
+        said = f"{said}, and the test loss is worse by {reading.test_harm:.0%} of the distance to the constant predictor"
+        return self.finding(Standing.CONFIRMED, 0.7 + 0.3 * ramp(within.value, AUC_BOUND, 0.9), said, evidence, remedies)

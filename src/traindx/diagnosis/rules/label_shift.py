@@ -1,0 +1,53 @@
+"""Class proportions differ between training and test (CAUSES: re-weighting)."""
+
+from __future__ import annotations
+
+import math
+
+from traindx.diagnosis.reading import Reading
+from traindx.diagnosis.rules.base import Rule, present
+from traindx.records import Branch, Finding, RemedyRef, Standing
+
+# Total variation of the class proportions from which they count as different, and the level of the chi-squared test.
+DISTANCE_BOUND, P_BOUND = 0.1, 0.001
+# The share of the harm that re-weighted validation rows must reproduce, for proportions to explain it.
+EXPLAINED = 0.5
+
+
+def proportions_differ(reading: Reading) -> bool:
+    """By distance and by test."""
+    labels = reading.find("two_sample", "label_distance")
+    return labels is not None and labels.value > DISTANCE_BOUND and float(labels.details["p_value"]) < P_BOUND
+
+
+def proportions_explain(reading: Reading) -> bool:
+    """Whether validation rows, weighted to the test set's proportions, show half of the harm or more: a test that needs no training."""
+    weighted, test = reading.value("two_sample", "reweighted_validation_loss"), reading.value("two_sample", "test_loss")
+    if not proportions_differ(reading) or math.isnan(weighted) or math.isnan(test):
+        return False
+    return weighted - reading.validation >= EXPLAINED * (test - reading.validation) > 0
+
+
+class LabelShift(Rule):
+    """Settled by re-weighting the validation rows to the test set's proportions."""
+
+    cause = "label-shift"
+    branch = Branch.MISMATCH
+    question = "test"
+
+    def judge(self, reading: Reading) -> Finding:
+        """Confirmed when proportions differ, the test loss is worse, and the proportions explain it."""
+        labels = reading.find("two_sample", "label_distance")
+        if labels is None:
+            return self.finding(Standing.NOT_APPLICABLE, 0.0, "there is no test set with one known class a row")
+        evidence = present(
+            labels.replace(threshold=DISTANCE_BOUND), *(reading.find("two_sample", m) for m in ("reweighted_validation_loss", "test_loss")), reading.find("baseline", "validation_loss")
+        )
+        said = f"class proportions differ by {labels.value:.2f} (total variation)"
+        if not proportions_differ(reading):
+            return self.finding(Standing.CLEARED, 0.9, f"{said}: alike", evidence)
+        if not reading.test_harm_is_real:
+            return self.finding(Standing.CLEARED, 0.8, f"{said}, but the test loss is no worse: the shift does no harm", evidence)
+        if not proportions_explain(reading):
+            return self.finding(Standing.CLEARED, 0.6, f"{said}, but they do not explain the harm: re-weighted validation rows do not show it", evidence)
+        return self.finding(Standing.CONFIRMED, 0.85, f"{said}, and validation rows weighted to the test set's show the harm", evidence, (RemedyRef(id="match-class-proportions"),))

@@ -1,0 +1,36 @@
+"""The gap closes as data grows (CAUSES: more data, augmentation)."""
+
+from __future__ import annotations
+
+from traindx.diagnosis.reading import MARGIN, Reading
+from traindx.diagnosis.rules.base import Rule
+from traindx.records import Branch, Finding, Standing
+
+
+class TooLittleData(Rule):
+    """Settled by the learning curve: what the last doubling of the rows gave at its best."""
+
+    cause = "too-little-data"
+    branch = Branch.OVERFITTING
+    question = "data"
+
+    def judge(self, reading: Reading) -> Finding:
+        """Confirmed when the last doubling lowered the validation loss by MARGIN, beyond the noise of divisions."""
+        gain = reading.find("learning_curve", "gain_of_doubling")
+        if gain is None:
+            refused = reading.find("learning_curve", "not-applicable")
+            if refused is not None:
+                return self.finding(Standing.NOT_APPLICABLE, 0.0, refused.text)
+            if reading.training_is_large:
+                return self.finding(Standing.CLEARED, 0.7, "the training loss itself is large: more rows would not lower it")
+            if reading.generalization_gap <= MARGIN:
+                return self.finding(Standing.CLEARED, 0.8, "training and validation agree: more rows would change little")
+            return self.finding(Standing.UNDECIDED, 0.2, "the learning curve was not measured within the budget")
+        share = reading.share(gain.value)
+        evidence = tuple(e.replace(threshold=MARGIN * reading.distance) if e is gain else e for e in reading.evidence if e.experiment == "learning_curve")
+        said = f"the last doubling of the rows lowered the best validation loss by {gain.value:.3g} ({share:.0%} of the distance to the constant predictor)"
+        if share >= MARGIN and (gain.low or 0.0) > 0:
+            return self.finding(Standing.CONFIRMED, 0.6 + 0.4 * min(1.0, share), said, evidence)
+        if share >= MARGIN:
+            return self.finding(Standing.SUSPECTED, 0.4, f"{said}, but not on every division", evidence)
+        return self.finding(Standing.CLEARED, 0.8, f"{said}: little", evidence)

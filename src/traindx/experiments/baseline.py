@@ -1,0 +1,109 @@
+"""The baseline run and the signs in it: what was lost, how it moved, what its gradients did.
+
+Signs only order the suspects. Every one is a plain number; the rules hold them against named thresholds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from traindx.experiments.base import Lab
+from traindx.records import Curve, Evidence, Outcome, Question, Run
+
+
+class Baseline:
+    """Trains the untouched task once and reads the run."""
+
+    name, title, version, reads_test = "baseline", "baseline run", 1, False
+
+    def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
+        """Losses and metrics with intervals, and the signs."""
+        run = lab.baseline()
+        where = {"runs": (run.key,), "seeds": (run.seed,), "step": run.steps}
+        found = [_ending(run)]
+        for name in ("train_loss", "validation_loss", "train_metric", "validation_metric"):
+            if name in run.curves:
+                found.append(_final(run, name))
+        signs = {**_loss_signs(run), **_gradient_signs(run), **_layer_signs(run)}
+        signs |= {"updates": float(lab.total), "epochs": run.epochs, "updates_per_epoch": float(lab.per_epoch)}
+        return [*found, *(Evidence(experiment="baseline", measure=m, value=v, **where) for m, v in signs.items() if not math.isnan(v))]
+
+
+def _ending(run: Run) -> Evidence:
+    return Evidence(
+        experiment="baseline",
+        measure="outcome",
+        value=float(run.outcome is Outcome.FINISHED),
+        text=f"{run.outcome.value}: {run.reason}" if run.reason else run.outcome.value,
+        details={"outcome": run.outcome.value},
+        runs=(run.key,),
+        seeds=(run.seed,),
+    )
+
+
+def _final(run: Run, name: str) -> Evidence:
+    error = run.spread.get(name, math.nan)
+    value = run.last(name)
+    low, high = (value - 1.96 * error, value + 1.96 * error) if math.isfinite(error) else (None, None)
+    if run.outcome is Outcome.DIVERGED:
+        value, low, high = math.inf if name.endswith("loss") else math.nan, None, None
+    return Evidence(experiment="baseline", measure=name, value=value, low=low, high=high, runs=(run.key,), seeds=(run.seed,), step=run.steps)
+
+
+def _loss_signs(run: Run) -> dict[str, float]:
+    """How the losses moved: initial, lowest, where the lowest validation loss was, the fall over the last quarter."""
+    train, validation = run.curves.get("train_loss", Curve()), run.curves.get("validation_loss", Curve())
+    if len(train) < 2:
+        return {}
+    values = np.array(validation.values)
+    best = int(np.nanargmin(values)) if np.isfinite(values).any() else len(values) - 1
+    return {
+        "initial_loss": train.values[0],
+        "initial_metric": run.curves["train_metric"].values[0] if "train_metric" in run.curves else math.nan,
+        "lowest_train_loss": float(np.nanmin(train.values)),
+        "lowest_validation_loss": float(values[best]),
+        "lowest_validation_step": float(validation.steps[best]),
+        "last_quarter_fall": train.at(int(run.steps * 0.75)) - train.last,
+        "last_half_fall": train.at(run.steps // 2) - train.last,
+        "batch_loss_noise": _late_noise(run.curves["batch_loss"]),
+    }
+
+
+def _late_noise(losses: Curve) -> float:
+    """Standard deviation of the batch loss around its trend over the last half."""
+    late = np.array(losses.values[len(losses) // 2 :])
+    return float(np.diff(late).std() / math.sqrt(2)) if len(late) > 3 and np.isfinite(late).all() else math.nan
+
+
+def _gradient_signs(run: Run) -> dict[str, float]:
+    signs = {}
+    for name in ("update_ratio", "gradient_cosine", "gradient_norm", "learning_rate"):
+        values = np.array(run.curves[name].values) if name in run.curves and len(run.curves[name]) else np.array([math.nan])
+        signs[f"median_{name}"] = float(np.nanmedian(values)) if np.isfinite(values).any() else math.nan
+        late = values[len(values) * 3 // 4 :]
+        signs[f"late_{name}"] = float(np.nanmedian(late)) if np.isfinite(late).any() else math.nan
+    return signs
+
+
+def _layer_signs(run: Run) -> dict[str, float]:
+    """First against last weight's gradient (root mean square an entry), and shares of units dead or pinned at the end."""
+    layers = [curve for name, curve in run.curves.items() if name.startswith("layer_gradient/")]
+    signs: dict[str, float] = {"weight_layers": float(len(layers))}
+    if len(layers) >= 3 and layers[-1].values[0] > 0:
+        signs["first_last_gradient_ratio"] = layers[0].values[0] / layers[-1].values[0]
+        start = [curve.values[0] for curve in layers]
+        if min(start) > 0:
+            signs["gradient_decay_per_layer"] = float(np.exp(np.polyfit(range(len(start)), np.log(start), 1)[0]))
+    spreads = [curve.values[0] for name, curve in run.curves.items() if name.startswith("activation/std/")]
+    if len(spreads) >= 3 and min(spreads) > 0:
+        signs["activation_scale_ratio"] = spreads[-1] / spreads[0]
+    for part in ("zero", "pinned"):
+        shares = [curve for name, curve in run.curves.items() if name.startswith(f"activation/{part}/")]
+        if shares:
+            signs[f"initial_{part}_share"] = float(np.mean([curve.values[0] for curve in shares]))
+            signs[f"final_{part}_share"] = float(np.mean([curve.last for curve in shares]))
+            signs[f"most_initial_{part}_share"] = float(np.max([curve.values[0] for curve in shares]))
+    return signs

@@ -1,0 +1,58 @@
+"""Are labels contradicted where a held-out prediction is surest?
+
+Where classes overlap, errors gather at the border, and the surest predictions are right. Wrong labels are spread over all rows alike: they
+leave errors among the surest too. So the sign of label noise is the share of contradicted labels in the surest half.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from traindx.experiments.base import Lab
+from traindx.experiments.references import one_thread, reference_rows
+from traindx.records import Evidence, Question
+from traindx.remedies.drop_suspect_labels import held_out_probabilities, suspects
+from traindx.tasks import Kind, labels_of
+
+LEAST_ROWS = 100
+
+
+class LabelNoise:
+    """Held-out predictions of logistic regression and nearest neighbours against the labels."""
+
+    name, title, version, reads_test = "label_noise", "labels against held-out predictions", 1, False
+
+    def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
+        """``contradicted_among_surest`` with a Wilson interval, and ``suspect_share``."""
+        sample = reference_rows(lab.task) if lab.task.kind is Kind.CLASSIFICATION else None
+        if sample is None or len(sample[1]) < LEAST_ROWS:
+            return [Evidence(experiment="label_noise", measure="not-applicable", value=math.nan, text=f"needs {LEAST_ROWS} rows with one class each")]
+        features, targets, _ = sample
+        found = labels_of(targets, lab.task.kind)
+        assert found is not None, "reference rows of a classification have labels"
+        labels = found.numpy()
+        if np.bincount(labels)[np.unique(labels)].min() < 2:
+            return [Evidence(experiment="label_noise", measure="not-applicable", value=math.nan, text="a class has a single row")]
+        with one_thread():
+            probabilities = held_out_probabilities(features, labels)
+        predicted, position = probabilities.argmax(1), np.searchsorted(np.unique(labels), labels)
+        surest = np.argsort(-probabilities.max(1), kind="stable")[: len(labels) // 2]
+        wrong = int((predicted[surest] != position[surest]).sum())
+        low, high = _wilson(wrong, len(surest))
+        share = float(suspects(probabilities, labels).mean())
+        return [
+            Evidence(experiment="label_noise", measure="contradicted_among_surest", value=wrong / len(surest), low=low, high=high, details={"rows": len(surest)}),
+            Evidence(experiment="label_noise", measure="contradicted", value=float((predicted != position).mean())),
+            Evidence(experiment="label_noise", measure="suspect_share", value=share),
+        ]
+
+
+def _wilson(hits: int, rows: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927)."""
+    z, p = 1.96, hits / rows
+    centre = (p + z * z / (2 * rows)) / (1 + z * z / rows)
+    half = z * math.sqrt(p * (1 - p) / rows + z * z / (4 * rows * rows)) / (1 + z * z / rows)
+    return max(0.0, centre - half), min(1.0, centre + half)

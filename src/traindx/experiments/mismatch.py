@@ -1,0 +1,176 @@
+"""Does the test set come from elsewhere, and does that do harm?
+
+Inputs first: a classifier tries to tell training from test rows (two-sample test, Lopez-Paz and Oquab 2017), and every feature is compared.
+Labels last: the loss on the test rows, the class proportions, and the same classifier within each class, which tells a shift of inputs from
+a shift of proportions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from traindx.experiments.base import Lab
+from traindx.experiments.references import one_thread
+from traindx.records import Evidence, Outcome, Question
+from traindx.remedies.match_test import MISMATCH
+from traindx.tasks import Rows, Task, labels_of
+from traindx.tasks.features import Features
+from traindx.training import chunk_losses, evaluate, evaluated_index, mean_and_error, predict
+
+MAX_ROWS = 1500
+# A class is compared on its own when both sides have this many rows of it.
+LEAST_ROWS_A_CLASS = 15
+
+
+class Mismatch:
+    """Opens the sealed test set for one question."""
+
+    name, title, version, reads_test = "two_sample", "training against test rows", 1, True
+
+    def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
+        """AUC of the domain classifier, per-feature tests, test loss, class proportions."""
+        task = lab.task
+        if task.test is None:
+            return [_missing("there is no test set")]
+        found = _inputs_compared(task.train.inputs, task.test.inputs(MISMATCH))
+        if not task.test.has_labels:
+            return [*found, _missing("the test labels are unknown", "labels")]
+        rows = task.test.rows(MISMATCH)
+        found += _labels_compared(task, rows)
+        if lab.baseline().outcome in (Outcome.FINISHED, Outcome.STOPPED):
+            found += _harm(task, lab.trained_model(), rows)
+        return found
+
+
+def _missing(reason: str, subject: str = "") -> Evidence:
+    return Evidence(experiment="two_sample", measure="not-applicable", value=math.nan, subject=subject, text=reason)
+
+
+def _evidence(measure: str, value: float, error: float = 0.0, subject: str = "", **details: float | str) -> Evidence:
+    low, high = (value - 1.96 * error, value + 1.96 * error) if error else (None, None)
+    return Evidence(experiment="two_sample", measure=measure, value=value, low=low, high=high, subject=subject, details=dict(details))
+
+
+# -- inputs ------------------------------------------------------------------------------------------------------------------------------
+
+
+def _inputs_compared(train: Tensor | None, test: Tensor | None) -> list[Evidence]:
+    if train is None or test is None or train.shape[1:] != test.shape[1:]:
+        return [_missing("inputs are not arrays of one shape", "inputs")]
+    features = Features(train)
+    mine, theirs = (features(rows[evaluated_index(len(rows), MAX_ROWS)]) for rows in (train, test))
+    auc, error = domain_auc(mine, theirs)
+    return [_evidence("auc", auc, error, "inputs", rows=len(mine), test_rows=len(theirs)), _features_compared(mine, theirs)]
+
+
+def domain_auc(mine: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
+    """Cross-fitted area under the curve of telling the two apart, and its standard error (Hanley and McNeil 1982, equation 1)."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import StratifiedKFold
+
+    rows, domain = np.concatenate([mine, theirs]), np.repeat([0, 1], [len(mine), len(theirs)])
+    scores = np.zeros(len(rows))
+    models = (
+        LogisticRegression(C=0.1, max_iter=100, class_weight="balanced"),
+        HistGradientBoostingClassifier(max_iter=40, max_leaf_nodes=8, min_samples_leaf=10, early_stopping=False, random_state=0),
+    )
+    with one_thread():
+        for train, held in StratifiedKFold(3, shuffle=True, random_state=0).split(rows, domain):
+            for model in models:
+                scores[held] += model.fit(rows[train], domain[train]).decision_function(rows[held]).clip(-5, 5)
+    auc = float(roc_auc_score(domain, scores))
+    return auc, _auc_error(auc, len(mine), len(theirs))
+
+
+def _auc_error(auc: float, negatives: int, positives: int) -> float:
+    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    variance = auc * (1 - auc) + (positives - 1) * (q1 - auc**2) + (negatives - 1) * (q2 - auc**2)
+    return math.sqrt(max(variance, 1e-8) / (negatives * positives))
+
+
+def _features_compared(mine: np.ndarray, theirs: np.ndarray) -> Evidence:
+    """Share of features whose distributions differ by a Kolmogorov-Smirnov test at 1 %, after Bonferroni's correction."""
+    from scipy.stats import ks_2samp
+
+    results = [ks_2samp(mine[:, j], theirs[:, j]) for j in range(mine.shape[1])]
+    differing = sum(float(result.pvalue) < 0.01 / len(results) for result in results)
+    largest = max(float(result.statistic) for result in results)
+    return _evidence("shifted_features", differing / len(results), subject="inputs", largest_distance=largest, features=len(results))
+
+
+# -- labels ------------------------------------------------------------------------------------------------------------------------------
+
+
+def _labels_compared(task: Task, rows: Rows) -> list[Evidence]:
+    """Total variation of the class proportions with a chi-squared test, and the domain classifier within classes."""
+    mine, theirs = task.labels, None if rows.targets is None else labels_of(rows.targets, task.kind)
+    if mine is None or theirs is None:
+        return []
+    from scipy.stats import chi2_contingency
+
+    classes = int(max(mine.max(), theirs.max())) + 1
+    counts = np.stack([torch.bincount(labels.cpu(), minlength=classes).numpy() for labels in (mine, theirs)])
+    counts = counts[:, counts.sum(0) > 0]
+    shares = counts / counts.sum(1, keepdims=True)
+    distance = 0.5 * float(np.abs(shares[0] - shares[1]).sum())
+    p_value = float(chi2_contingency(counts).pvalue) if counts.shape[1] > 1 else 1.0
+    unseen = float((theirs > mine.max()).float().mean())
+    found = [_evidence("label_distance", distance, subject="labels", p_value=p_value, unseen_share=unseen)]
+    return [*found, *_within_classes(task.train.inputs, mine, rows.inputs, theirs)]
+
+
+def _within_classes(train: Tensor | None, mine: Tensor, test: Tensor | None, theirs: Tensor) -> list[Evidence]:
+    if train is None or test is None or train.shape[1:] != test.shape[1:]:
+        return []
+    features = Features(train)
+    results, weights = [], []
+    for label in mine.unique().tolist():
+        sides = [rows[labels.cpu() == label] for rows, labels in ((train, mine), (test, theirs))]
+        sides = [side[evaluated_index(len(side), MAX_ROWS // 5)] for side in sides]
+        if min(len(side) for side in sides) >= LEAST_ROWS_A_CLASS and len(results) < 10:
+            results.append(domain_auc(features(sides[0]), features(sides[1])))
+            weights.append(min(len(side) for side in sides))
+    if not results:
+        return []
+    share = np.array(weights) / sum(weights)
+    auc, error = float(share @ [r[0] for r in results]), math.sqrt(float(share**2 @ [r[1] ** 2 for r in results]))
+    return [_evidence("auc_within_classes", auc, error, "inputs", classes=len(results))]
+
+
+def _harm(task: Task, model: nn.Module, rows: Rows) -> list[Evidence]:
+    """The trained model's loss and metric on the test rows, and the validation loss re-weighted to the test set's class proportions."""
+    cpu = torch.device("cpu")
+    theirs = None if rows.targets is None else labels_of(rows.targets, task.kind)
+    index = evaluated_index(len(rows))
+    if theirs is not None and task.labels is not None:
+        index = index[theirs[index].cpu() <= task.labels.max().cpu()]
+        if not len(index):
+            return []
+    result = evaluate(task, model, rows, cpu, index)
+    found = [_evidence("test_loss", result.loss, result.standard_error if math.isfinite(result.standard_error) else 0.0)]
+    if not math.isnan(result.metric):
+        found.append(_evidence("test_metric", result.metric))
+    return found if theirs is None else [*found, *_reweighted(task, model, theirs[index])]
+
+
+def _reweighted(task: Task, model: nn.Module, theirs: Tensor) -> list[Evidence]:
+    cpu = torch.device("cpu")
+    known = None if task.validation.targets is None else labels_of(task.validation.targets, task.kind)
+    if known is None:
+        return []
+    loss, variance = 0.0, 0.0
+    for label, count in zip(*theirs.unique(return_counts=True), strict=True):
+        index = (known.cpu() == label.cpu()).nonzero().flatten()
+        if not len(index):
+            return []
+        share = float(count) / len(theirs)
+        mean, error = mean_and_error(*chunk_losses(task, *predict(task, model, task.validation, cpu, index[evaluated_index(len(index), 256)])))
+        loss, variance = loss + share * mean, variance + (share * error if math.isfinite(error) else 0.0) ** 2
+    return [_evidence("reweighted_validation_loss", loss, math.sqrt(variance))]

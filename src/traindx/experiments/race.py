@@ -1,0 +1,231 @@
+"""Interventions race on the same seeds and batches: short first, longer only for those that lead, then repeated with other seeds.
+
+A contender is the baseline with one remedy. What it *recovers* is the share of the gap it closes, between the loss at which the baseline
+ended (``before``) and the loss that is reachable (``goal``). Holding a short run against the baseline's end is the stricter comparison.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from traindx.experiments.base import Lab
+from traindx.records import Evidence, NotApplicable, Outcome, Question, RemedyRef, Run
+from traindx.remedies import make_remedy
+
+# Heats as shares of the training. The first is long enough to show a direction, the last is the training itself.
+HEATS = (0.125, 0.5, 1.0)
+# This many contenders go on to the next heat, and the one with the strongest signs in any case.
+SURVIVORS = 2
+# A leader that recovers this share needs no longer heat.
+ENOUGH = 0.8
+# A difference below this share of the gap is no difference.
+LEAST_SHARE = 0.05
+# Of contenders that recover alike, signs decide: a sign of full strength is worth this share, a unit of size costs that share.
+SIGN_WORTH, SIZE_COST = 0.3, 0.03
+REPEATS = (1, 2)
+# Student's t for three pairs, 95 %, two-sided.
+T_THREE_PAIRS = 4.303
+
+
+@dataclass
+class Contender:
+    """A remedy in the race, with what its runs showed."""
+
+    ref: RemedyRef
+    prior: float
+    size: float
+    runs: list[Run] = field(default_factory=list)
+    horizon: int = 0
+    recovered: float = -math.inf
+    after: float = math.nan
+    after_other: float = math.nan
+    low: float | None = None
+    high: float | None = None
+    seeds: tuple[int, ...] = ()
+
+    @property
+    def score(self) -> float:
+        """What orders contenders: recovery, then signs, then smallness."""
+        return min(self.recovered, 1.0) + SIGN_WORTH * self.prior - SIZE_COST * self.size
+
+
+class Race:
+    """Successive halving (Jamieson and Talwalkar 2016) over interventions."""
+
+    name, title, version, reads_test = "intervention", "race of interventions", 1, False
+
+    def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
+        """``recovered`` for every remedy that could be tried, ``not-applicable`` with its reason for the others."""
+        track = _Track(lab, question)
+        refused = track.enter(question.remedies, question.priors)
+        for heat in HEATS[int(question.params.get("first_heat", 0)) :]:
+            track.heat(heat)
+            if track.leader is None or track.leader.recovered >= ENOUGH:
+                break
+        if track.leader is not None and track.leader.recovered >= float(question.params.get("worth_repeating", 0.3)):
+            track.repeat(track.leader)
+        return [*refused, *(track.evidence(contender) for contender in track.contenders)]
+
+
+class _Track:
+    def __init__(self, lab: Lab, question: Question) -> None:
+        self.lab, self.params = lab, question.params
+        self.quantity = str(question.params["quantity"])
+        self.other = "validation_loss" if self.quantity == "train_loss" else "train_loss"
+        self.before, self.goal = float(question.params["before"]), float(question.params["goal"])
+        self.refold = bool(question.params.get("refold", False))
+        self.baseline = lab.baseline()
+        self.contenders: list[Contender] = []
+
+    # -- the field -----------------------------------------------------------------------------------------------------------------
+
+    def enter(self, remedies: Sequence[RemedyRef], priors: Sequence[float]) -> list[Evidence]:
+        refused = []
+        for ref, prior in zip(remedies, priors, strict=True):
+            try:
+                self.lab.job(ref)
+            except NotApplicable as reason:
+                refused.append(Evidence(experiment="intervention", measure="not-applicable", value=math.nan, subject=str(ref), remedy=ref, text=str(reason)))
+                continue
+            self.contenders.append(Contender(ref, prior, make_remedy(ref).size))
+        return refused
+
+    @property
+    def leader(self) -> Contender | None:
+        """The best so far, if any recovers anything."""
+        helping = [c for c in self.contenders if c.recovered > LEAST_SHARE]
+        return max(helping, key=lambda c: c.score, default=None)
+
+    # -- running -------------------------------------------------------------------------------------------------------------------
+
+    def heat(self, share: float) -> None:
+        """Run those still in the race up to this share of the training."""
+        horizon = self.lab.horizon(share) if share < 1 else self.lab.total
+        first = not any(c.runs for c in self.contenders)
+        racing = self.contenders if first else self._survivors()
+        self._run(racing, horizon)
+        if first:
+            for contender in list(racing):
+                self._climb(contender, horizon)
+
+    def _survivors(self) -> list[Contender]:
+        ranked = sorted(self.contenders, key=lambda c: c.score, reverse=True)
+        chosen = [*ranked[:SURVIVORS], *sorted(ranked, key=lambda c: -c.prior)[:1]]
+        return [c for c in {id(c): c for c in chosen}.values() if c.prior >= 0.5 or c.recovered > -1]
+
+    def _run(self, contenders: Sequence[Contender], horizon: int) -> None:
+        jobs = [self.lab.job(c.ref, horizon=self._horizon(c.ref, horizon)) for c in contenders]
+        names = ", ".join(str(c.ref) for c in contenders)
+        for contender, run in zip(contenders, self.lab.train(jobs, f"race: {names}"), strict=True):
+            self._note(contender, run, horizon)
+
+    def _horizon(self, ref: RemedyRef, horizon: int) -> int | None:
+        """None for the whole training, whatever its length with this remedy."""
+        return None if horizon >= self.lab.total else horizon
+
+    def _note(self, contender: Contender, run: Run, horizon: int) -> None:
+        contender.runs.append(run)
+        contender.horizon = horizon
+        contender.after, contender.after_other = _loss(run, self.quantity), _loss(run, self.other)
+        contender.recovered = self.recovered(contender.after)
+        contender.seeds = (run.seed,)
+
+    def recovered(self, loss: float) -> float:
+        """Share of the gap that a loss closes, at least -1."""
+        if not math.isfinite(loss):
+            return -1.0
+        return max(-1.0, (self.before - loss) / max(self.before - self.goal, 1e-12))
+
+    def _climb(self, contender: Contender, horizon: int) -> None:
+        """More of what helps: x 10, x 100, ... as long as each beats the one before, or while nothing has trained yet."""
+        start = self.baseline.curves[self.quantity].at(horizon) if self.quantity in self.baseline.curves else math.inf
+        stuck = self.baseline.outcome is Outcome.DIVERGED or not math.isfinite(start)
+        best, last = contender, math.inf if stuck else start
+        helps = contender.after < last or (stuck and not math.isfinite(contender.after))
+        stronger = make_remedy(contender.ref).stronger()
+        while helps and stronger is not None:
+            following = Contender(stronger.ref, contender.prior, contender.size)
+            try:
+                self._run([following], horizon)
+            except NotApplicable:
+                return
+            self.contenders.append(following)
+            helps = following.after < best.after or not math.isfinite(best.after)
+            best, stronger = following, make_remedy(following.ref).stronger()
+
+    def repeat(self, leader: Contender) -> None:
+        """The leader and the baseline again, side by side, with other seeds (and divisions): the interval of the effect."""
+        horizon = self._shortest_telling(leader)
+        pairs = [(self._baseline_loss(horizon), self._loss_at(leader, horizon))]
+        for repeat in REPEATS:
+            short = None if horizon >= self.lab.total else horizon
+            jobs = [self.lab.job(ref, repeat, self.refold, short) for ref in (None, leader.ref)]
+            runs = self.lab.train(jobs, f"repeated with seed {jobs[0].recipe.seed}: {leader.ref}")
+            leader.runs += runs
+            pairs.append((_loss(runs[0], self.quantity), _loss(runs[1], self.quantity)))
+        effects = np.array([self._effect(*pair) for pair in pairs])
+        margin = T_THREE_PAIRS * float(effects.std(ddof=1)) / math.sqrt(len(effects))
+        leader.low, leader.high = leader.recovered - margin, leader.recovered + margin
+        if effects.min() <= 0:
+            leader.low = min(leader.low, float(effects.min()))
+        leader.seeds = tuple(dict.fromkeys((self.lab.recipe.seed, *(run.seed for run in leader.runs))))
+
+    def _shortest_telling(self, leader: Contender) -> int:
+        """The first horizon at which the leader had recovered half of what it recovers in the end."""
+        for run in leader.runs:
+            if self.recovered(_loss(run, self.quantity)) >= 0.5 * leader.recovered:
+                return run.horizon or self.lab.total
+        return leader.horizon
+
+    def _effect(self, without: float, with_remedy: float) -> float:
+        """In shares of the gap; a baseline that diverges stands where the diagnosis put it."""
+        without = without if math.isfinite(without) else self.before
+        return (without - with_remedy) / max(self.before - self.goal, 1e-12) if math.isfinite(with_remedy) else -1.0
+
+    def _baseline_loss(self, horizon: int) -> float:
+        if self.baseline.outcome is Outcome.DIVERGED:
+            return math.inf
+        return self.baseline.curves[self.quantity].at(horizon)
+
+    def _loss_at(self, contender: Contender, horizon: int) -> float:
+        run = next((r for r in contender.runs if (r.horizon or self.lab.total) == horizon), contender.runs[-1])
+        return _loss(run, self.quantity)
+
+    # -- evidence ------------------------------------------------------------------------------------------------------------------
+
+    def evidence(self, contender: Contender) -> Evidence:
+        keys = dict.fromkeys([self.baseline.key, *(run.key for run in contender.runs)])
+        return Evidence(
+            experiment="intervention",
+            measure="recovered",
+            value=contender.recovered,
+            low=contender.low,
+            high=contender.high,
+            subject=str(contender.ref),
+            remedy=contender.ref,
+            runs=tuple(keys),
+            seeds=contender.seeds,
+            step=contender.horizon,
+            details={
+                "quantity": self.quantity,
+                "before": self.before,
+                "after": contender.after,
+                self.other: contender.after_other,
+                "reachable": self.goal,
+                "share_of_training": contender.horizon / self.lab.total,
+                "prior": contender.prior,
+                "score": contender.score,
+            },
+        )
+
+
+def _loss(run: Run, quantity: str) -> float:
+    """The run's final loss; infinite when it diverged or failed."""
+    if run.outcome in (Outcome.DIVERGED, Outcome.FAILED):
+        return math.inf
+    loss = run.last(quantity)
+    return loss if math.isfinite(loss) else math.inf

@@ -1,0 +1,228 @@
+"""Reference models: what loss is reachable on these rows, out of fold, and what the constant predictor pays.
+
+Constant, logistic or ridge regression, nearest neighbours, gradient boosting and a small network, each fitted on some folds and judged on
+the others, on the user's own loss. At most MAX_ROWS rows and MAX_FEATURES columns are used, and sizes follow a model of the cost rather
+than the clock, so that the answer is the same on every machine.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from traindx.experiments.base import Lab
+from traindx.records import Evidence, Question
+from traindx.tasks import Form, Kind, Task, find_form, labels_of, outputs_from_probabilities
+from traindx.tasks.features import Features, array_pairs
+from traindx.training import chunk_losses, evaluated_index, mean_and_error, metric_of
+from traindx.training.evaluation import chunk_size
+
+MAX_ROWS = 3000
+# Boosting's cost grows with rows x features x classes x rounds: this many such units take about two seconds on one core.
+BOOSTING_UNITS = 3e7
+# Class probabilities are mixed with the uniform distribution at this rate, so that one confident error does not rule a reference out.
+SMOOTHING = 0.01
+SMALL_SET = 1000
+
+Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+
+class References:
+    """Out-of-fold losses of the reference models."""
+
+    name, title, version, reads_test = "references", "reference models", 1, False
+
+    def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
+        """``out_of_fold_loss`` and ``out_of_fold_metric`` a model; ``not-applicable`` where inputs or targets are not array-like."""
+        sample = reference_rows(lab.task)
+        if sample is None:
+            reason = "inputs and targets are not plain arrays of one class or one number a row"
+            return [*_constant_only(lab.task), Evidence(experiment="references", measure="not-applicable", value=math.nan, text=reason)]
+        features, targets, form = sample
+        found = []
+        for name, predictor in _predictors(lab.task, features, targets).items():
+            outputs = out_of_fold(lab.task, predictor, features, targets, form)
+            found += judged(lab.task, name, outputs, targets)
+        return found
+
+
+def reference_rows(task: Task) -> tuple[np.ndarray, Tensor, Form] | None:
+    """(features, targets, form of outputs) of at most MAX_ROWS training rows; None where reference models do not apply."""
+    pairs = array_pairs(task.train, evaluated_index(len(task.train), MAX_ROWS))
+    if pairs is None or not bool(torch.isfinite(pairs[1].float()).all()):
+        return None
+    inputs, targets = pairs
+    if task.kind is Kind.CLASSIFICATION:
+        labels = labels_of(targets, task.kind)
+        if labels is None or len(labels.unique()) < 2:
+            return None
+        form = find_form(task.loss, task.kind, targets, single_output(task, targets), task.classes or 2)
+        return None if form is Form.UNKNOWN else (Features(inputs)(inputs), targets, form)
+    if task.kind is Kind.REGRESSION and targets.reshape(len(targets), -1).shape[1] == 1:
+        return Features(inputs)(inputs), targets, Form.NUMBERS
+    return None
+
+
+def single_output(task: Task, targets: Tensor) -> bool:
+    """Whether the loss wants one number for two classes: real-valued 0/1 targets."""
+    return targets.is_floating_point() and (targets.ndim == 1 or targets.shape[1:].numel() == 1)
+
+
+def as_outputs(task: Task, predictions: np.ndarray, targets: Tensor, form: Form) -> Tensor:
+    """Predictions in the form that the task's loss expects, on the CPU."""
+    if form is Form.NUMBERS:
+        return torch.from_numpy(predictions).to(targets.dtype).reshape(targets.shape)
+    probabilities = torch.from_numpy(predictions).float()
+    smooth = (1 - SMOOTHING) * probabilities + SMOOTHING / probabilities.shape[1]
+    return outputs_from_probabilities(smooth, targets, form, single_output(task, targets))
+
+
+def judged(task: Task, name: str, outputs: Tensor, targets: Tensor) -> list[Evidence]:
+    """The loss of these outputs with its interval, and the metric."""
+    size = chunk_size(len(targets))
+    parts, wanted = list(outputs.split(size)), list(targets.split(size))
+    loss, error = mean_and_error(*chunk_losses(task, parts, wanted))
+    shared: dict[str, Any] = {"experiment": "references", "subject": name, "details": {"rows": len(targets)}}
+    margin = 1.96 * error if math.isfinite(error) else 0.0
+    found = [Evidence(measure="out_of_fold_loss", value=loss, low=loss - margin, high=loss + margin, **shared)]
+    metric = metric_of(task, parts, wanted)
+    return found if math.isnan(metric) else [*found, Evidence(measure="out_of_fold_metric", value=metric, **shared)]
+
+
+def _constant_only(task: Task) -> list[Evidence]:
+    """The constant predictor's loss needs targets alone."""
+    targets = task.train.targets
+    if targets is None or not bool(torch.isfinite(targets.float()).all()):
+        return []
+    targets = targets[evaluated_index(len(targets), MAX_ROWS)].cpu()
+    if task.kind is Kind.CLASSIFICATION and labels_of(targets, task.kind) is not None:
+        form = find_form(task.loss, task.kind, targets, single_output(task, targets), task.classes or 2)
+    else:
+        form = Form.NUMBERS if task.kind is Kind.REGRESSION and targets.reshape(len(targets), -1).shape[1] == 1 else Form.UNKNOWN
+    if form is Form.UNKNOWN:
+        return []
+    nothing = np.zeros((len(targets), 1))
+    return judged(task, "constant", out_of_fold(task, _constant(task), nothing, targets, form), targets)
+
+
+def out_of_fold(task: Task, predictor: Predictor, features: np.ndarray, targets: Tensor, form: Form) -> Tensor:
+    """Outputs for every row by a model that has not seen it."""
+    labels = labels_of(targets, task.kind)
+    y = labels.numpy() if labels is not None else targets.reshape(len(targets)).double().numpy()
+    width = (task.classes or 2) if labels is not None else 1
+    predictions = np.zeros((len(y), width))
+    folds = np.random.default_rng(0).permutation(len(y)) % fold_count(len(y))
+    with one_thread():
+        for fold in range(fold_count(len(y))):
+            train, held = folds != fold, folds == fold
+            predictions[held] = predictor(features[train], y[train], features[held]).reshape(-1, width)
+    return as_outputs(task, predictions if labels is not None else predictions[:, 0], targets, form)
+
+
+def fold_count(rows: int) -> int:
+    """Folds: five for small sets, three otherwise."""
+    return 5 if rows < SMALL_SET else 3
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for BLAS and OpenMP: small problems are faster so, and the same on every machine. Convergence warnings are expected."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _predictors(task: Task, features: np.ndarray, targets: Tensor) -> dict[str, Predictor]:
+    build = _classifiers if task.kind is Kind.CLASSIFICATION else _regressors
+    return {"constant": _constant(task), **build(task, *features.shape)}
+
+
+def _constant(task: Task) -> Predictor:
+    if task.kind is Kind.CLASSIFICATION:
+        classes = task.classes or 2
+        return lambda x, y, held: np.tile(np.bincount(y, minlength=classes) / len(y), (len(held), 1))
+    if type(task.loss).__name__ in ("L1Loss",):
+        return lambda x, y, held: np.full(len(held), np.median(y))
+    return lambda x, y, held: np.full(len(held), y.mean())
+
+
+def boosting_rounds(rows: int, width: int, classes: int) -> int:
+    """Rounds that the cost allows, from 20 to 100."""
+    trees = classes if classes > 2 else 1
+    return int(np.clip(BOOSTING_UNITS / (rows * max(width, 8) * trees), 20, 100))
+
+
+def _classifiers(task: Task, rows: int, width: int) -> dict[str, Predictor]:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.neural_network import MLPClassifier
+
+    classes = task.classes or 2
+    rounds = boosting_rounds(rows, width, classes)
+    small = rows < SMALL_SET
+    return {
+        "linear": _probabilities(lambda: LogisticRegression(C=0.1, max_iter=100), classes),
+        "nearest-neighbours": _probabilities(lambda: KNeighborsClassifier(n_neighbors=min(10, max(1, rows // 10))), classes),
+        "gradient-boosting": _probabilities(
+            lambda: HistGradientBoostingClassifier(
+                max_iter=rounds, learning_rate=min(0.2, 6 / rounds), max_leaf_nodes=15, min_samples_leaf=min(20, max(2, rows // 50)), early_stopping=False, random_state=0
+            ),
+            classes,
+        ),
+        "small-network": _probabilities(
+            lambda: MLPClassifier((64,), alpha=1.0 if small else 0.1, learning_rate_init=3e-3, batch_size=min(64, max(8, rows // 20)), max_iter=40, early_stopping=not small, n_iter_no_change=6, random_state=0),
+            classes,
+        ),
+    }
+
+
+def _probabilities(make: Callable[[], Any], classes: int) -> Predictor:
+    def predict(x: np.ndarray, y: np.ndarray, held: np.ndarray) -> np.ndarray:
+        result = np.zeros((len(held), classes))
+        if len(np.unique(y)) < 2:
+            result[:, y[0]] = 1.0
+            return result
+        model = make().fit(x, y)
+        result[:, model.classes_] = model.predict_proba(held)
+        return result
+
+    return predict
+
+
+def _regressors(task: Task, rows: int, width: int) -> dict[str, Predictor]:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.linear_model import RidgeCV
+    from sklearn.neighbors import KNeighborsRegressor
+    from sklearn.neural_network import MLPRegressor
+
+    rounds, small = boosting_rounds(rows, width, 1), rows < SMALL_SET
+    return {
+        "linear": _numbers(lambda: RidgeCV(np.logspace(-2, 4, 7))),
+        "nearest-neighbours": _numbers(lambda: KNeighborsRegressor(n_neighbors=min(10, max(1, rows // 10)))),
+        "gradient-boosting": _numbers(
+            lambda: HistGradientBoostingRegressor(
+                max_iter=rounds, learning_rate=0.1, max_leaf_nodes=15, min_samples_leaf=min(20, max(2, rows // 50)), early_stopping=False, random_state=0
+            )
+        ),
+        "small-network": _numbers(
+            lambda: MLPRegressor((64,), alpha=1.0 if small else 0.1, learning_rate_init=3e-3, batch_size=min(64, max(8, rows // 20)), max_iter=60, early_stopping=not small, n_iter_no_change=6, random_state=0)
+        ),
+    }
+
+
+def _numbers(make: Callable[[], Any]) -> Predictor:
+    def predict(x: np.ndarray, y: np.ndarray, held: np.ndarray) -> np.ndarray:
+        mean, std = y.mean(), y.std() or 1.0
+        return np.asarray(make().fit(x, (y - mean) / std).predict(held) * std + mean)
+
+    return predict

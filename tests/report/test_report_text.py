@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+import records_by_hand as by_hand
+from rich.console import Console
+
+from traindx import report
+from traindx.records import Diagnosis, Run, Treatment
+
+
+def test_the_sentence_comes_first_and_lines_fit(record: Run | Diagnosis | Treatment) -> None:
+    text = report.to_text(record)
+    assert " ".join(text.split("\n\n")[0].split()) == report.sentence(record)
+    assert max(len(line) for line in text.splitlines()) <= 100
+    assert "\x1b" not in text
+
+
+def test_a_diagnosis_says_everything_in_order() -> None:
+    text = report.to_text(by_hand.optimization())
+    order = [
+        "branch optimization",
+        "Top finding",
+        "learning-rate-too-high  confirmed, confidence 97%",
+        "recovers 98% (95% interval 92% to 103%)",
+        "Other findings",
+        "optimizer-unsuited  suspected",
+        "Path through the flowchart",
+        "2. Is the training loss large? Yes: 2.31 against 0.21 reachable.",
+        "Compared by loss",
+        "gradient boosting    0.27  0.251 to 0.289",
+        "network, validation  2.34",
+        "Reachable: 0.21, by the small network.",
+        "Ruled out",
+        "vanishing-gradient",
+        "Not applicable",
+        "No test set was given.",
+        "Advice",
+        "Keep the cosine schedule.",
+        "Cost",
+        "6.3 baseline runs, 22 s",
+    ]
+    places = [text.find(part) for part in order]
+    assert -1 not in places, order[places.index(-1)]
+    assert places == sorted(places)
+
+
+def test_the_openings_of_the_test_set_are_said() -> None:
+    assert "opened twice" in report.to_text(by_hand.mismatch())
+    assert "never opened" in " ".join(report.to_text(by_hand.healthy()).split())
+
+
+def test_what_is_not_a_number_is_said() -> None:
+    text = report.to_text(by_hand.not_a_number())
+    assert "The network's training loss is not a number." in " ".join(text.split())
+
+
+def test_a_treatment_says_before_after_and_which_run_diverged() -> None:
+    text = " ".join(report.to_text(by_hand.treatment()).split())
+    assert "remedy learning-rate(factor=0.1)" in text
+    assert "learning rate: 2 -> 0.2" in text
+    assert "validation loss 2.3 (4 of 5 finite) 0.29 2.01 1.97 to 2.05 over 99.9% 5" in text
+    assert "seed 12 diverged at step 400 (loss is not finite)" in text
+
+
+def test_an_empty_diagnosis_has_a_report() -> None:
+    bare = by_hand.healthy().replace(findings=(), path=(), advice=(), evidence=(), runs=(), task_summary={})
+    assert report.to_text(bare).startswith("Healthy")
+    assert "Healthy" in report.to_html(bare)
+
+
+def test_markup_in_names_is_not_interpreted() -> None:
+    assert "[red]name[/red]" in report.to_text(by_hand.healthy().replace(task_name="[red]name[/red]"))
+
+
+@pytest.mark.parametrize(("terminal", "coloured"), [(True, True), (False, False)])
+def test_print_to_colours_a_terminal_only(terminal: bool, coloured: bool) -> None:
+    stream = io.StringIO()
+    report.print_to(
+        Console(file=stream, force_terminal=terminal, color_system="standard" if terminal else None, width=120), by_hand.optimization()
+    )
+    assert ("\x1b[" in stream.getvalue()) is coloured
+
+
+def test_records_show_themselves() -> None:
+    diagnosis = by_hand.optimization()
+    assert str(diagnosis) == report.to_text(diagnosis)
+    assert diagnosis._repr_html_() == report.to_html(diagnosis, fragment=True)

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import records_by_hand as by_hand
+
+from traindx import report
+from traindx.records import Cost, Evidence
+from traindx.report import words
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.0, "0"),
+        (0.21, "0.21"),
+        (2.3026, "2.3"),
+        (1437.0, "1437"),
+        (1437.4, "1437"),
+        (0.9999, "1"),
+        (2.13e-5, "2.13e-5"),
+        (-2e-4, "-2e-4"),
+        (3.5e9, "3.5e9"),
+        (math.nan, "not a number"),
+        (math.inf, "infinity"),
+        (-math.inf, "-infinity"),
+    ],
+)
+def test_number(value: float, said: str) -> None:
+    assert words.number(value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.934, "93%"),
+        (1.0, "100%"),
+        (0.0, "0%"),
+        (0.9998, "over 99.9%"),
+        (0.0001, "under 0.1%"),
+        (0.004, "0.4%"),
+        (0.995, "99.5%"),
+        (1.03, "103%"),
+    ],
+)
+def test_percent(value: float, said: str) -> None:
+    assert words.percent(value) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.42, "0.4 s"), (12.2, "12 s"), (59.7, "1 min 0 s"), (185, "3 min 5 s"), (7800, "2 h 10 min"), (math.nan, "not a number")],
+)
+def test_duration(seconds: float, said: str) -> None:
+    assert words.duration(seconds) == said
+
+
+def test_cost() -> None:
+    assert words.cost(Cost(runs=3.1, seconds=12)) == "3.1 baseline runs, 12 s"
+    assert words.cost(Cost(runs=1, seconds=4, baseline_seconds=2)) == "1 baseline run, 4.0 s; 2 times as long as one baseline run"
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "never opened"), (1, "opened once"), (2, "opened twice"), (3, "opened 3 times")])
+def test_openings(count: int, said: str) -> None:
+    assert said in words.openings(count)
+    assert ("widened" in words.openings(count)) == (count > 1)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "said"),
+    [
+        (
+            Evidence(experiment="references", measure="out_of_fold_loss", subject="nearest-neighbours", value=0.39, low=0.36, high=0.42),
+            "Nearest neighbours: out-of-fold loss 0.39 (95% interval 0.36 to 0.42).",
+        ),
+        (
+            Evidence(experiment="baseline", measure="train_loss", value=2.31, threshold=0.4),
+            "The network's training loss is 2.31, above the threshold of 0.4.",
+        ),
+        (
+            Evidence(experiment="reachable", measure="loss", value=0.21, subject="small-network"),
+            "A loss of 0.21 is reachable on the same rows, as the small network shows.",
+        ),
+        (
+            Evidence(experiment="two_sample", measure="auc", value=0.97, low=0.95, high=0.99, threshold=0.7),
+            "A classifier tells test rows from training rows with an AUC of 0.97 (95% interval 0.95 to 0.99), above the threshold of 0.7; 0.5 is no difference.",
+        ),
+        (
+            Evidence(experiment="learning_curve", measure="validation_loss", value=0.31, details={"share": 0.5}),
+            "With 50% of the training rows the validation loss is 0.31.",
+        ),
+        (
+            Evidence(
+                experiment="intervention",
+                measure="recovered",
+                subject="adam",
+                value=-0.2,
+                low=-0.3,
+                high=-0.1,
+                details={"before": 1.0, "after": 1.2},
+            ),
+            "adam makes it worse by 20% of the gap to reachable (95% interval 10% to 30%): loss 1 before, 1.2 after.",
+        ),
+        (
+            Evidence(experiment="audit", measure="duplicate_rows", subject="test", value=12, threshold=0),
+            "Audit: duplicate rows of test is 12, above the threshold of 0.",
+        ),
+        (
+            Evidence(experiment="audit", measure="label_set", value=3, text="Labels 7, 8 and 9 are in the test set only."),
+            "Labels 7, 8 and 9 are in the test set only: label set is 3.",
+        ),
+        (Evidence(experiment="new-study", measure="x", value=math.nan, low=math.nan, high=math.nan), "New study: x is not a number."),
+        (Evidence(experiment="new", measure="x", value=1.5, low=1, high=2, details={"level": 0.9}), "New: x is 1.5 (90% interval 1 to 2)."),
+        (
+            Evidence(experiment="new", measure="x", value=1.5, low=1, details={"interval": "bootstrap range"}),
+            "New: x is 1.5 (bootstrap range at least 1).",
+        ),
+    ],
+)
+def test_explain(evidence: Evidence, said: str) -> None:
+    assert report.explain(evidence) == said
+
+
+def test_an_intervention_is_explained_with_its_numbers_seeds_and_steps() -> None:
+    evidence = by_hand.intervention(by_hand.LOWER_RATE, 0.93, 0.24, (by_hand.run(0), by_hand.run(0, remedies=(by_hand.LOWER_RATE,))))
+    assert report.explain(evidence) == (
+        "learning-rate(factor=0.1) recovers 93% (95% interval 87% to 98%) of the gap to reachable, above the threshold of 50%: "
+        "training loss 2.31 before, 0.24 after, reachable 0.21 (3 seeds, 2 runs, to step 400)."
+    )
+
+
+def test_names_cannot_steer_the_terminal() -> None:
+    evidence = Evidence(experiment="audit", measure="rows", subject="\x1b[2J\nname\x07", value=1)
+    assert report.explain(evidence).isprintable()
