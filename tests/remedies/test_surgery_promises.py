@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import pickle
 import time
@@ -32,12 +33,13 @@ OPERATIONS = {
     "skips": lambda m, p: surgery.add_skips(m, p),
     "widen": lambda m, p: surgery.widen(m, p, 3),
     "narrow": lambda m, p: surgery.narrow(m, p, 2),
+    "activations": lambda m, p: surgery.insert_activations(m, p),
     "deepen": lambda m, p: surgery.deepen(m, p, 16, 2),
     "output": lambda m, p: surgery.remove_output_activation(m, p),
     "dropout": lambda m, p: surgery.add_dropout(m, p),
 }
-KEEPS_PARAMETERS = {"tanh", "norm", "small-batch", "layer-norm", "group-norm", "skips", "output", "dropout"}
-RELAXED = settings(deadline=None, max_examples=1500, suppress_health_check=list(HealthCheck))
+KEEPS_PARAMETERS = {"tanh", "norm", "small-batch", "layer-norm", "group-norm", "skips", "output", "dropout", "activations"}
+RELAXED = settings(deadline=None, max_examples=1000, suppress_health_check=list(HealthCheck))
 
 
 def hooks(model: nn.Module) -> int:
@@ -94,6 +96,8 @@ def test_promises(specimen, name):
         assert all(id(p) in kept for p in parameters.values() if p.numel() > 1)  # one of size 1 may be the slope of a swapped PReLU
     with torch.no_grad():
         outputs = list(tensors_in(probe(changed.eval())))
+    for a, b in zip(outputs, tensors_in(probe(changed)), strict=True):
+        assert torch.allclose(a, b, atol=1e-4)  # torch's fused inference kernels do not pass over what was changed
     assert [(t.shape, t.dtype, t.device) for t in outputs] == [(t.shape, t.dtype, t.device) for t in was]
     changed.train()
     result = list(tensors_in(probe(changed)))
@@ -211,5 +215,6 @@ def test_a_million_parameters_take_less_than_a_second(name):
     )
     probe = feed(torch.randn(16, 512))
     start = time.perf_counter()
-    OPERATIONS[name](model, probe)
+    with contextlib.suppress(NotApplicable):
+        OPERATIONS[name](model, probe)
     assert time.perf_counter() - start < 1

@@ -49,7 +49,7 @@ CONTRAST = """
   for (const node of document.querySelectorAll('.traindx *')) {
     if (![...node.childNodes].some(n => n.nodeType === 3 && n.data.trim())) continue;
     const drawn = node.namespaceURI.endsWith('svg');
-    if (['STYLE'].includes(node.tagName) || node.parentElement.matches('.leaf.on')) continue;
+    if (node.tagName.toUpperCase() === 'STYLE' || node.parentElement.matches('.leaf.on')) continue;
     const style = getComputedStyle(node);
     const [a, b] = [light(rgb(drawn ? style.fill : style.color)), light(ground(drawn ? node.closest('figure') : node))];
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);

@@ -66,7 +66,7 @@ def test_an_intervention_is_drawn_against_the_baseline_over_seeds() -> None:
         "learning-rate(factor=0.03) (3 seeds)",
     ]
     assert all(low <= mean <= high for line in named for low, mean, high in zip(line.low, line.values, line.high, strict=True))
-    assert [mark.step for mark in panel.marks] == [253.0]
+    assert [mark.step for mark in panel.marks] == [254.0]
     assert panel.ceiling is not None
     assert panel.marks[0].value <= panel.ceiling
 

@@ -28,7 +28,7 @@ def test_a_record_saves_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "found"), [("a.pdf", "a.pdf"), ("a", "'a'"), ("missing/a.html", "no folder"), ("", "found '.'")])
 def test_a_path_that_cannot_be_used_is_named(name: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="^path: ") as error:
+    with pytest.raises(InputError, match=r"^path: ") as error:
         report.save(by_hand.healthy(), name)
     assert found in str(error.value)
     assert list(tmp_path.iterdir()) == []
@@ -56,7 +56,7 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
 
 def test_the_destination_can_be_asked_before(tmp_path: Path) -> None:
     assert report.destination(tmp_path / "a.html") == tmp_path / "a.html"
-    with pytest.raises(InputError, match="^--report: "):
+    with pytest.raises(InputError, match=r"^--report: "):
         report.destination(tmp_path / "a.txt", "--report")
 
 
@@ -84,7 +84,7 @@ def test_the_schema_is_documented() -> None:
 
 
 def test_an_unknown_kind_is_named() -> None:
-    with pytest.raises(InputError, match="^kind: found 'report'; use one of run, diagnosis, treatment$"):
+    with pytest.raises(InputError, match=r"^kind: found 'report'; use one of run, diagnosis, treatment$"):
         report.schema("report")
 
 
@@ -105,7 +105,7 @@ def errors(value: Any, schema: dict[str, Any], root: dict[str, Any], at: str = "
         if kind == "number"
         else numeric and isinstance(value, int)
         if kind == "integer"
-        else isinstance(value, TYPES.get(kind, object))
+        else isinstance(value, TYPES.get(str(kind), object))
     )
     if not fits:
         return [f"{at}: not {kind}"]

@@ -84,7 +84,8 @@ def test_openings(count: int, said: str) -> None:
         ),
         (
             Evidence(experiment="two_sample", measure="auc", value=0.97, low=0.95, high=0.99, threshold=0.7),
-            "A classifier tells test rows from training rows with an AUC of 0.97 (95% interval 0.95 to 0.99), above the threshold of 0.7; 0.5 is no difference.",
+            "A classifier tells test rows from training rows with an AUC of 0.97 (95% interval 0.95 to 0.99), "
+            "above the threshold of 0.7; 0.5 is no difference.",
         ),
         (
             Evidence(experiment="learning_curve", measure="validation_loss", value=0.31, details={"share": 0.5}),

@@ -21,10 +21,10 @@ HIDDEN_MARGIN = 0.2
 def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | None:
     """What to ask next, or None when the flowchart is walked through or the budget (in baseline runs) is spent."""
     reading = Reading(evidence)
-    for experiment in ("audit", "baseline", "references", "two_sample", "label_noise"):
+    for experiment in ("audit", "baseline", "references", "label_noise"):
         if not reading.asked(experiment):
             return Question(experiment=experiment)
-    for ask in (_fit, _longer, _capacity, _generalization, _learning_curve):
+    for ask in (_fit, _longer, _capacity, _test, _generalization, _learning_curve):
         question = ask(reading)
         if question is not None and _cost(question) <= runs_left:
             return question
@@ -33,7 +33,7 @@ def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | 
 
 def _cost(question: Question) -> float:
     """The least that a question costs, in baseline runs."""
-    return {"learning_curve": 0.5}.get(question.experiment, 0.25 * len(question.remedies))
+    return {"learning_curve": 0.5, "two_sample": 0.0}.get(question.experiment, 0.25 * len(question.remedies))
 
 
 def suspects(reading: Reading, question: str, least_sign: float = 0.0) -> list[tuple[float, Rule, tuple[RemedyRef, ...]]]:
@@ -89,10 +89,10 @@ def _longer(reading: Reading) -> Question | None:
     if reading.training_is_large:
         if _best_recovery(reading, "fit") >= CONFIRMING_SHARE and found[0][0] < STRONG_SIGN:
             return None
-        return _race(reading, _refs(found), "train_loss", reading.train, fit_goal(reading), first_heat=2)
+        return _race(reading, _refs(found), "train_loss", reading.train, fit_goal(reading), first_heat=2, repeats=0)
     if found[0][0] < STRONG_SIGN:
         return None
-    return _race(reading, _refs(found), "validation_loss", reading.validation, hidden_goal(reading), first_heat=2, worth_repeating=9.0)
+    return _race(reading, _refs(found), "validation_loss", reading.validation, hidden_goal(reading), first_heat=2, repeats=0)
 
 
 def _capacity(reading: Reading) -> Question | None:
@@ -100,6 +100,13 @@ def _capacity(reading: Reading) -> Question | None:
     if not reading.training_is_large or reading.broken or _best_recovery(reading, "fit") >= CONFIRMING_SHARE:
         return None
     return _race(reading, _refs(suspects(reading, "capacity")), "train_loss", reading.train, fit_goal(reading))
+
+
+def _test(reading: Reading) -> Question | None:
+    """Open the test set only when training is not large: before that it says nothing."""
+    if reading.training_is_large or reading.asked("two_sample"):
+        return None
+    return Question(experiment="two_sample")
 
 
 def _generalization(reading: Reading) -> Question | None:

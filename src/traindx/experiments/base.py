@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import safetensors.torch
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from traindx.records import Evidence, Outcome, Question, Recipe, RemedyRef, Run
 from traindx.remedies import make_remedy
@@ -43,10 +44,10 @@ class Memory(Protocol):
     def put_evidence(self, key: str, experiment: str, evidence: Sequence[Evidence]) -> None:
         """An experiment is done."""
 
-    def get_weights(self, key: str) -> dict[str, Tensor] | None:
+    def get_weights(self, key: str) -> bytes | None:
         """The weights a run ended with, where they were kept."""
 
-    def put_weights(self, key: str, weights: dict[str, Tensor]) -> None:
+    def put_weights(self, key: str, data: bytes) -> None:
         """Keep them."""
 
 
@@ -91,17 +92,17 @@ class Lab:
 
     # -- runs ----------------------------------------------------------------------------------------------------------------------
 
-    def job(self, remedy: RemedyRef | None = None, repeat: int = 0, refold: bool = False, horizon: int | None = None) -> Job:
-        """The training with this intervention. Repeat k trains with another seed, and with ``refold`` on another division of the rows.
+    def job(self, *remedies: RemedyRef, repeat: int = 0, refold: bool = False, horizon: int | None = None, keep_weights: bool = False) -> Job:
+        """The training with these interventions. Repeat k trains with another seed, and with ``refold`` on another division of the rows.
 
         Raises:
-            NotApplicable: when the remedy cannot be applied.
+            NotApplicable: when a remedy cannot be applied.
         """
         task = self.task.resplit((self.task.fold + repeat) % FOLDS) if refold and repeat else self.task
         recipe = self.recipe.replace(seed=self.recipe.seed + repeat)
-        if remedy is not None:
+        for remedy in remedies:
             task, recipe = make_remedy(remedy).apply(task, recipe)
-        return Job(task, recipe, horizon, keep_weights=remedy is None and repeat == 0 and horizon is None)
+        return Job(task, recipe, horizon, keep_weights or (not remedies and not repeat and horizon is None))
 
     def train(self, jobs: Sequence[Job], stage: str) -> list[Run]:
         """The runs of these jobs, from memory where they were done before."""
@@ -131,7 +132,7 @@ class Lab:
 
     def _keep(self, fitted: Fitted) -> None:
         if fitted.weights is not None:
-            self.memory.put_weights(fitted.run.key, fitted.weights)
+            self.memory.put_weights(fitted.run.key, safetensors.torch.save(fitted.weights))
         self.memory.put_run(fitted.run)
         self._account(fitted.run)
 
@@ -149,12 +150,13 @@ class Lab:
         """The untouched task and recipe, at full length."""
         return self.train([self.job()], "baseline")[0]
 
-    def trained_model(self) -> nn.Module:
-        """The baseline's model with the weights it ended with, on the CPU."""
-        weights = self.memory.get_weights(self.baseline().key)
-        assert weights is not None, "a finished baseline keeps its weights"
-        model = self.task.build(self.recipe.seed)
-        model.load_state_dict(weights)
+    def trained_model(self, job: Job | None = None) -> nn.Module:
+        """The model of a job whose weights were kept (the baseline by default), with the weights it ended with, on the CPU."""
+        job = job or self.job()
+        data = self.memory.get_weights(job.key)
+        assert data is not None, "the job was run with keep_weights"
+        model = job.task.build(job.recipe.seed)
+        model.load_state_dict(safetensors.torch.load(data))
         return model
 
     def horizon(self, share: float) -> int:

@@ -11,9 +11,6 @@ from traindx.experiments.base import Lab
 from traindx.records import Evidence, NotApplicable, Question, Run
 from traindx.remedies import FewerRows
 
-# Differences between divisions of small sets are large: this many repeats, each with another seed and division.
-REPEATS = 2
-
 
 class LearningCurve:
     """Trains on half of the rows for as many epochs, and compares the lowest validation losses: what each could give at its best."""
@@ -22,17 +19,16 @@ class LearningCurve:
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``gain_of_doubling``: mean fall of the lowest validation loss from half to all rows, with its interval over divisions."""
-        half = FewerRows(0.5).ref
+        half, repeats = FewerRows(0.5).ref, range(1 + int(question.params["repeats"]))
         try:
-            jobs = [lab.job(half, repeat, refold=True) for repeat in range(1 + REPEATS)]
+            jobs = [lab.job(half, repeat=repeat, refold=True) for repeat in repeats]
         except NotApplicable as reason:
             return [Evidence(experiment="learning_curve", measure="not-applicable", value=math.nan, text=str(reason))]
-        wholes = lab.train([lab.job(None, repeat, refold=True) for repeat in range(1 + REPEATS)], "learning curve: all rows")
+        wholes = lab.train([lab.job(repeat=repeat, refold=True) for repeat in repeats], "learning curve: all rows")
         halves = lab.train(jobs, "learning curve: half of the rows")
         gains = np.array([_lowest(h) - _lowest(w) for h, w in zip(halves, wholes, strict=True)])
-        error = float(gains.std(ddof=1)) / math.sqrt(len(gains))
         shared = {"runs": tuple(run.key for run in (*wholes, *halves)), "seeds": tuple(run.seed for run in wholes)}
-        gain = float(gains.mean())
+        gain, error = float(gains.mean()), _error(gains, wholes[0], halves[0])
         found = [Evidence(experiment="learning_curve", measure="gain_of_doubling", value=gain, low=gain - 2 * error, high=gain + 2 * error, **shared)]
         for share, runs in ((0.5, halves), (1.0, wholes)):
             value = float(np.mean([_lowest(run) for run in runs]))
@@ -43,3 +39,10 @@ class LearningCurve:
 def _lowest(run: Run) -> float:
     curve = run.curves["validation_loss"]
     return min((value for value in curve.values if math.isfinite(value)), default=math.nan)
+
+
+def _error(gains: np.ndarray, whole: Run, half: Run) -> float:
+    """Standard error of the mean gain: over divisions where there are several, else from the spread over rows."""
+    if len(gains) > 1:
+        return float(gains.std(ddof=1)) / math.sqrt(len(gains))
+    return math.hypot(whole.spread.get("validation_loss", 0.0), half.spread.get("validation_loss", 0.0))

@@ -26,7 +26,7 @@ ENOUGH = 0.8
 LEAST_SHARE = 0.05
 # Of contenders that recover alike, signs decide: a sign of full strength is worth this share, a unit of size costs that share.
 SIGN_WORTH, SIZE_COST = 0.3, 0.03
-REPEATS = (1, 2)
+REPEATS = 2
 # Student's t for three pairs, 95 %, two-sided.
 T_THREE_PAIRS = 4.303
 
@@ -39,6 +39,7 @@ class Contender:
     prior: float
     size: float
     runs: list[Run] = field(default_factory=list)
+    repeats: list[Run] = field(default_factory=list)
     horizon: int = 0
     recovered: float = -math.inf
     after: float = math.nan
@@ -67,7 +68,7 @@ class Race:
             if track.leader is None or track.leader.recovered >= ENOUGH:
                 break
         if track.leader is not None and track.leader.recovered >= float(question.params.get("worth_repeating", 0.3)):
-            track.repeat(track.leader)
+            track.repeat(track.leader, int(question.params.get("repeats", REPEATS)))
         return [*refused, *(track.evidence(contender) for contender in track.contenders)]
 
 
@@ -77,6 +78,7 @@ class _Track:
         self.quantity = str(question.params["quantity"])
         self.other = "validation_loss" if self.quantity == "train_loss" else "train_loss"
         self.before, self.goal = float(question.params["before"]), float(question.params["goal"])
+        self.gap = max(self.before - self.goal, 1e-12)
         self.refold = bool(question.params.get("refold", False))
         self.baseline = lab.baseline()
         self.contenders: list[Contender] = []
@@ -105,12 +107,21 @@ class _Track:
     def heat(self, share: float) -> None:
         """Run those still in the race up to this share of the training."""
         horizon = self.lab.horizon(share) if share < 1 else self.lab.total
-        first = not any(c.runs for c in self.contenders)
-        racing = self.contenders if first else self._survivors()
-        self._run(racing, horizon)
-        if first:
-            for contender in list(racing):
+        if any(c.runs for c in self.contenders):
+            self._run(self._survivors(), horizon)
+        elif self.params.get("one_by_one"):
+            self._run_until_enough(horizon)
+        else:
+            self._run(self.contenders, horizon)
+            for contender in list(self.contenders):
                 self._climb(contender, horizon)
+
+    def _run_until_enough(self, horizon: int) -> None:
+        """The strongest signs first; those behind a contender that recovers ENOUGH leave the race untried."""
+        for contender in sorted(self.contenders, key=lambda c: -c.prior):
+            if self.leader is None or self.leader.recovered < ENOUGH:
+                self._run([contender], horizon)
+        self.contenders = [c for c in self.contenders if c.runs]
 
     def _survivors(self) -> list[Contender]:
         ranked = sorted(self.contenders, key=lambda c: c.score, reverse=True)
@@ -138,7 +149,7 @@ class _Track:
         """Share of the gap that a loss closes, at least -1."""
         if not math.isfinite(loss):
             return -1.0
-        return max(-1.0, (self.before - loss) / max(self.before - self.goal, 1e-12))
+        return max(-1.0, (self.before - loss) / self.gap)
 
     def _climb(self, contender: Contender, horizon: int) -> None:
         """More of what helps: x 10, x 100, ... as long as each beats the one before, or while nothing has trained yet."""
@@ -157,22 +168,31 @@ class _Track:
             helps = following.after < best.after or not math.isfinite(best.after)
             best, stronger = following, make_remedy(following.ref).stronger()
 
-    def repeat(self, leader: Contender) -> None:
+    def repeat(self, leader: Contender, repeats: int) -> None:
         """The leader and the baseline again, side by side, with other seeds (and divisions): the interval of the effect."""
+        if not repeats:
+            margin = 1.96 * self._evaluation_error(leader.runs[-1]) / self.gap
+            leader.low, leader.high = leader.recovered - margin, leader.recovered + margin
+            return
         horizon = self._shortest_telling(leader)
         pairs = [(self._baseline_loss(horizon), self._loss_at(leader, horizon))]
-        for repeat in REPEATS:
+        for repeat in range(1, repeats + 1):
             short = None if horizon >= self.lab.total else horizon
-            jobs = [self.lab.job(ref, repeat, self.refold, short) for ref in (None, leader.ref)]
+            jobs = [self.lab.job(*refs, repeat=repeat, refold=self.refold, horizon=short) for refs in ((), (leader.ref,))]
             runs = self.lab.train(jobs, f"repeated with seed {jobs[0].recipe.seed}: {leader.ref}")
-            leader.runs += runs
+            leader.repeats += runs
             pairs.append((_loss(runs[0], self.quantity), _loss(runs[1], self.quantity)))
         effects = np.array([self._effect(*pair) for pair in pairs])
         margin = T_THREE_PAIRS * float(effects.std(ddof=1)) / math.sqrt(len(effects))
-        leader.low, leader.high = leader.recovered - margin, leader.recovered + margin
-        if effects.min() <= 0:
-            leader.low = min(leader.low, float(effects.min()))
-        leader.seeds = tuple(dict.fromkeys((self.lab.recipe.seed, *(run.seed for run in leader.runs))))
+        # The interval is that of the paired effect, centred on what the longest run recovered; one seed without effect takes it to zero.
+        leader.low = min(leader.recovered - margin, float(effects.min())) if effects.min() <= 0 else leader.recovered - margin
+        leader.high = leader.recovered + margin
+        leader.seeds = tuple(dict.fromkeys((self.lab.recipe.seed, *(run.seed for run in leader.repeats))))
+
+    def _evaluation_error(self, run: Run) -> float:
+        """Standard error of the difference between the baseline's loss and the run's, from the spread over rows."""
+        errors = [r.spread.get(self.quantity, 0.0) for r in (self.baseline, run)]
+        return math.hypot(*(e if math.isfinite(e) else 0.0 for e in errors))
 
     def _shortest_telling(self, leader: Contender) -> int:
         """The first horizon at which the leader had recovered half of what it recovers in the end."""
@@ -184,7 +204,7 @@ class _Track:
     def _effect(self, without: float, with_remedy: float) -> float:
         """In shares of the gap; a baseline that diverges stands where the diagnosis put it."""
         without = without if math.isfinite(without) else self.before
-        return (without - with_remedy) / max(self.before - self.goal, 1e-12) if math.isfinite(with_remedy) else -1.0
+        return (without - with_remedy) / self.gap if math.isfinite(with_remedy) else -1.0
 
     def _baseline_loss(self, horizon: int) -> float:
         if self.baseline.outcome is Outcome.DIVERGED:
@@ -198,7 +218,7 @@ class _Track:
     # -- evidence ------------------------------------------------------------------------------------------------------------------
 
     def evidence(self, contender: Contender) -> Evidence:
-        keys = dict.fromkeys([self.baseline.key, *(run.key for run in contender.runs)])
+        keys = dict.fromkeys([self.baseline.key, *(run.key for run in (*contender.runs, *contender.repeats))])
         return Evidence(
             experiment="intervention",
             measure="recovered",

@@ -37,6 +37,8 @@ COLOURS: Final = {
 DASHES: Final = {"validation": (0, (5, 2)), "s2": (0, (5, 2)), "s3": (0, (7, 2, 1.5, 2)), "s4": (0, (2, 1.5))}
 LEGEND_ROW = 0.22
 """Inches that one row of the legend takes."""
+DRAWABLE: Final = (1e-100, 1e100)
+"""Sizes that an axis can hold with its margins; what is smaller or larger is drawn at the end."""
 NICE_STEPS: Final = [1, 2, 2.5, 5, 10]
 STYLE: Final = {
     "svg.fonttype": "none",
@@ -72,14 +74,14 @@ def panel(data: Panel) -> str:
         for line in data.lines:
             look: dict[str, Any] = {"color": COLOURS[line.role], "linestyle": DASHES.get(line.role, "-")}
             if line.faint:
-                axes.plot(line.steps, line.values, linewidth=0.9, alpha=0.55, **look)
+                axes.plot(line.steps, _drawable(line.values), linewidth=0.9, alpha=0.55, **look)
                 continue
             if line.low and len(line.steps) > 1:
-                axes.fill_between(line.steps, line.low, line.high, color=COLOURS[line.role], alpha=0.18, linewidth=0)
+                axes.fill_between(line.steps, _drawable(line.low), _drawable(line.high), color=COLOURS[line.role], alpha=0.18, linewidth=0)
             look |= {"marker": "o", "markersize": 4} if len(line.steps) == 1 else {}
-            axes.plot(line.steps, line.values, linewidth=2, label=line.label, **look)
+            axes.plot(line.steps, _drawable(line.values), linewidth=2, label=line.label, **look)
         for mark in data.marks:
-            axes.plot([mark.step], [mark.value], marker="x", markersize=9, markeredgewidth=2.2, color=COLOURS[mark.role], clip_on=False)
+            axes.plot([mark.step], _drawable([mark.value]), marker="x", markersize=9, markeredgewidth=2.2, color=COLOURS[mark.role], clip_on=False)
         if data.level is not None and math.isfinite(data.level) and not (data.log and data.level <= 0):
             axes.axhline(
                 data.level, color=COLOURS["ink"], linestyle=(0, (3, 2)), linewidth=1.1, label=f"reachable: {words.number(data.level)}"
@@ -98,16 +100,17 @@ def bars(data: Bars) -> str:
     with _styled():
         figure, axes = _new(8.4, 0.9 + 0.36 * len(data.bars))
         for position, bar in enumerate(data.bars):
+            (value,) = _drawable([bar.value])
             colour = COLOURS["s1" if bar.is_network else "base"]
-            if data.log and bar.value > 0:
-                axes.plot([bar.value], [position], "o", markersize=9, color=colour)
+            if data.log and value > 0:
+                axes.plot([value], [position], "o", markersize=9, color=colour)
             elif not data.log:
-                axes.barh(position, bar.value, height=0.62, color=colour, alpha=0.85)
-            ends = [bar.value if end is None or not math.isfinite(end) else end for end in (bar.low, bar.high)]
+                axes.barh(position, value, height=0.62, color=colour, alpha=0.85)
+            ends = _drawable([value if end is None or not math.isfinite(end) else end for end in (bar.low, bar.high)])
             if ends[0] != ends[1]:
                 axes.plot(ends, [position, position], color=COLOURS["ink"], linewidth=1.4, marker="|", markersize=8)
             axes.annotate(
-                words.number(bar.value), (max(*ends, bar.value), position), (7, 0), textcoords="offset points", va="center", fontsize=10
+                words.number(bar.value), (max(*ends, value), position), (7, 0), textcoords="offset points", va="center", fontsize=10
             )
         if data.level is not None and not (data.log and data.level <= 0):
             axes.axvline(data.level, color=COLOURS["ink"], linestyle=(0, (3, 2)), linewidth=1.1)
@@ -154,6 +157,11 @@ def _styled() -> Iterator[None]:
         mpl.rcdefaults()
         mpl.rcParams.update(cast(Any, STYLE))
         yield
+
+
+def _drawable(values: Sequence[float]) -> list[float]:
+    smallest, largest = DRAWABLE
+    return [math.copysign(min(max(abs(v), smallest), largest), v) if v else v for v in values]
 
 
 def _new(width: float, height: float) -> tuple[Figure, Axes]:
@@ -210,7 +218,7 @@ def _svg(figure: Figure, description: str) -> str:
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     drawn = stream.getvalue()
     drawn = drawn[drawn.index("<svg") :]
-    drawn = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", drawn, flags=re.DOTALL)
+    drawn = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<defs>\s*</defs>|<!--.*?-->", "", drawn, flags=re.DOTALL)
     drawn = re.sub(r' xmlns(:xlink)?="[^"]*"', "", drawn).replace("xlink:href", "href")
     drawn = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\.\d{2})\d+", r"\1", tag[0]), drawn)
     label = escape(description)

@@ -18,7 +18,7 @@ class _AsWritten(GenerateJsonSchema):
     def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
         return {"anyOf": [super().float_schema(schema), {"enum": ["NaN", "Infinity", "-Infinity"]}]}
 
-    def field_is_required(self, field: Any, validation_required: bool) -> bool:
+    def field_is_required(self, *_: Any, **__: Any) -> bool:
         return True
 
     def generate(self, schema: core_schema.CoreSchema, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:

@@ -70,11 +70,12 @@ def _diagnosis(diagnosis: Diagnosis) -> Iterable[RenderableType]:
         (diagnosis.branch.value, BRANCH_STYLE[diagnosis.branch.value]),
         (f"   task {words.clean(diagnosis.task_name)}   diagnosis {words.clean(diagnosis.key[:12])}", "dim"),
     )
-    if groups.top:
-        yield from _top(groups.top)
-    if groups.others:
+    first, *others = (groups.top, *groups.others) if groups.top else (groups.others or (None,))
+    if first:
+        yield from _first_finding("Top finding" if groups.top else "Undecided", first)
+    if others:
         yield _heading("Other findings")
-        yield _findings(groups.others)
+        yield _findings([f for f in others if f])
     if diagnosis.path:
         yield _heading("Path through the flowchart")
         yield _path(diagnosis.path)
@@ -92,8 +93,8 @@ def _diagnosis(diagnosis: Diagnosis) -> Iterable[RenderableType]:
     yield _indented(f"{words.cost(diagnosis.cost)}. {words.openings(diagnosis.test_openings)}")
 
 
-def _top(finding: Finding) -> Iterable[RenderableType]:
-    yield _heading("Top finding")
+def _first_finding(title: str, finding: Finding) -> Iterable[RenderableType]:
+    yield _heading(title)
     yield Padding(
         Text.assemble(
             (words.clean(finding.cause), "bold"),

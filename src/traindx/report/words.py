@@ -186,6 +186,8 @@ def brief(evidence: Evidence) -> str:
     between = interval(evidence, percent)
     held = f", threshold {percent(evidence.threshold)}" if evidence.threshold is not None else ""
     seeds = f", {plural(len(evidence.seeds), 'seed')}" if evidence.seeds else ""
+    if math.isnan(evidence.value):
+        return clean(f"{_name(evidence)}: what it recovers is not a number{seeds}")
     return clean(f"{_name(evidence)} recovers {percent(evidence.value)}{f' ({between})' if between else ''}{held}{seeds}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -12,7 +13,7 @@ from traindx.remedies.surgery.layers import activation_kind, is_residual_add
 from traindx.remedies.surgery.trace import Call, Probe, Trace, atomic, trace
 
 WHOLE = 3
-"""A user's module with at most so many layers of unchanged shape is one block; a larger one is searched for blocks inside."""
+"""A user's module of unchanged shape is one block, but a plain chain of more layers than this is searched for blocks inside."""
 
 
 class Residual(nn.Module):
@@ -104,12 +105,15 @@ class _Search:
         weights = self.weights(calls[0])
         if not weights or module in self.taken:
             return
+        inward = isinstance(module, nn.Sequential) or (weights > WHOLE and self.straight(calls[0]))
         before = len(self.blocks)
-        if isinstance(module, nn.Sequential) or weights > WHOLE:
+        if inward:
             self.children(module)
-        if len(self.blocks) == before and self.fits(calls[0].inputs, calls[0].outputs, [calls[0]]):
+        if len(self.blocks) > before:
+            return
+        if self.fits(calls[0].inputs, calls[0].outputs, [calls[0]]):
             self.take((module,))
-        elif len(self.blocks) == before and not isinstance(module, nn.Sequential) and weights <= WHOLE:
+        elif not inward:
             self.children(module)
 
     def chain(self, module: nn.Sequential, call: Call) -> None:
@@ -119,7 +123,7 @@ class _Search:
         if [c.module for c in elements] != list(module):
             return
         heads = [i for i, c in enumerate(elements) if self.weights(c)]
-        for head, following in zip(heads, [*heads[1:], len(elements)], strict=True):
+        for head, following in pairwise([*heads, len(elements)]):
             first = elements[head]
             before = len(self.blocks)
             if self.weights(first) > 1:
@@ -138,6 +142,9 @@ class _Search:
 
     def weights(self, call: Call) -> int:
         return sum(n.weighted for n in self.seen.inside(call))
+
+    def straight(self, call: Call) -> bool:
+        return all(len(self.seen.live(n)) <= 1 for n in self.seen.inside(call))
 
     def active(self, parts: list[Call]) -> bool:
         return any(activation_kind(n) for p in parts for n in self.seen.inside(p))

@@ -65,16 +65,10 @@ class Extent:
 
 
 class Channels:
-    """The groups of one trace, and for each module the extents of what it reads and makes.
+    """The groups of one trace, and for each module the extents of what it reads and makes."""
 
-    A reshape to a given size may compute it (``x.size(1) * x.size(2)``) or have it written out (``16 * 5 * 5``), which looks the same
-    here: ``spelled`` says that there is one, and ``literal`` takes all of them as written out, so that their widths are fixed.
-    """
-
-    def __init__(self, model: nn.Module, seen: Trace, *, literal: bool = False) -> None:
+    def __init__(self, model: nn.Module, seen: Trace) -> None:
         self.seen = seen
-        self.literal = literal
-        self.spelled = False
         self.extents: dict[int, Extent] = {}
         self.reads: dict[nn.Module, Extent | None] = {}
         self.makes: dict[nn.Module, Group] = {}
@@ -313,20 +307,11 @@ class Channels:
         for before, after in _runs(shape, self.seen.shape(node.outputs[0])):
             if extent.axis in before:
                 wide = [a for a in after if self.seen.shape(node.outputs[0])[a] != 1]
-                if len(wide) == 1 and self._spelled(node, wide[0]):
-                    self.spelled = True
-                    if self.literal:
-                        self._block(node, "its size is written out in the forward pass")
-                        return
                 if len(wide) == 1:
                     times = math.prod(shape[a] for a in before) // shape[extent.axis]
                     self.extents[node.outputs[0]] = extent.at(wide[0], times)
                     return
         self._block(node, f"it is taken apart by {node.label}")
-
-    def _spelled(self, node: Node, axis: int) -> bool:
-        sizes = node.args[1] if len(node.args) == 2 and isinstance(node.args[1], tuple) else node.args[1:]
-        return node.module is None and node.label in ("view", "reshape") and axis < len(sizes) and sizes[axis] != -1
 
     def _reduce(self, node: Node) -> None:
         extent, shape = self._source(node)

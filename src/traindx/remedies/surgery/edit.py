@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from traindx.records import NotApplicable
-from traindx.remedies.surgery.trace import Probe, Snapshot, cuda_devices, outputs_of, tensors_in, trace
+from traindx.remedies.surgery.trace import Probe, Snapshot, outputs_of, tensors_in, trace
 
 P = ParamSpec("P")
 Operation = Callable[Concatenate[nn.Module, Probe, P], nn.Module]
@@ -28,18 +28,13 @@ def surgery(operation: Operation[P]) -> Operation[P]:
         _refuse_compiled(model)
         _materialize(model, probe)
         snapshot = Snapshot(model, weights=True)
-        devices = cuda_devices(model)
-        random = torch.get_rng_state(), [torch.cuda.get_rng_state(d) for d in devices]
         try:
-            before = _attempt(model, probe, "the model's own forward pass fails")
+            before = attempt(model, probe, "the model's own forward pass fails")
             known = set(model.modules())
             changed = operation(model, probe, *args, **kwargs)
             _verify(changed, probe, before, known)
         except BaseException:
             snapshot.restore()
-            torch.set_rng_state(random[0])
-            for device, state in zip(devices, random[1], strict=True):
-                torch.cuda.set_rng_state(state, device)
             raise
         return changed
 
@@ -64,7 +59,7 @@ def _materialize(model: nn.Module, probe: Probe) -> None:
                 module.training = mode
 
 
-def _attempt(model: nn.Module, probe: Probe, complaint: str) -> list[Tensor]:
+def attempt(model: nn.Module, probe: Probe, complaint: str) -> list[Tensor]:
     """The output tensors; what the user's forward raises becomes the reason why the operation does not fit this model."""
     try:
         return list(tensors_in(outputs_of(model, probe)))
@@ -75,8 +70,8 @@ def _attempt(model: nn.Module, probe: Probe, complaint: str) -> list[Tensor]:
 
 
 def _verify(changed: nn.Module, probe: Probe, before: list[Tensor], known: set[nn.Module]) -> None:
-    after = _attempt(changed, probe, "the changed model does not run")
-    if (found := [_form(t) for t in after]) != (expected := [_form(t) for t in before]):
+    after = attempt(changed, probe, "the changed model does not run")
+    if (found := forms(after)) != (expected := forms(before)):
         raise NotApplicable(f"the outputs would change from {expected} to {found}")
     if all(_finite(t) for t in before) and not all(_finite(t) for t in after):
         raise NotApplicable("the outputs of the changed model are not finite")
@@ -86,8 +81,9 @@ def _verify(changed: nn.Module, probe: Probe, before: list[Tensor], known: set[n
         raise NotApplicable(f"the forward pass does not call {bypassed[0] or 'the model'}: it uses the weights of its layers by itself")
 
 
-def _form(tensor: Tensor) -> str:
-    return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')} {tensor.device}"
+def forms(tensors: list[Tensor]) -> list[str]:
+    """Shape, dtype and device of each tensor."""
+    return [f"{tuple(t.shape)} {str(t.dtype).removeprefix('torch.')} {t.device}" for t in tensors]
 
 
 def _finite(tensor: Tensor) -> bool:

@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 from traindx.records import NotApplicable
 from traindx.remedies.surgery.edit import first_line
 from traindx.remedies.surgery.layers import ACTIVATIONS, SOFTMAXES, module_activation
-from traindx.remedies.surgery.trace import Probe, atomic, function_name, outputs_of, tensors_in
+from traindx.remedies.surgery.trace import Probe, atomic, function_name, outputs_of, tensors_in, trace
 
 _DROPOUTS: dict[str, type[nn.Module]] = {"dropout": nn.Dropout, "dropout1d": nn.Dropout1d, "dropout2d": nn.Dropout2d}
 _DROPOUTS |= {"dropout3d": nn.Dropout3d, "alpha_dropout": nn.AlphaDropout}
@@ -22,6 +22,10 @@ def with_own_activations(model: nn.Module, probe: Probe) -> fx.GraphModule:
 
     Raises NotApplicable when the forward pass cannot be traced (it branches on its data) or depends on the mode by more than dropout.
     """
+    if trace(model, probe).switches_gradients:
+        raise NotApplicable(
+            "activations are functions in a forward pass that switches gradients off, which tracing would lose: make them modules"
+        )
     modes = {m: m.training for m in model.modules()}
     try:
         traced = {training: _traced(model, training) for training in (False, True)}

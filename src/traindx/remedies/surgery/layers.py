@@ -172,7 +172,8 @@ _LINKS = frozenset(
 def is_gate(seen: Trace, value: int) -> bool:
     """The value multiplies another tensor that depends on the batch: squeeze-and-excitation, hand-written LSTM, attention, GLU."""
     for node in seen.consumers(value):
-        if node.module is None and node.label in _PRODUCTS and len(set(seen.live(node))) > 1:
+        factors = {v for v in node.inputs if seen.values[v].live or not seen.values[v].parametric}
+        if node.module is None and node.label in _PRODUCTS and len(factors) > 1:
             return True
         if node.module is None and node.label in _LINKS and len(set(seen.live(node))) == 1 and any(is_gate(seen, v) for v in node.outputs):
             return True

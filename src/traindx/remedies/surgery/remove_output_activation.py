@@ -38,7 +38,7 @@ def remove_output_activation(model: nn.Module, probe: Probe) -> nn.Module:
 
 def _final(seen: Trace) -> list[Activation]:
     """The activations from which an output comes with nothing but a change of shape between."""
-    known = {a.value: a for a in activations(seen)}
+    known = {a.value: a for a in activations(seen) if not seen.reaches_weights(a.value)}
     found: dict[int, Activation] = {}
     for value in seen.outputs:
         while value not in known and (node := seen.producer(value)) is not None:

@@ -57,11 +57,12 @@ WEIGHT_FUNCTIONS = frozenset(
 
 
 class Snapshot:
-    """All that a forward pass or an operation can change in a model; ``restore`` puts it back in place, whatever happened since."""
+    """All that a forward pass can change in a model, with ``weights`` also all that an operation can, the random state included."""
 
     def __init__(self, model: nn.Module, *, weights: bool = False) -> None:
         self._state = [(m, {k: (v, _shallow(v)) for k, v in vars(m).items()}, type(m)) for m in model.modules()]
         tensors = [*model.buffers(), *(model.parameters() if weights else ())]
+        self._random = [(d, _random_state(d)) for d in (None, *cuda_devices(model))] if weights else []
         self._tensors = [(t, t.detach().clone(), t.requires_grad) for t in tensors]
 
     def restore(self) -> None:
@@ -74,11 +75,17 @@ class Snapshot:
             for name, (value, content) in state.items():
                 attributes[name] = value
                 _refill(value, content)
+        for device, state in self._random:
+            torch.set_rng_state(state) if device is None else torch.cuda.set_rng_state(state, device)
         with torch.no_grad():
             for tensor, content, requires_grad in self._tensors:
                 if not torch.equal(tensor, content):
                     tensor.copy_(content)
                 tensor.requires_grad_(requires_grad)
+
+
+def _random_state(device: int | None) -> Tensor:
+    return torch.get_rng_state() if device is None else torch.cuda.get_rng_state(device)
 
 
 def _shallow(value: Any) -> Any:
@@ -191,6 +198,7 @@ class Trace:
         self.nodes: list[Node] = []
         self.calls: list[Call] = []
         self.outputs: tuple[int, ...] = ()
+        self.switches_gradients = False
         self._consumers: dict[int, list[Node]] | None = None
 
     def consumers(self, value: int) -> list[Node]:
@@ -332,6 +340,8 @@ class _Recorder(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
         options = kwargs or {}
+        if func is torch._C._set_grad_enabled and self.open:
+            self.trace.switches_gradients = True
         if self.depth:
             return func(*args, **options)
         inputs = tuple(self.value(t) for t in tensors_in((args, options)))

@@ -1,0 +1,265 @@
+"""The whole product as a few short functions: train, diagnose, treat.
+
+`diagnose` holds the only loop there is: the procedure names the question that is next, the experiment that answers it runs, and the loop
+ends when no question is left or the budget is spent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+from traindx.diagnosis import conclude, next_question
+from traindx.experiments import EXPERIMENTS, Lab, verification
+from traindx.probes import default_probes
+from traindx.records import (
+    Branch,
+    Comparison,
+    Cost,
+    Diagnosis,
+    Evidence,
+    InputError,
+    NotApplicable,
+    Outcome,
+    Question,
+    Recipe,
+    RemedyRef,
+    Run,
+    Standing,
+    Treatment,
+)
+from traindx.store import Store, open_store
+from traindx.tasks import Task
+from traindx.tasks.fingerprint import digest
+from traindx.training import Job
+from traindx.training.executors import Executor, Serial
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a diagnosis or a treatment is: what runs now, baseline runs done and at most to do, seconds, and an estimate of the rest."""
+
+    stage: str
+    done: float
+    total: float
+    seconds: float
+    remaining: float | None
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+def train(task: Task, recipe: Recipe, *, store: str | Path | Store | None = None) -> Run:
+    """One run with its observations; taken from the store when the same training is there.
+
+    A run that raises, diverges or runs out of memory is returned with that outcome.
+
+    Raises:
+        InputError: when the recipe cannot be used.
+    """
+    with _opened(store) as memory:
+        lab = Lab(task, recipe, Serial(), memory, default_probes, lambda stage, done: None)
+        return lab.train([Job(task, recipe)], "training")[0]
+
+
+def diagnose(
+    task: Task,
+    recipe: Recipe,
+    *,
+    budget: float = 8.0,
+    seconds: float | None = None,
+    store: str | Path | Store | None = None,
+    executor: Executor | None = None,
+    progress: ProgressCallback | None = None,
+) -> Diagnosis:
+    """Find out why the task does not train or does not generalise.
+
+    Args:
+        task: what is to be learned.
+        recipe: how it is trained today.
+        budget: at most about this many baseline runs, counted by updates trained. No question is begun that cannot be paid.
+        seconds: stop asking after this long; the answer then depends on the machine, and says so.
+        store: a path or URL in which runs and evidence are kept and found again; default: this process's memory.
+        executor: where runs are trained; default: in this process.
+        progress: told what is being done, several times a second at most.
+
+    Raises:
+        InputError: when the recipe or the budget cannot be used.
+    """
+    if budget < 1:
+        raise InputError("budget", f"found {budget}", "give at least 1: the baseline run itself")
+    with _opened(store) as memory:
+        lab = Lab(task, recipe, executor or Serial(), memory, default_probes, _reporter(progress, budget))
+        memory.put_task(task.fingerprint, task.name, task.summary())
+        if task.test is not None:
+            task.test.on_open = lambda question: memory.open_test(task.fingerprint, question)
+        evidence = _gather(lab, budget, seconds)
+        diagnosis = _diagnosis(lab, evidence, memory, out_of_time=seconds is not None and lab.spending.seconds > seconds)
+        memory.put_diagnosis(diagnosis)
+    return diagnosis
+
+
+def _gather(lab: Lab, budget: float, seconds: float | None) -> list[Evidence]:
+    """The loop: ask the next question, run the experiment that answers it."""
+    evidence: list[Evidence] = []
+    while (question := _next(lab, evidence, budget, seconds)) is not None:
+        evidence += lab.answer(question, EXPERIMENTS[question.experiment])
+    return evidence
+
+
+def _next(lab: Lab, evidence: list[Evidence], budget: float, seconds: float | None) -> Question | None:
+    left = budget - lab.spending.runs
+    if seconds is not None and lab.spending.seconds > seconds:
+        left = 0.0
+    failed = any(e.measure == "outcome" and e.details["outcome"] == Outcome.FAILED for e in evidence)
+    return None if failed else next_question(evidence, left)
+
+
+def _diagnosis(lab: Lab, evidence: list[Evidence], memory: Store, out_of_time: bool) -> Diagnosis:
+    answer = conclude(evidence)
+    limits = ("The limit in seconds ended the diagnosis: on another machine, or on another day, it may see more or less.",) if out_of_time else ()
+    diagnosis = Diagnosis(
+        key=digest("diagnosis", lab.task.fingerprint, lab.recipe.model_dump_json(), [e.model_dump_json() for e in evidence]),
+        task_name=lab.task.name,
+        task_fingerprint=lab.task.fingerprint,
+        task_summary=dict(lab.task.summary()),
+        recipe=lab.recipe,
+        branch=answer.branch,
+        sentence=answer.sentence,
+        findings=answer.findings,
+        path=answer.path,
+        advice=(*answer.advice, *limits),
+        evidence=tuple(evidence),
+        runs=tuple(lab.runs.values()),
+        cost=Cost(runs=lab.spending.runs, seconds=lab.spending.seconds, baseline_seconds=lab.spending.baseline_seconds),
+        test_openings=memory.test_openings(lab.task.fingerprint),
+    )
+    diagnosis._task = lab.task
+    return diagnosis
+
+
+def treat(
+    diagnosis: Diagnosis,
+    *,
+    task: Task | None = None,
+    budget: float = 20.0,
+    seconds: float | None = None,
+    store: str | Path | Store | None = None,
+    executor: Executor | None = None,
+    progress: ProgressCallback | None = None,
+) -> Treatment:
+    """Apply the remedies that the diagnosis confirmed, and verify them: before against after over seeds, then once on the test set.
+
+    Args:
+        diagnosis: from `diagnose`.
+        task: needed when the diagnosis was loaded from a file or a store.
+        budget: at most about this many baseline runs.
+        seconds: as for `diagnose`.
+        store: as for `diagnose`.
+        executor: as for `diagnose`.
+        progress: as for `diagnose`.
+
+    Raises:
+        InputError: when the task is missing, or is another one than was diagnosed.
+    """
+    task = task or diagnosis.task
+    if task is None:
+        raise InputError("task", "the diagnosis was loaded without its task", "give task=...")
+    if task.fingerprint != diagnosis.task_fingerprint:
+        raise InputError("task", "found another task than was diagnosed", "give the same model, loss and data")
+    with _opened(store) as memory:
+        lab = Lab(task, diagnosis.recipe, executor or Serial(), memory, default_probes, _reporter(progress, budget))
+        if task.test is not None:
+            task.test.on_open = lambda question: memory.open_test(task.fingerprint, question)
+        remedies = _plan(lab, diagnosis)
+        comparisons = _verify(lab, remedies, diagnosis.branch is Branch.MISMATCH) if remedies else []
+        treatment = _treatment(lab, diagnosis, remedies, comparisons, memory)
+        memory.put_treatment(treatment)
+    return treatment
+
+
+def _plan(lab: Lab, diagnosis: Diagnosis) -> tuple[RemedyRef, ...]:
+    """The remedies of the confirmed findings, the top one first; those that can no longer be applied on top of the others are left out."""
+    chosen: tuple[RemedyRef, ...] = ()
+    for finding in diagnosis.findings:
+        for remedy in finding.remedies if finding.standing is Standing.CONFIRMED else ():
+            try:
+                lab.job(*chosen, remedy)
+            except NotApplicable:
+                continue
+            chosen = (*chosen, remedy)
+    return chosen
+
+
+def _verify(lab: Lab, remedies: tuple[RemedyRef, ...], on_test_alone: bool) -> list[Comparison]:
+    """Paired comparisons on validation; on the test set when these improve, or when only the test set can show it."""
+    paired = verification.pairs(lab, remedies)
+    comparisons = verification.compare_on_validation(lab, paired)
+    if on_test_alone or any(c.improved for c in comparisons):
+        comparisons += verification.compare_on_test(lab, paired)
+    return comparisons
+
+
+def _treatment(lab: Lab, diagnosis: Diagnosis, remedies: tuple[RemedyRef, ...], comparisons: list[Comparison], memory: Store) -> Treatment:
+    decisive = [c for c in comparisons if c.measure.startswith("test")] if diagnosis.branch is Branch.MISMATCH else comparisons
+    verified = any(c.improved for c in decisive) and not any(c.high < 0 for c in decisive)
+    kept = remedies if verified else ()
+    job = lab.job(*kept)
+    treatment = Treatment(
+        key=digest("treatment", diagnosis.key, [str(r) for r in remedies], [c.model_dump_json() for c in comparisons]),
+        diagnosis=diagnosis,
+        remedies=kept,
+        recipe=job.recipe,
+        verified=verified,
+        sentence=_treatment_sentence(remedies, verified, comparisons),
+        comparisons=tuple(comparisons),
+        runs=tuple(lab.runs.values()),
+        cost=Cost(runs=lab.spending.runs, seconds=lab.spending.seconds, baseline_seconds=diagnosis.cost.baseline_seconds),
+        test_openings=memory.test_openings(lab.task.fingerprint),
+    )
+    treatment._task = job.task
+    return treatment
+
+
+def _treatment_sentence(remedies: tuple[RemedyRef, ...], verified: bool, comparisons: list[Comparison]) -> str:
+    if not remedies:
+        return "Nothing was changed: the diagnosis confirmed no cause that a change of the training can cure."
+    named = ", ".join(str(r) for r in remedies)
+    told = next((c for c in reversed(comparisons) if c.higher_is_better), comparisons[0])
+    before, after = (sum(side) / len(side) for side in (told.before, told.after))
+    change = f"{told.measure.replace('_', ' ')} {before:.3g} before, {after:.3g} after, over {len(told.seeds)} seeds"
+    if verified:
+        return f"Verified: {named} improves the training ({change})."
+    return f"No improvement: {named} did not hold on other seeds ({change}); nothing was changed."
+
+
+@contextmanager
+def _opened(store: str | Path | Store | None) -> Iterator[Store]:
+    """The store; closed afterwards if it was opened here."""
+    if isinstance(store, Store):
+        yield store
+        return
+    opened = open_store(store)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def _reporter(progress: ProgressCallback | None, budget: float) -> Callable[[str, float], None]:
+    if progress is None:
+        return lambda stage, done: None
+    started = time.perf_counter()
+
+    def report(stage: str, done: float) -> None:
+        seconds = time.perf_counter() - started
+        remaining = seconds / done * (budget - done) if done > 0.2 else None
+        progress(Progress(stage, done, budget, seconds, remaining))
+
+    return report
+
+

@@ -1,0 +1,99 @@
+"""Before against after, paired: does a treatment hold on seeds, divisions and rows that played no part in choosing it?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from traindx.experiments.base import Lab
+from traindx.records import Comparison, Outcome, RemedyRef, Run
+from traindx.training import Evaluation, Job, evaluate, evaluated_index
+
+# Repeats that no race uses: other seeds, and other divisions where the validation rows were split off by traindx.
+REPEATS = (3, 4, 5)
+FINAL = "does the treatment hold?"
+
+
+class Pair(NamedTuple):
+    """The same seed and division, without and with the remedies."""
+
+    before: Job
+    after: Job
+
+
+def pairs(lab: Lab, remedies: Sequence[RemedyRef]) -> list[Pair]:
+    """One pair a repeat.
+
+    Raises:
+        NotApplicable: when a remedy cannot be applied.
+    """
+    jobs = [[lab.job(*refs, repeat=r, refold=True, keep_weights=True) for refs in ((), tuple(remedies))] for r in REPEATS]
+    return [Pair(*two) for two in jobs]
+
+
+def compare_on_validation(lab: Lab, paired: Sequence[Pair]) -> list[Comparison]:
+    """Validation loss and metric, trained afresh for every pair. Cost: two trainings a pair."""
+    runs = [lab.train(pair, f"verification with seed {pair.before.recipe.seed}") for pair in paired]
+    found = [_comparison("validation_loss", False, runs, [tuple(_loss(run) for run in two) for two in runs])]
+    metric = lab.task.metric
+    if metric is not None:
+        values = [tuple(run.last("validation_metric") for run in two) for two in runs]
+        found.append(_comparison(f"validation {metric.name}", metric.higher_is_better, runs, values))
+    return found
+
+
+def compare_on_test(lab: Lab, paired: Sequence[Pair]) -> list[Comparison]:
+    """The same trained models on the sealed test set, opened once for this question. Cost: forward passes only."""
+    task = lab.task
+    if task.test is None or not task.test.has_labels:
+        return []
+    runs = [[lab.runs[job.key] for job in pair] for pair in paired]
+    if any(run.outcome not in (Outcome.FINISHED, Outcome.STOPPED) for two in runs for run in two):
+        return []
+    results = [tuple(_on_test(lab, job) for job in pair) for pair in paired]
+    found = [_comparison("test_loss", False, runs, [tuple(r.loss for r in two) for two in results])]
+    if task.metric is not None:
+        values = [tuple(r.metric for r in two) for two in results]
+        found.append(_comparison(f"test {task.metric.name}", task.metric.higher_is_better, runs, values))
+    return found
+
+
+def _on_test(lab: Lab, job: Job) -> Evaluation:
+    assert job.task.test is not None, "remedies keep the test set"
+    rows = job.task.test.rows(FINAL)
+    return evaluate(job.task, lab.trained_model(job), rows, torch.device("cpu"), evaluated_index(len(rows)))
+
+
+def _loss(run: Run) -> float:
+    return run.last("validation_loss") if run.outcome in (Outcome.FINISHED, Outcome.STOPPED) else math.inf
+
+
+def _comparison(measure: str, higher_is_better: bool, runs: Sequence[Sequence[Run]], values: Sequence[Sequence[float]]) -> Comparison:
+    """The mean paired gain with Student's 95 % interval, and the probability that the mean gain is above zero under the same model."""
+    from scipy.stats import t
+
+    before, after = (tuple(float(v) for v in column) for column in zip(*values, strict=True))
+    gains = np.array(after) - np.array(before) if higher_is_better else np.array(before) - np.array(after)
+    if not np.isfinite(gains).all():
+        rescued = all(math.isfinite(a) for a in after)
+        gain, low, high, probability = (math.inf, math.inf, math.inf, 1.0) if rescued else (math.nan, math.nan, math.nan, 0.0)
+    else:
+        gain, error = float(gains.mean()), float(gains.std(ddof=1)) / math.sqrt(len(gains))
+        margin = float(t.ppf(0.975, len(gains) - 1)) * error
+        low, high = gain - margin, gain + margin
+        probability = float(t.cdf(gain / error, len(gains) - 1)) if error > 0 else float(gain > 0)
+    return Comparison(
+        measure=measure,
+        higher_is_better=higher_is_better,
+        before=before,
+        after=after,
+        seeds=tuple(two[0].seed for two in runs),
+        gain=gain,
+        low=low,
+        high=high,
+        probability=probability,
+    )
