@@ -93,28 +93,26 @@ def diagnose(
     if budget < 1:
         raise InputError("budget", f"found {budget}", "give at least 1: the baseline run itself")
     with _opened(store) as memory:
-        lab = Lab(task, recipe, executor or Serial(), memory, default_probes, _reporter(progress, budget))
+        lab = Lab(task, recipe, executor or Serial(), memory, default_probes, _reporter(progress, budget), budget)
         memory.put_task(task.fingerprint, task.name, task.summary())
         if task.test is not None:
             task.test.on_open = lambda question: memory.open_test(task.fingerprint, question)
-        evidence = _gather(lab, budget, seconds)
+        evidence = _gather(lab, seconds)
         diagnosis = _diagnosis(lab, evidence, memory, out_of_time=seconds is not None and lab.spending.seconds > seconds)
         memory.put_diagnosis(diagnosis)
     return diagnosis
 
 
-def _gather(lab: Lab, budget: float, seconds: float | None) -> list[Evidence]:
+def _gather(lab: Lab, seconds: float | None) -> list[Evidence]:
     """The loop: ask the next question, run the experiment that answers it."""
     evidence: list[Evidence] = []
-    while (question := _next(lab, evidence, budget, seconds)) is not None:
+    while (question := _next(lab, evidence, seconds)) is not None:
         evidence += lab.answer(question, EXPERIMENTS[question.experiment])
     return evidence
 
 
-def _next(lab: Lab, evidence: list[Evidence], budget: float, seconds: float | None) -> Question | None:
-    left = budget - lab.spending.runs
-    if seconds is not None and lab.spending.seconds > seconds:
-        left = 0.0
+def _next(lab: Lab, evidence: list[Evidence], seconds: float | None) -> Question | None:
+    left = 0.0 if seconds is not None and lab.spending.seconds > seconds else lab.left
     failed = any(e.measure == "outcome" and e.details["outcome"] == Outcome.FAILED for e in evidence)
     return None if failed else next_question(evidence, left)
 
@@ -172,7 +170,7 @@ def treat(
     if task.fingerprint != diagnosis.task_fingerprint:
         raise InputError("task", "found another task than was diagnosed", "give the same model, loss and data")
     with _opened(store) as memory:
-        lab = Lab(task, diagnosis.recipe, executor or Serial(), memory, default_probes, _reporter(progress, budget))
+        lab = Lab(task, diagnosis.recipe, executor or Serial(), memory, default_probes, _reporter(progress, budget), budget)
         if task.test is not None:
             task.test.on_open = lambda question: memory.open_test(task.fingerprint, question)
         remedies = _plan(lab, diagnosis)

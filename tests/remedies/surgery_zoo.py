@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -229,6 +230,100 @@ class Answer(nn.Module):
         return {"logits": self.one(h), "value": (self.two(h),)}
 
 
+class Attention(nn.Module):
+    """Heads are split off by reshaping, without torch's own attention."""
+
+    def __init__(self, width=8, heads=2):
+        super().__init__()
+        self.q, self.k, self.v, self.o = (nn.Linear(width, width) for _ in range(4))
+        self.heads = heads
+
+    def forward(self, x):
+        n, t, c = x.shape
+        q, k, v = (layer(x).view(n, t, self.heads, c // self.heads).transpose(1, 2) for layer in (self.q, self.k, self.v))
+        weights = (q @ k.transpose(-2, -1) / (c // self.heads) ** 0.5).softmax(-1)
+        return self.o((weights @ v).transpose(1, 2).reshape(n, t, c))
+
+
+class GPT(nn.Module):
+    def __init__(self, layers=2):
+        super().__init__()
+        self.token, self.place = nn.Embedding(11, 8), nn.Embedding(5, 8)
+        self.blocks = nn.ModuleList(
+            nn.ModuleDict({"norm1": nn.LayerNorm(8), "attention": Attention(), "norm2": nn.LayerNorm(8), "mlp": self._mlp()})
+            for _ in range(layers)
+        )
+        self.head = nn.Linear(8, 11, bias=False)
+
+    @staticmethod
+    def _mlp():
+        return nn.Sequential(nn.Linear(8, 32), nn.GELU(), nn.Linear(32, 8))
+
+    def forward(self, x):
+        x = self.token(x) + self.place(torch.arange(x.shape[1], device=x.device))
+        for block in self.blocks:
+            x = x + block["attention"](block["norm1"](x))
+            x = x + block["mlp"](block["norm2"](x))
+        return self.head(x).transpose(1, 2)
+
+
+class UNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.down = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1), nn.ReLU(inplace=True))
+        self.bottom = nn.Conv2d(4, 8, 3, padding=1)
+        self.up, self.out = nn.ConvTranspose2d(8, 4, 2, 2), nn.Conv2d(8, 1, 1)
+
+    def forward(self, x):
+        side = self.down(x)
+        bottom = F.relu_(self.bottom(F.max_pool2d(side, 2)))
+        return torch.sigmoid(self.out(torch.cat([side, self.up(bottom)], 1)))
+
+
+class HandLSTM(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed, self.enter, self.again, self.out = nn.Embedding(11, 6), nn.Linear(6, 16), nn.Linear(4, 16), nn.Linear(4, 2)
+
+    def forward(self, x):
+        x = self.embed(x)
+        h = c = x.new_zeros(len(x), 4)
+        for t in range(x.shape[1]):
+            i, f, g, o = (self.enter(x[:, t]) + self.again(h)).chunk(4, 1)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            h = torch.sigmoid(o) * torch.tanh(c)
+        return self.out(h)
+
+
+class Experts(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gate = nn.Linear(8, 3)
+        self.experts = nn.ModuleList([nn.Sequential(nn.Linear(8, 5), nn.Tanh(), nn.Linear(5, 2)) for _ in range(3)])
+
+    def forward(self, x):
+        weights = F.softmax(self.gate(x), -1)
+        return (torch.stack([e(x) for e in self.experts], 1) * weights[:, :, None]).sum(1)
+
+
+@dataclass
+class Result:
+    logits: Tensor
+    hidden: Tensor
+
+
+class Returns(nn.Module):
+    """A dataclass with a hidden state in it."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(8, 6), nn.Linear(6, 2)
+
+    def forward(self, x, mask=None):
+        h = torch.relu(self.a(x))
+        return Result(self.b(h), h)
+
+
 ACTS = st.sampled_from([nn.ReLU, nn.Sigmoid, nn.Tanh, nn.LeakyReLU, nn.Hardtanh, nn.Softsign, nn.LogSigmoid, nn.GELU, nn.PReLU, Swish])
 
 
@@ -299,6 +394,11 @@ def others(draw: st.DrawFn) -> Specimen:
                 lambda: (Transformer(flag, draw(st.sampled_from(["relu", "gelu"]))), feed(TOKENS)),
                 lambda: (Shared(flag), feed(ROWS)),
                 lambda: (Tied(), feed(TOKENS)),
+                lambda: (GPT(), feed(TOKENS)),
+                lambda: (UNet(), feed(IMAGES)),
+                lambda: (HandLSTM(), feed(TOKENS)),
+                lambda: (Experts(), feed(ROWS)),
+                lambda: (Returns(), lambda model: model(x=ROWS)),
                 lambda: (Gated(), feed(IMAGES)),
                 lambda: (HandMade(), feed(ROWS)),
                 lambda: (Reshaping(), feed(ROWS)),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from surgery_zoo import IMAGES, ROWS, TOKENS, Attribute, Branching, Gated, Plain, Shared, Swish, Transformer, feed
+from surgery_zoo import IMAGES, ROWS, TOKENS, Attribute, Branching, Gated, HandLSTM, Plain, Shared, Swish, Transformer, feed
 from torch import nn
 
 from traindx.records import InputError, NotApplicable
@@ -91,10 +91,41 @@ def test_other_bends_are_named():
         swap_activations(Clamped(), feed(ROWS))
 
 
+def test_a_forward_pass_that_switches_gradients_off_is_not_rewritten():
+    class Frozen(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(8, 4), nn.Linear(4, 2)
+
+        def forward(self, x):
+            with torch.no_grad():
+                h = torch.tanh(self.a(x))
+            return self.b(h)
+
+    with pytest.raises(NotApplicable, match="switches gradients"):
+        swap_activations(Frozen(), feed(ROWS))
+
+
+def test_a_hidden_activation_that_is_also_returned_is_not_the_output_activation():
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(8, 4), nn.Linear(4, 2)
+
+        def forward(self, x):
+            h = torch.relu(self.a(x))
+            return self.b(h), h
+
+    with pytest.raises(NotApplicable, match="do not come from"):
+        remove_output_activation(Both(), feed(ROWS))
+
+
 def test_gates_stay():
     changed = swap_activations(Gated(), feed(IMAGES), to="tanh")
     assert isinstance(changed.gate, nn.Sigmoid)
     assert isinstance(changed.relu, nn.Tanh)
+    with pytest.raises(NotApplicable):
+        swap_activations(HandLSTM(), feed(TOKENS))
     for kind in (nn.LSTM, nn.GRU):
         with pytest.raises(NotApplicable):
             swap_activations(nn.Sequential(kind(8, 4)), lambda m: m(ROWS)[0])

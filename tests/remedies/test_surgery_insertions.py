@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 from sklearn.datasets import load_digits
-from surgery_zoo import IMAGES, ROWS, TOKENS, Attribute, Held, Recurrent, ResNet, Shared, Transformer, UsesWeights, feed
+from surgery_zoo import IMAGES, ROWS, TOKENS, Attention, Attribute, Held, Recurrent, ResNet, Shared, Transformer, UsesWeights, feed
 from torch import nn
 
 from traindx.records import InputError, NotApplicable
@@ -156,6 +156,13 @@ def test_nested_chains_and_held_blocks():
     assert sum(isinstance(m, Residual) for m in add_skips(bottlenecks, feed(ROWS)).modules()) == 3
     held = add_skips(Held(4), feed(ROWS))
     assert all(isinstance(m, Residual) and m.scale == 0.25 for m in held.blocks)
+
+
+def test_attention_without_shortcuts_is_one_block():
+    model = nn.Sequential(nn.Embedding(11, 8), Attention(), Attention(), nn.Flatten(), nn.Linear(40, 3))
+    changed = add_skips(model, feed(TOKENS))
+    assert [type(m).__name__ for m in changed[1:3]] == ["Residual", "Residual"]
+    assert isinstance(changed[1].block, Attention)
 
 
 def test_shortcuts_start_near_the_identity():

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from surgery_zoo import IMAGES, ROWS, TOKENS, Gated, Plain, Recurrent, ResNet, Shared, Tied, Transformer, feed
+from surgery_zoo import GPT, IMAGES, ROWS, TOKENS, Gated, Plain, Recurrent, ResNet, Shared, Tied, Transformer, feed
 from torch import nn
 
 from traindx.records import InputError, NotApplicable
@@ -127,7 +127,12 @@ def test_a_written_out_size_fixes_its_width_only():
     assert (computed.conv.out_channels, computed.a.out_features) == (8, 20)
 
 
-def test_states_by_hand_are_declined():
+def test_hand_made_attention_fixes_its_width_only():
+    model = widen(GPT(), feed(TOKENS), 2)
+    assert (model.token.embedding_dim, model.blocks[0]["mlp"][0].out_features, model.blocks[1]["attention"].q.out_features) == (8, 64, 8)
+
+
+def test_states_by_hand_fix_the_recurrent_width():
     class ByHand(Recurrent):
         def forward(self, x):
             return self.head(self.rnn(self.embed(x), torch.zeros(1, len(x), 10))[0][:, -1])

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import io
+import math
 
 import pytest
 import records_by_hand as by_hand
 from rich.console import Console
 
 from traindx import report
-from traindx.records import Diagnosis, Run, Treatment
+from traindx.records import Diagnosis, Evidence, Run, Treatment
 
 
 def test_the_sentence_comes_first_and_lines_fit(record: Run | Diagnosis | Treatment) -> None:
@@ -87,3 +88,19 @@ def test_records_show_themselves() -> None:
     diagnosis = by_hand.optimization()
     assert str(diagnosis) == report.to_text(diagnosis)
     assert diagnosis._repr_html_() == report.to_html(diagnosis, fragment=True)
+
+
+def test_why_there_are_no_reference_models_is_said() -> None:
+    reason = "the inputs are no rows of numbers"
+    refused = Evidence(experiment="references", measure="not-applicable", value=math.nan, text=reason)
+    bare = by_hand.healthy().replace(evidence=(refused,), runs=())
+    assert f"References: not applicable ({reason})." in report.to_text(bare)
+    assert f"References: not applicable ({reason})." in report.to_html(bare)
+
+
+def test_the_intervention_trained_furthest_stands_for_a_finding() -> None:
+    diagnosis = by_hand.optimization()
+    short, best, other = (by_hand.intervention(by_hand.ADAM, r, 1.0, (), step=s) for r, s in ((0.99, 50), (0.7, 400), (0.2, 400)))
+    shown = diagnosis.findings[1].replace(evidence=(short, best, other))
+    text = report.to_text(diagnosis.replace(findings=(diagnosis.findings[0], shown)))
+    assert "optimizer(name=adam) recovers 70%" in " ".join(text.split())

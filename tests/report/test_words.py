@@ -111,6 +111,22 @@ def test_openings(count: int, said: str) -> None:
             Evidence(experiment="audit", measure="label_set", value=3, text="Labels 7, 8 and 9 are in the test set only."),
             "Labels 7, 8 and 9 are in the test set only: label set is 3.",
         ),
+        (
+            Evidence(experiment="references", measure="not-applicable", value=math.nan, text="needs inputs that are rows of numbers"),
+            "References: not applicable (needs inputs that are rows of numbers).",
+        ),
+        (
+            Evidence(experiment="intervention", measure="not-applicable", value=math.nan, subject="skip", text="no layers of equal width"),
+            "skip: not applicable (no layers of equal width).",
+        ),
+        (
+            Evidence(experiment="baseline", measure="outcome", value=0.0, text="diverged: loss is not finite"),
+            "The baseline run ended so: diverged: loss is not finite.",
+        ),
+        (
+            Evidence(experiment="learning_curve", measure="gain_of_doubling", value=0.05, low=0.03, high=0.07),
+            "Twice the training rows lower the validation loss by 0.05 (95% interval 0.03 to 0.07).",
+        ),
         (Evidence(experiment="new-study", measure="x", value=math.nan, low=math.nan, high=math.nan), "New study: x is not a number."),
         (Evidence(experiment="new", measure="x", value=1.5, low=1, high=2, details={"level": 0.9}), "New: x is 1.5 (90% interval 1 to 2)."),
         (

@@ -16,6 +16,8 @@ from traindx.records import Evidence, Question, RemedyRef
 
 # An intervention that lowers a loss which no yardstick calls large must do so by this share of the distance.
 HIDDEN_MARGIN = 0.2
+# Below this many training rows, divisions differ so much that effects on validation are repeated more often.
+SMALL_SET = 2000
 
 
 def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | None:
@@ -33,7 +35,7 @@ def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | 
 
 def _cost(question: Question) -> float:
     """The least that a question costs, in baseline runs."""
-    return {"learning_curve": 0.5, "two_sample": 0.0}.get(question.experiment, 0.25 * len(question.remedies))
+    return {"learning_curve": 1.0, "two_sample": 0.0}.get(question.experiment, 1.0)
 
 
 def suspects(reading: Reading, question: str, least_sign: float = 0.0) -> list[tuple[float, Rule, tuple[RemedyRef, ...]]]:
@@ -54,9 +56,18 @@ def _race(reading: Reading, remedies: dict[RemedyRef, float], quantity: str, bef
     )
 
 
+def _recoveries(reading: Reading, question: str) -> list[Evidence]:
+    raced = [e for _, _, refs in suspects(reading, question) for ref in refs if (e := reading.raced(ref)) is not None]
+    return [e for e in raced if e.measure == "recovered"]
+
+
 def _best_recovery(reading: Reading, question: str) -> float:
-    shares = [e.value for _, _, refs in suspects(reading, question) for ref in refs if (e := reading.raced(ref)) is not None and e.measure == "recovered"]
-    return max(shares, default=-math.inf)
+    return max((e.value for e in _recoveries(reading, question)), default=-math.inf)
+
+
+def _settled(reading: Reading, question: str) -> bool:
+    """Whether a remedy under this question recovered the gap on every seed."""
+    return any(e.value >= CONFIRMING_SHARE and e.low is not None and e.low > 0 for e in _recoveries(reading, question))
 
 
 def _refs(found: list[tuple[float, Rule, tuple[RemedyRef, ...]]], without: tuple[str, ...] = ()) -> dict[RemedyRef, float]:
@@ -115,16 +126,17 @@ def _generalization(reading: Reading) -> Question | None:
         return None
     floor = [v for v in (reading.reachable, reading.sign("lowest_validation_loss")) if math.isfinite(v)]
     goal = min(floor, default=math.nan)
-    found = _refs(suspects(reading, "generalization"))
-    if _best_recovery(reading, "generalization") >= CONFIRMING_SHARE:
+    if _settled(reading, "generalization"):
         return None
-    return _race(reading, found, "validation_loss", reading.validation, goal, first_heat=2, refold=True, one_by_one=True)
+    found = _refs(suspects(reading, "generalization"))
+    repeats = 4 if reading.value("audit", "rows") < SMALL_SET else 2
+    return _race(reading, found, "validation_loss", reading.validation, goal, first_heat=2, refold=True, one_by_one=True, repeats=repeats)
 
 
 def _learning_curve(reading: Reading) -> Question | None:
     """A gap between training and validation: would more rows close it?"""
     if reading.asked("learning_curve") or reading.training_is_large or reading.generalization_gap <= 2 * MARGIN:
         return None
-    if _best_recovery(reading, "generalization") >= 0.8:
+    if _settled(reading, "generalization"):
         return None
-    return Question(experiment="learning_curve", params={"repeats": 2 if reading.value("audit", "rows") < 2000 else 0})
+    return Question(experiment="learning_curve", params={"repeats": 2 if reading.value("audit", "rows") < SMALL_SET else 0})

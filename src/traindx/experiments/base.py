@@ -6,6 +6,7 @@ again, and an account of what was spent. Nothing is trained twice: a run that th
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -82,13 +83,19 @@ class Lab:
         memory: Memory,
         callbacks: CallbackFactory,
         progress: Callable[[str, float], None],
+        budget: float = math.inf,
     ) -> None:
         self.task, self.recipe, self.executor, self.memory, self.callbacks = task, recipe, executor, memory, callbacks
-        self._progress = progress
+        self._progress, self.budget = progress, budget
         self.total = total_steps(len(task.train), recipe)
         self.per_epoch = steps_per_epoch(len(task.train), recipe)
         self.spending = Spending(baseline_updates=self.total)
         self.runs: dict[str, Run] = {}
+
+    @property
+    def left(self) -> float:
+        """Baseline runs left of the budget."""
+        return self.budget - self.spending.runs
 
     # -- runs ----------------------------------------------------------------------------------------------------------------------
 
@@ -168,7 +175,7 @@ class Lab:
 
     def answer(self, question: Question, experiment: Experiment) -> tuple[Evidence, ...]:
         """The experiment's evidence, from memory where the same question was answered before on the same task and recipe."""
-        content = (self.task.fingerprint, self.recipe.model_dump_json(), question.model_dump_json(), torch.get_num_threads())
+        content = (self.task.fingerprint, self.recipe.model_dump_json(), question.model_dump_json(), self.budget, torch.get_num_threads())
         key = digest("evidence", experiment.name, experiment.version, *content, self._test_digest() if experiment.reads_test else "")
         known = self.memory.get_evidence(key)
         if known is None:

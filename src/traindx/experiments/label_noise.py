@@ -12,10 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from traindx.experiments.base import Lab
-from traindx.experiments.references import one_thread, reference_rows
+from traindx.experiments.references import reference_rows
 from traindx.records import Evidence, Question
 from traindx.remedies.drop_suspect_labels import held_out_probabilities, suspects
 from traindx.tasks import Kind, labels_of
+from traindx.tasks.features import one_thread
 
 LEAST_ROWS = 100
 

@@ -13,13 +13,14 @@ from traindx.remedies import FewerRows
 
 
 class LearningCurve:
-    """Trains on half of the rows for as many epochs, and compares the lowest validation losses: what each could give at its best."""
+    """Trains on half of the rows for as many updates, and compares the lowest validation losses: what each could give at its best."""
 
     name, title, version, reads_test = "learning_curve", "learning curve", 1, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``gain_of_doubling``: mean fall of the lowest validation loss from half to all rows, with its interval over divisions."""
-        half, repeats = FewerRows(0.5).ref, range(1 + int(question.params["repeats"]))
+        repeats = range(1 + max(0, min(int(question.params["repeats"]), math.floor((lab.left - 1) / 2))))
+        half = FewerRows(0.5).ref
         try:
             jobs = [lab.job(half, repeat=repeat, refold=True) for repeat in repeats]
         except NotApplicable as reason:

@@ -15,11 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from traindx.experiments.base import Lab
-from traindx.experiments.references import one_thread
 from traindx.records import Evidence, Outcome, Question
 from traindx.remedies.match_test import MISMATCH
 from traindx.tasks import Rows, Task, labels_of
-from traindx.tasks.features import Features
+from traindx.tasks.features import Features, one_thread
 from traindx.training import chunk_losses, evaluate, evaluated_index, mean_and_error, predict
 
 MAX_ROWS = 1500

@@ -27,8 +27,6 @@ LEAST_SHARE = 0.05
 # Of contenders that recover alike, signs decide: a sign of full strength is worth this share, a unit of size costs that share.
 SIGN_WORTH, SIZE_COST = 0.3, 0.03
 REPEATS = 2
-# Student's t for three pairs, 95 %, two-sided.
-T_THREE_PAIRS = 4.303
 
 
 @dataclass
@@ -69,7 +67,7 @@ class Race:
                 break
         if track.leader is not None and track.leader.recovered >= float(question.params.get("worth_repeating", 0.3)):
             track.repeat(track.leader, int(question.params.get("repeats", REPEATS)))
-        return [*refused, *(track.evidence(contender) for contender in track.contenders)]
+        return [*refused, *(track.evidence(contender) for contender in track.contenders if contender.runs)]
 
 
 class _Track:
@@ -121,14 +119,18 @@ class _Track:
         for contender in sorted(self.contenders, key=lambda c: -c.prior):
             if self.leader is None or self.leader.recovered < ENOUGH:
                 self._run([contender], horizon)
-        self.contenders = [c for c in self.contenders if c.runs]
 
     def _survivors(self) -> list[Contender]:
-        ranked = sorted(self.contenders, key=lambda c: c.score, reverse=True)
+        ranked = sorted((c for c in self.contenders if c.runs), key=lambda c: c.score, reverse=True)
         chosen = [*ranked[:SURVIVORS], *sorted(ranked, key=lambda c: -c.prior)[:1]]
         return [c for c in {id(c): c for c in chosen}.values() if c.prior >= 0.5 or c.recovered > -1]
 
+    def _affordable(self, contenders: Sequence[Contender], horizon: int) -> Sequence[Contender]:
+        """As many of them, in their order, as the budget pays for."""
+        return contenders[: max(0, math.floor(self.lab.left / (horizon / self.lab.total) + 1e-9))]
+
     def _run(self, contenders: Sequence[Contender], horizon: int) -> None:
+        contenders = self._affordable(contenders, horizon)
         jobs = [self.lab.job(c.ref, horizon=self._horizon(c.ref, horizon)) for c in contenders]
         names = ", ".join(str(c.ref) for c in contenders)
         for contender, run in zip(contenders, self.lab.train(jobs, f"race: {names}"), strict=True):
@@ -158,7 +160,7 @@ class _Track:
         best, last = contender, math.inf if stuck else start
         helps = contender.after < last or (stuck and not math.isfinite(contender.after))
         stronger = make_remedy(contender.ref).stronger()
-        while helps and stronger is not None:
+        while helps and stronger is not None and best.recovered < ENOUGH and self.lab.left > horizon / self.lab.total:
             following = Contender(stronger.ref, contender.prior, contender.size)
             try:
                 self._run([following], horizon)
@@ -170,11 +172,13 @@ class _Track:
 
     def repeat(self, leader: Contender, repeats: int) -> None:
         """The leader and the baseline again, side by side, with other seeds (and divisions): the interval of the effect."""
+        horizon = self._shortest_telling(leader)
+        affordable = math.floor(self.lab.left / (2 * horizon / self.lab.total) + 1e-9)
+        repeats = min(repeats, affordable)
         if not repeats:
             margin = 1.96 * self._evaluation_error(leader.runs[-1]) / self.gap
             leader.low, leader.high = leader.recovered - margin, leader.recovered + margin
             return
-        horizon = self._shortest_telling(leader)
         pairs = [(self._baseline_loss(horizon), self._loss_at(leader, horizon))]
         for repeat in range(1, repeats + 1):
             short = None if horizon >= self.lab.total else horizon
@@ -182,8 +186,10 @@ class _Track:
             runs = self.lab.train(jobs, f"repeated with seed {jobs[0].recipe.seed}: {leader.ref}")
             leader.repeats += runs
             pairs.append((_loss(runs[0], self.quantity), _loss(runs[1], self.quantity)))
+        from scipy.stats import t
+
         effects = np.array([self._effect(*pair) for pair in pairs])
-        margin = T_THREE_PAIRS * float(effects.std(ddof=1)) / math.sqrt(len(effects))
+        margin = float(t.ppf(0.975, len(effects) - 1)) * float(effects.std(ddof=1)) / math.sqrt(len(effects))
         # The interval is that of the paired effect, centred on what the longest run recovered; one seed without effect takes it to zero.
         leader.low = min(leader.recovered - margin, float(effects.min())) if effects.min() <= 0 else leader.recovered - margin
         leader.high = leader.recovered + margin

@@ -8,9 +8,7 @@ than the clock, so that the answer is the same on every machine.
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +18,7 @@ from torch import Tensor
 from traindx.experiments.base import Lab
 from traindx.records import Evidence, Question
 from traindx.tasks import Form, Kind, Task, find_form, labels_of, outputs_from_probabilities
-from traindx.tasks.features import Features, array_pairs
+from traindx.tasks.features import Features, array_pairs, one_thread
 from traindx.training import chunk_losses, evaluated_index, mean_and_error, metric_of
 from traindx.training.evaluation import chunk_size
 
@@ -131,16 +129,6 @@ def fold_count(rows: int) -> int:
     return 5 if rows < SMALL_SET else 3
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One thread for BLAS and OpenMP: small problems are faster so, and the same on every machine. Convergence warnings are expected."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 def _predictors(task: Task, features: np.ndarray, targets: Tensor) -> dict[str, Predictor]:
     build = _classifiers if task.kind is Kind.CLASSIFICATION else _regressors
     return {"constant": _constant(task), **build(task, *features.shape)}
@@ -180,7 +168,7 @@ def _classifiers(task: Task, rows: int, width: int) -> dict[str, Predictor]:
             classes,
         ),
         "small-network": _probabilities(
-            lambda: MLPClassifier((64,), alpha=1.0 if small else 0.1, learning_rate_init=3e-3, batch_size=min(64, max(8, rows // 20)), max_iter=40, early_stopping=not small, n_iter_no_change=6, random_state=0),
+            lambda: MLPClassifier(hidden_layer_sizes=(64,), alpha=1.0 if small else 0.1, learning_rate_init=3e-3, batch_size=min(64, max(8, rows // 20)), max_iter=40, early_stopping=not small, n_iter_no_change=6, random_state=0),
             classes,
         ),
     }
@@ -215,7 +203,7 @@ def _regressors(task: Task, rows: int, width: int) -> dict[str, Predictor]:
             )
         ),
         "small-network": _numbers(
-            lambda: MLPRegressor((64,), alpha=1.0 if small else 0.1, learning_rate_init=3e-3, batch_size=min(64, max(8, rows // 20)), max_iter=60, early_stopping=not small, n_iter_no_change=6, random_state=0)
+            lambda: MLPRegressor(hidden_layer_sizes=(64,), alpha=1.0 if small else 0.1, learning_rate_init=3e-3, batch_size=min(64, max(8, rows // 20)), max_iter=60, early_stopping=not small, n_iter_no_change=6, random_state=0)
         ),
     }
 

@@ -11,7 +11,7 @@ import torch
 from traindx.records import NotApplicable, Recipe
 from traindx.remedies.base import Remedy
 from traindx.tasks import Task
-from traindx.tasks.features import Features, array_pairs
+from traindx.tasks.features import Features, array_pairs, one_thread
 
 MAX_ROWS = 20_000
 
@@ -65,7 +65,8 @@ class DropSuspectLabels(Remedy):
         if np.bincount(labels)[np.unique(labels)].min() < 2:
             raise NotApplicable("a class has a single row")
         features = Features(pairs[0])(pairs[0])
-        kept = ~suspects(held_out_probabilities(features, labels), labels)
+        with one_thread():
+            kept = ~suspects(held_out_probabilities(features, labels), labels)
         if kept.all():
             raise NotApplicable("no label is contradicted")
         return task.changed(self.ref, train=task.train.subset(torch.from_numpy(np.flatnonzero(kept)))), recipe

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,7 +17,9 @@ LEAST_ROWS = 20
 
 @dataclass(frozen=True)
 class FewerRows(Remedy):
-    """Train on ``share`` of the rows, drawn evenly from all classes, with the same number of epochs."""
+    """Train on ``share`` of the rows, drawn evenly from all classes, for as many updates: with equal epochs, fewer rows would also be
+    a shorter training.
+    """
 
     id: ClassVar[str] = "fewer-rows"
     size: ClassVar[float] = 5.0
@@ -31,4 +34,4 @@ class FewerRows(Remedy):
         if task.labels is not None:
             order = order[torch.argsort(task.labels.cpu()[order], stable=True)]
         kept = order[torch.arange(rows) * self.share % 1 < self.share].sort().values
-        return task.changed(self.ref, train=task.train.subset(kept)), recipe
+        return task.changed(self.ref, train=task.train.subset(kept)), recipe.replace(epochs=math.ceil(recipe.epochs / self.share))

@@ -11,7 +11,7 @@ import torch
 from traindx.records import NotApplicable, Recipe
 from traindx.remedies.base import Remedy
 from traindx.tasks import Task, labels_of
-from traindx.tasks.features import Features
+from traindx.tasks.features import Features, one_thread
 
 # No row is drawn more than so many times as often as the average row (truncated importance weights, Cortes, Mansour and Mohri 2010).
 LARGEST_WEIGHT = 20.0
@@ -39,7 +39,8 @@ class ImportanceWeights(Remedy):
         rng = np.random.default_rng(0)
         sample = [part[rng.permutation(len(part))[:MAX_ROWS]] for part in (mine, theirs)]
         domain = np.repeat([0, 1], [len(part) for part in sample])
-        model = LogisticRegression(max_iter=200, C=0.1).fit(np.concatenate(sample), domain)
+        with one_thread():
+            model = LogisticRegression(max_iter=200, C=0.1).fit(np.concatenate(sample), domain)
         weights = np.exp(np.clip(model.decision_function(mine), -20, 20))
         weights = np.minimum(weights / weights.mean(), LARGEST_WEIGHT)
         return task.changed(self.ref, weights=torch.from_numpy(weights)), recipe

@@ -73,7 +73,20 @@ def levels(diagnosis: Diagnosis, kind: str) -> tuple[Level, ...]:
 
 def has_references(diagnosis: Diagnosis) -> bool:
     """Whether any reference model was measured."""
-    return any(e.experiment == "references" for e in all_evidence(diagnosis))
+    return any(e.experiment == "references" and e.measure != words.REFUSED for e in all_evidence(diagnosis))
+
+
+def refused_references(diagnosis: Diagnosis) -> str:
+    """The sentence that says why the reference models were not applicable; empty when they were."""
+    refused = find(all_evidence(diagnosis), "references", words.REFUSED)
+    return words.explain(refused) if refused else ""
+
+
+def most_telling(finding: Finding) -> Evidence | None:
+    """Of a finding's interventions the one trained furthest, and of those the one that recovers most; else its first evidence."""
+    tried = [e for e in finding.evidence if e.experiment == "intervention" and e.measure == "recovered" and not math.isnan(e.value)]
+    best = max(tried, key=lambda e: (e.step or 0, e.value), default=None)
+    return best or next(iter(finding.evidence), None)
 
 
 def _references(evidence: Sequence[Evidence], kind: str) -> Iterator[Level]:

@@ -81,7 +81,9 @@ def panel(data: Panel) -> str:
             look |= {"marker": "o", "markersize": 4} if len(line.steps) == 1 else {}
             axes.plot(line.steps, _drawable(line.values), linewidth=2, label=line.label, **look)
         for mark in data.marks:
-            axes.plot([mark.step], _drawable([mark.value]), marker="x", markersize=9, markeredgewidth=2.2, color=COLOURS[mark.role], clip_on=False)
+            axes.plot(
+                [mark.step], _drawable([mark.value]), marker="x", markersize=9, markeredgewidth=2.2, color=COLOURS[mark.role], clip_on=False
+            )
         if data.level is not None and math.isfinite(data.level) and not (data.log and data.level <= 0):
             axes.axhline(
                 data.level, color=COLOURS["ink"], linestyle=(0, (3, 2)), linewidth=1.1, label=f"reachable: {words.number(data.level)}"

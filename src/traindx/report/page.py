@@ -105,6 +105,7 @@ def _diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
         "cards": _cards(diagnosis, [f for f in (groups.top, *groups.others) if f is not None]),
         "bars": _drawn(draw.bars, [figures.level_bars(diagnosis, "loss"), figures.level_bars(diagnosis, "metric")]),
         "has_references": content.has_references(diagnosis),
+        "refused_references": content.refused_references(diagnosis),
         "levels": {kind: content.levels(diagnosis, kind) for kind in ("loss", "metric")},
         "metric": content.metric_name(diagnosis),
         "panels": _drawn(draw.panel, figures.baseline_panels(diagnosis)),

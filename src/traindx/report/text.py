@@ -119,9 +119,9 @@ def _findings(findings: Sequence[Finding]) -> RenderableType:
 
 
 def _shown(finding: Finding) -> str:
-    """The intervention that says most, else the first piece of evidence, else the summary."""
-    tried = [e for e in finding.evidence if e.experiment == "intervention"] or finding.evidence
-    return words.brief(tried[0]) if tried else words.clean(finding.summary)
+    """The evidence that says most, else the summary."""
+    told = content.most_telling(finding)
+    return words.brief(told) if told else words.clean(finding.summary)
 
 
 def _summaries(findings: Sequence[Finding]) -> RenderableType:
@@ -152,6 +152,8 @@ def _levels(diagnosis: Diagnosis) -> Iterable[RenderableType]:
         if kind == "loss" and (floor := content.reachable(diagnosis)):
             by = f", by the {floor.by}" if floor.by else ""
             yield _indented(f"Reachable: {words.number(floor.value)}{by}.")
+    if refused := content.refused_references(diagnosis):
+        yield _indented(refused)
 
 
 def _treatment(treatment: Treatment) -> Iterable[RenderableType]:

@@ -32,6 +32,9 @@ QUANTITIES: Final = {
 }
 
 
+SHARES: Final = frozenset({"recovered", "share", "contradicted", "contradicted_among_surest"})
+REFUSED: Final = "not-applicable"
+"""The measure of an experiment that could not be made; its text is the missing precondition."""
 USUAL_INTERVAL: Final = "95% interval"
 
 
@@ -137,11 +140,7 @@ def bounds(low: float | None, high: float | None, say: Callable[[float], str] = 
 
 def says_share(evidence: Evidence) -> bool:
     """Whether the value is a share of a whole, read best as a percentage."""
-    return (
-        evidence.measure == "recovered"
-        or evidence.measure.endswith(("_share", "-share"))
-        or evidence.measure in {"share", "duplicates_share"}
-    )
+    return evidence.measure in SHARES or evidence.measure.endswith(("_share", "-share"))
 
 
 def say(evidence: Evidence) -> Callable[[float], str]:
@@ -175,7 +174,8 @@ def sample(evidence: Evidence) -> str:
 
 def explain(evidence: Evidence) -> str:
     """One sentence that says one piece of evidence; unknown experiments and measures are said plainly, never left out."""
-    sentence = _SENTENCES.get((evidence.experiment, evidence.measure), _plainly)(evidence)
+    made = _not_applicable if evidence.measure == REFUSED else _SENTENCES.get((evidence.experiment, evidence.measure), _plainly)
+    sentence = made(evidence)
     return clean(sentence).rstrip(".") + "."
 
 
@@ -204,6 +204,19 @@ def _plainly(e: Evidence) -> str:
     return _capital(f"{e.text.rstrip('. ')}: {named}" if e.text else f"{quantity(e.experiment)}: {named}")
 
 
+def _not_applicable(e: Evidence) -> str:
+    what = (
+        _name(e)
+        if e.experiment == "intervention"
+        else _capital(quantity(e.experiment)) + (f" of {subject(e.subject)}" if e.subject else "")
+    )
+    return f"{what}: not applicable" + (f" ({e.text.rstrip('. ')})" if e.text else "")
+
+
+def _outcome(e: Evidence) -> str:
+    return f"The baseline run ended so: {e.text or e.details.get('outcome', 'unknown')}"
+
+
 def _reference(e: Evidence) -> str:
     return f"{_capital(subject(e.subject))}: {quantity(e.measure)} {value_with_interval(e)}{against(e)}"
 
@@ -228,6 +241,10 @@ def _learning_curve(e: Evidence) -> str:
     share = e.details.get("share")
     rows = f"{percent(float(share))} of the training rows" if isinstance(share, int | float) else "a part of the training rows"
     return f"With {rows} the {quantity(e.measure)} is {value_with_interval(e)}{against(e)}"
+
+
+def _doubling(e: Evidence) -> str:
+    return f"Twice the training rows lower the validation loss by {value_with_interval(e)}{against(e)}"
 
 
 def _intervention(e: Evidence) -> str:
@@ -259,7 +276,9 @@ _SENTENCES: Final[dict[tuple[str, str], Callable[[Evidence], str]]] = {
     **{("baseline", f"{split}_{kind}"): _network for split in ("train", "validation", "test") for kind in ("loss", "metric")},
     ("reachable", "loss"): _reachable,
     ("two_sample", "auc"): _two_sample,
+    ("baseline", "outcome"): _outcome,
     ("learning_curve", "validation_loss"): _learning_curve,
+    ("learning_curve", "gain_of_doubling"): _doubling,
     ("intervention", "recovered"): _intervention,
 }
 

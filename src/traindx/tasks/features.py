@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -74,3 +78,13 @@ def array_pairs(rows: Rows, index: Tensor) -> tuple[Tensor, Tensor] | None:
     if len({tuple(p[0].shape[1:]) for p in parts}) != 1:
         return None
     return torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for BLAS and OpenMP: small problems are faster so, and the same on every machine. Convergence warnings are expected."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -40,7 +40,8 @@ def add_skips(model: nn.Module, probe: Probe) -> nn.Module:
 
     A block is a layer with the norm and activation behind it in an nn.Sequential, or a module that another one holds and calls. So
     scaled, depth n multiplies the signal by at most (1 + c/n)^n < e^c. Scaling the branch rather than its weights also holds with norms
-    and saturating activations: of five ways tried on 56 layers (ReLU, tanh, sigmoid; SGD and Adam) it alone trained always.
+    and saturating activations: on the digits data with 56 layers (ReLU, tanh, sigmoid; SGD at 0.01 and 0.1, Adam; one seed) it trained
+    every time, where weights over n and a learned scale each diverged in some.
     """
     seen = trace(model, probe)
     search = _Search(seen)
@@ -156,7 +157,6 @@ class _Search:
             return False
         nodes = [n for p in parts for n in seen.inside(p)]
         within = {n.index for n in nodes}
-        readers = seen.consumers(inputs[0])
-        forked = len(readers) != 1 or readers[0].index not in within
+        forked = any(reader.index not in within for reader in seen.consumers(inputs[0]))
         joined = any(is_residual_add(seen, n) for n in [*nodes, *seen.downstream(outputs[0])])
         return not forked and not joined and seen.values[inputs[0]].live and seen.reaches_weights(outputs[0])

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from traindx.records import NotApplicable
-from traindx.remedies.surgery.trace import Probe, Snapshot, outputs_of, tensors_in, trace
+from traindx.remedies.surgery.trace import Probe, Snapshot, outputs_of, refuse_closed, tensors_in, trace
 
 P = ParamSpec("P")
 Operation = Callable[Concatenate[nn.Module, Probe, P], nn.Module]
@@ -25,7 +25,7 @@ def surgery(operation: Operation[P]) -> Operation[P]:
 
     @functools.wraps(operation)
     def whole(model: nn.Module, probe: Probe, *args: P.args, **kwargs: P.kwargs) -> nn.Module:
-        _refuse_compiled(model)
+        refuse_closed(model)
         _materialize(model, probe)
         snapshot = Snapshot(model, weights=True)
         try:
@@ -39,11 +39,6 @@ def surgery(operation: Operation[P]) -> Operation[P]:
         return changed
 
     return cast("Operation[P]", whole)
-
-
-def _refuse_compiled(model: nn.Module) -> None:
-    if any(type(m).__name__ == "OptimizedModule" for m in model.modules()):
-        raise NotApplicable("the model is compiled: give the factory without torch.compile")
 
 
 def _materialize(model: nn.Module, probe: Probe) -> None:

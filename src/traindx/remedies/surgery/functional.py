@@ -23,9 +23,7 @@ def with_own_activations(model: nn.Module, probe: Probe) -> fx.GraphModule:
     Raises NotApplicable when the forward pass cannot be traced (it branches on its data) or depends on the mode by more than dropout.
     """
     if trace(model, probe).switches_gradients:
-        raise NotApplicable(
-            "activations are functions in a forward pass that switches gradients off, which tracing would lose: make them modules"
-        )
+        raise NotApplicable("activations are functions in a forward pass that switches gradients, which tracing loses: make them modules")
     modes = {m: m.training for m in model.modules()}
     try:
         traced = {training: _traced(model, training) for training in (False, True)}

@@ -75,8 +75,8 @@ class Snapshot:
             for name, (value, content) in state.items():
                 attributes[name] = value
                 _refill(value, content)
-        for device, state in self._random:
-            torch.set_rng_state(state) if device is None else torch.cuda.set_rng_state(state, device)
+        for device, random in self._random:
+            torch.set_rng_state(random) if device is None else torch.cuda.set_rng_state(random, device)
         with torch.no_grad():
             for tensor, content, requires_grad in self._tensors:
                 if not torch.equal(tensor, content):
@@ -272,14 +272,15 @@ class Trace:
 
 
 def atomic(module: nn.Module) -> bool:
-    """Torch's own layers and scripted modules are looked at from outside only."""
-    if isinstance(module, (*WEIGHTED, torch.jit.ScriptModule)):
+    """Torch's own layers are looked at from outside only."""
+    if isinstance(module, WEIGHTED):
         return True
     return type(module).__module__.startswith("torch.nn.") and not module._modules and not isinstance(module, nn.Sequential)
 
 
 def trace(model: nn.Module, probe: Probe) -> Trace:
     """Watch one forward pass. Costs a pass and the memory of its intermediate tensors; leaves the model as it was."""
+    refuse_closed(model)
     recorder = _Recorder(model)
     with untouched(model):
         torch.backends.mha.set_fastpath_enabled(False)  # the fused encoder layer calls none of its submodules
@@ -294,6 +295,12 @@ def trace(model: nn.Module, probe: Probe) -> Trace:
     if not recorder.trace.outputs:
         raise NotApplicable("the outputs of the forward pass are not tensors made by the model")
     return recorder.trace
+
+
+def refuse_closed(model: nn.Module) -> None:
+    """Raise NotApplicable for compiled and scripted models, which cannot be watched or changed."""
+    if any(type(m).__name__ == "OptimizedModule" or isinstance(m, torch.jit.ScriptModule) for m in model.modules()):
+        raise NotApplicable("the model is compiled or scripted: give it without torch.compile or torch.jit")
 
 
 class _Recorder(TorchFunctionMode):
