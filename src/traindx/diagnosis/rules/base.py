@@ -107,7 +107,9 @@ class RacedRule(Rule):
         return ""
 
     def _effect(self, reading: Reading, evidence: Evidence) -> float:
-        """The fall of the loss in shares of the distance."""
+        """The fall of the loss in shares of the distance: the mean over seeds, where it was repeated."""
+        if "mean_effect" in evidence.details:
+            return reading.share(float(evidence.details["mean_effect"]))
         after = float(evidence.details["after"])
         return reading.share(float(evidence.details["before"]) - after) if math.isfinite(after) else -math.inf
 
