@@ -35,6 +35,8 @@ def weight(reading: Reading, finding: Finding) -> float:
     """How much of the trouble a finding explains, in shares of the distance, with its signs and the size of its change."""
     if finding.branch is Branch.MISMATCH:
         return reading.test_harm if math.isfinite(reading.test_harm) else finding.confidence
+    if finding.branch is Branch.DATA:  # wrong labels come before what learning them by heart looks like, not before a training that fails
+        return finding.confidence * (0.5 if reading.training_is_large else 2.0)
     race = next((e for e in finding.evidence if e.measure == "recovered"), None)
     if race is not None:
         gap = reading.share(float(race.details["before"]) - float(race.details["reachable"]))

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from traindx.diagnosis.reading import MARGIN, Reading
 from traindx.diagnosis.rules import RULES, Rule
 from traindx.diagnosis.rules.base import CONFIRMING_SHARE, STRONG_SIGN
-from traindx.records import Evidence, Question, RemedyRef
+from traindx.diagnosis.rules.label_noise import error_distance
+from traindx.records import Evidence, Question, RemedyRef, Standing
 
 # An intervention that lowers a loss which no yardstick calls large must do so by this share of the distance.
 HIDDEN_MARGIN = 0.2
 # Below this many training rows, divisions differ so much that effects on validation are repeated more often.
-SMALL_SET = 2000
+SMALL_SET = 1000
 
 
 def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | None:
@@ -26,7 +27,7 @@ def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | 
     for experiment in ("audit", "baseline", "references", "label_noise"):
         if not reading.asked(experiment):
             return Question(experiment=experiment)
-    for ask in (_fit, _longer, _capacity, _test, _generalization, _learning_curve):
+    for ask in (_fit, _longer, _capacity, _test, _labels, _generalization, _learning_curve):
         question = ask(reading)
         if question is not None and _cost(question) <= runs_left:
             return question
@@ -52,7 +53,7 @@ def _race(reading: Reading, remedies: dict[RemedyRef, float], quantity: str, bef
         experiment="intervention",
         remedies=tuple(fresh),
         priors=tuple(round(prior, 3) for prior in fresh.values()),
-        params={"quantity": quantity, "before": before, "goal": goal, **params},
+        params={"quantity": quantity, "before": before, "goal": goal, "ceiling": max(before, 1.0 if quantity == "validation_error" else reading.constant), **params},
     )
 
 
@@ -120,13 +121,23 @@ def _test(reading: Reading) -> Question | None:
     return Question(experiment="two_sample")
 
 
+def _labels(reading: Reading) -> Question | None:
+    """Labels contradicted where predictions are surest: train without them, and count wrong validation rows."""
+    found = [s for s in suspects(reading, "labels", STRONG_SIGN) if s[1].judge(reading).standing is not Standing.CONFIRMED]
+    error = 1 - reading.value("baseline", "validation_metric")
+    distance = error_distance(reading)
+    if reading.training_is_large or not found or math.isnan(distance) or distance <= 0:
+        return None
+    return _race(reading, _refs(found), "validation_error", error, error - 2 * MARGIN * distance, first_heat=2, refold=True)
+
+
 def _generalization(reading: Reading) -> Question | None:
     """Validation ends above what is reachable, or above its own lowest point: race what constrains the training."""
     if reading.training_is_large or max(reading.validation_excess, reading.late_rise) <= MARGIN:
         return None
     floor = [v for v in (reading.reachable, reading.sign("lowest_validation_loss")) if math.isfinite(v)]
     goal = min(floor, default=math.nan)
-    if _settled(reading, "generalization"):
+    if _settled(reading, "generalization") or _settled(reading, "fit") or _settled(reading, "labels"):
         return None
     found = _refs(suspects(reading, "generalization"))
     repeats = 4 if reading.value("audit", "rows") < SMALL_SET else 2
@@ -135,8 +146,8 @@ def _generalization(reading: Reading) -> Question | None:
 
 def _learning_curve(reading: Reading) -> Question | None:
     """A gap between training and validation: would more rows close it?"""
-    if reading.asked("learning_curve") or reading.training_is_large or reading.generalization_gap <= 2 * MARGIN:
+    if reading.asked("learning_curve") or reading.training_is_large or reading.generalization_gap <= MARGIN:
         return None
-    if _settled(reading, "generalization"):
+    if any(_settled(reading, question) for question in ("generalization", "fit", "labels")):
         return None
     return Question(experiment="learning_curve", params={"repeats": 2 if reading.value("audit", "rows") < SMALL_SET else 0})

@@ -84,17 +84,22 @@ class Reading:
         """The best reference's out-of-fold loss (the constant's, if that is lower); NaN where there is none."""
         return min(self.best_reference.value, self.constant) if self.best_reference else math.nan
 
+    @property
+    def nothing(self) -> float:
+        """The loss of having learned nothing: a fresh model's or the constant predictor's, whichever is higher."""
+        return max((v for v in (self.constant, self.sign("initial_loss")) if math.isfinite(v)), default=math.nan)
+
     @cached_property
     def train(self) -> float:
-        """Where training ended, in evaluation mode: the constant's loss at least, where it diverged."""
+        """Where training ended, in evaluation mode; where it diverged or ended above what a fresh model pays, what a fresh model pays."""
         known = self.value("baseline", "train_loss")
-        return max(self.constant, self.sign("initial_loss")) if self.broken else known
+        return self.nothing if self.broken or known > self.nothing else known
 
     @cached_property
     def validation(self) -> float:
         """Where the validation loss ended."""
         known = self.value("baseline", "validation_loss")
-        return max(self.constant, self.sign("initial_loss")) if self.broken else known
+        return self.nothing if self.broken else known
 
     @cached_property
     def distance(self) -> float:
@@ -134,6 +139,8 @@ class Reading:
             return self.learned_nothing
         if not self.references_beat_constant:
             return False
+        if self.learned_nothing:
+            return True
         noise = math.hypot(_half_width(self.find("baseline", "train_loss")), _half_width(self.best_reference))
         return self.fit_excess > MARGIN and self.train - self.reachable > noise
 

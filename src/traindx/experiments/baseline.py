@@ -66,10 +66,16 @@ def _loss_signs(run: Run) -> dict[str, float]:
         "lowest_train_loss": float(np.nanmin(train.values)),
         "lowest_validation_loss": float(values[best]),
         "lowest_validation_step": float(validation.steps[best]),
+        "highest_batch_loss": _highest(run.curves["batch_loss"]),
         "last_quarter_fall": train.at(int(run.steps * 0.75)) - train.last,
         "last_half_fall": train.at(run.steps // 2) - train.last,
+        "validation_last_half_fall": validation.at(run.steps // 2) - validation.last,
         "batch_loss_noise": _late_noise(run.curves["batch_loss"]),
     }
+
+
+def _highest(losses: Curve) -> float:
+    return max((v for v in losses.values if math.isfinite(v)), default=math.nan)
 
 
 def _late_noise(losses: Curve) -> float:

@@ -24,6 +24,8 @@ from traindx.training import chunk_losses, evaluate, evaluated_index, mean_and_e
 MAX_ROWS = 1500
 # A class is compared on its own when both sides have this many rows of it.
 LEAST_ROWS_A_CLASS = 15
+# Classes that cover this share of the validation rows must occur in the test set, for its loss to be re-weighted to their proportions.
+KNOWN_SHARE = 0.8
 
 
 class Mismatch:
@@ -144,7 +146,7 @@ def _within_classes(train: Tensor | None, mine: Tensor, test: Tensor | None, the
 
 
 def _harm(task: Task, model: nn.Module, rows: Rows) -> list[Evidence]:
-    """The trained model's loss and metric on the test rows, and the validation loss re-weighted to the test set's class proportions."""
+    """The trained model's loss and metric on the test rows, and the test loss re-weighted to the validation rows' class proportions."""
     cpu = torch.device("cpu")
     theirs = None if rows.targets is None else labels_of(rows.targets, task.kind)
     index = evaluated_index(len(rows))
@@ -156,20 +158,23 @@ def _harm(task: Task, model: nn.Module, rows: Rows) -> list[Evidence]:
     found = [_evidence("test_loss", result.loss, result.standard_error if math.isfinite(result.standard_error) else 0.0)]
     if not math.isnan(result.metric):
         found.append(_evidence("test_metric", result.metric))
-    return found if theirs is None else [*found, *_reweighted(task, model, theirs[index])]
+    return found if theirs is None else [*found, *_reweighted(task, model, rows, theirs, index)]
 
 
-def _reweighted(task: Task, model: nn.Module, theirs: Tensor) -> list[Evidence]:
+def _reweighted(task: Task, model: nn.Module, rows: Rows, theirs: Tensor, index: Tensor) -> list[Evidence]:
+    """The test loss as it would be with the validation rows' class proportions: what is left of the harm is not theirs."""
     cpu = torch.device("cpu")
-    known = None if task.validation.targets is None else labels_of(task.validation.targets, task.kind)
-    if known is None:
+    mine = None if task.validation.targets is None else labels_of(task.validation.targets, task.kind)
+    if mine is None:
         return []
-    loss, variance = 0.0, 0.0
-    for label, count in zip(*theirs.unique(return_counts=True), strict=True):
-        index = (known.cpu() == label.cpu()).nonzero().flatten()
-        if not len(index):
-            return []
-        share = float(count) / len(theirs)
-        mean, error = mean_and_error(*chunk_losses(task, *predict(task, model, task.validation, cpu, index[evaluated_index(len(index), 256)])))
-        loss, variance = loss + share * mean, variance + (share * error if math.isfinite(error) else 0.0) ** 2
-    return [_evidence("reweighted_validation_loss", loss, math.sqrt(variance))]
+    loss = variance = known = 0.0
+    for label, count in zip(*mine.unique(return_counts=True), strict=True):
+        chosen = index[theirs[index] == label]
+        if len(chosen):
+            share = float(count) / len(mine)
+            mean, error = mean_and_error(*chunk_losses(task, *predict(task, model, rows, cpu, chosen[evaluated_index(len(chosen), 256)])))
+            loss, known = loss + share * mean, known + share
+            variance += (share * error if math.isfinite(error) else 0.0) ** 2
+    if known < KNOWN_SHARE:
+        return []
+    return [_evidence("reweighted_test_loss", loss / known, math.sqrt(variance) / known)]

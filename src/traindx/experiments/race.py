@@ -26,7 +26,9 @@ ENOUGH = 0.8
 LEAST_SHARE = 0.05
 # Of contenders that recover alike, signs decide: a sign of full strength is worth this share, a unit of size costs that share.
 SIGN_WORTH, SIZE_COST = 0.3, 0.03
-REPEATS = 2
+REPEATS, MOST_REPEATS = 2, 4
+# A loss below the goal recovers more than the whole gap: up to this share is told.
+MOST_RECOVERED = 1.5
 
 
 @dataclass
@@ -75,8 +77,9 @@ class _Track:
     def __init__(self, lab: Lab, question: Question) -> None:
         self.lab, self.params = lab, question.params
         self.quantity = str(question.params["quantity"])
-        self.other = "validation_loss" if self.quantity == "train_loss" else "train_loss"
+        self.other = "train_loss" if self.quantity == "validation_loss" else "validation_loss"
         self.before, self.goal = float(question.params["before"]), float(question.params["goal"])
+        self.ceiling = float(question.params.get("ceiling", math.inf))
         self.gap = max(self.before - self.goal, 1e-12)
         self.refold = bool(question.params.get("refold", False))
         self.baseline = lab.baseline()
@@ -149,10 +152,8 @@ class _Track:
         contender.seeds = (run.seed,)
 
     def recovered(self, loss: float) -> float:
-        """Share of the gap that a loss closes, at least -1."""
-        if not math.isfinite(loss):
-            return -1.0
-        return max(-1.0, (self.before - loss) / self.gap)
+        """Share of the gap that a loss closes, from -1 to MOST_RECOVERED."""
+        return min(MOST_RECOVERED, max(-1.0, (self.before - loss) / self.gap)) if math.isfinite(loss) else -1.0
 
     def _climb(self, contender: Contender, horizon: int) -> None:
         """More of what helps: x 10, x 100, ... as long as each beats the one before, or while nothing has trained yet."""
@@ -181,21 +182,24 @@ class _Track:
             margin = 1.96 * self._evaluation_error(leader.runs[-1]) / self.gap
             leader.low, leader.high = leader.recovered - margin, leader.recovered + margin
             return
-        pairs = [(self._baseline_loss(horizon), self._loss_at(leader, horizon))]
-        for repeat in range(1, repeats + 1):
-            short = None if horizon >= self.lab.total else horizon
-            jobs = [self.lab.job(*refs, repeat=repeat, refold=self.refold, horizon=short) for refs in ((), (leader.ref,))]
-            runs = self.lab.train(jobs, f"repeated with seed {jobs[0].recipe.seed}: {leader.ref}")
-            leader.repeats += runs
-            pairs.append((_loss(runs[0], self.quantity), _loss(runs[1], self.quantity)))
-        effects = np.array([self._effect(*pair) for pair in pairs])
-        below, above = interval(effects)
-        mean = float(effects.mean())
+        effects = [self._effect(self._baseline_loss(horizon), self._loss_at(leader, horizon))]
+        effects += [self._pair(leader, repeat, horizon) for repeat in range(1, repeats + 1)]
+        if min(effects) > 0 >= interval(effects)[0] and affordable >= MOST_REPEATS:  # every pair agrees, but their sizes differ: two more
+            effects += [self._pair(leader, repeat, horizon) for repeat in range(repeats + 1, MOST_REPEATS + 1)]
+        (below, above), mean = interval(effects), float(np.mean(effects))
         leader.mean_effect = mean * self.gap
         # The interval is that of the paired effect, centred on what the longest run recovered; one seed without effect takes it to zero.
-        leader.low = min(leader.recovered - (mean - below), float(effects.min()) if effects.min() <= 0 else math.inf)
+        leader.low = min(leader.recovered - (mean - below), min(effects) if min(effects) <= 0 else math.inf)
         leader.high = leader.recovered + (above - mean)
         leader.seeds = tuple(dict.fromkeys((self.lab.recipe.seed, *(run.seed for run in leader.repeats))))
+
+    def _pair(self, leader: Contender, repeat: int, horizon: int) -> float:
+        """The effect with another seed, baseline and leader side by side."""
+        short = None if horizon >= self.lab.total else horizon
+        jobs = [self.lab.job(*refs, repeat=repeat, refold=self.refold, horizon=short) for refs in ((), (leader.ref,))]
+        runs = self.lab.train(jobs, f"repeated with seed {jobs[0].recipe.seed}: {leader.ref}")
+        leader.repeats += runs
+        return self._effect(*(_loss(run, self.quantity) for run in runs))
 
     def _evaluation_error(self, run: Run) -> float:
         """Standard error of the difference between the baseline's loss and the run's, from the spread over rows."""
@@ -210,13 +214,12 @@ class _Track:
         return leader.horizon
 
     def _effect(self, without: float, with_remedy: float) -> float:
-        """In shares of the gap; a baseline that diverges stands where the diagnosis put it."""
-        without = without if math.isfinite(without) else self.before
-        return (without - with_remedy) / self.gap if math.isfinite(with_remedy) else -1.0
+        """In shares of the gap, at most the whole of it; losses above the ceiling are all the same: nothing was learned."""
+        return max(-1.0, min(1.0, (min(without, self.ceiling) - min(with_remedy, self.ceiling)) / self.gap))
 
     def _baseline_loss(self, horizon: int) -> float:
-        if self.baseline.outcome is Outcome.DIVERGED:
-            return math.inf
+        if self.baseline.outcome is Outcome.DIVERGED or horizon >= self.lab.total:
+            return _loss(self.baseline, self.quantity)
         return self.baseline.curves[self.quantity].at(horizon)
 
     def _loss_at(self, contender: Contender, horizon: int) -> float:
@@ -252,21 +255,22 @@ class _Track:
         )
 
 
-def interval(effects: np.ndarray) -> tuple[float, float]:
+def interval(effects: Sequence[float]) -> tuple[float, float]:
     """Bounds of a mean paired effect: Student's 95 % for fewer than five pairs; from five on their range, which is the 94 % interval of
     Wilcoxon's signed ranks for five and does not suffer from one division that is much harder than the others.
     """
     if len(effects) >= 5:
-        return float(effects.min()), float(effects.max())
+        return min(effects), max(effects)
     from scipy.stats import t
 
-    margin = float(t.ppf(0.975, len(effects) - 1)) * float(effects.std(ddof=1)) / math.sqrt(len(effects))
-    return float(effects.mean()) - margin, float(effects.mean()) + margin
+    mean = float(np.mean(effects))
+    margin = float(t.ppf(0.975, len(effects) - 1)) * float(np.std(effects, ddof=1)) / math.sqrt(len(effects))
+    return mean - margin, mean + margin
 
 
 def _loss(run: Run, quantity: str) -> float:
-    """The run's final loss; infinite when it diverged or failed."""
+    """The run's final loss, or its share of wrong validation rows; infinite when it diverged or failed."""
     if run.outcome in (Outcome.DIVERGED, Outcome.FAILED):
         return math.inf
-    loss = run.last(quantity)
+    loss = 1 - run.last("validation_metric") if quantity == "validation_error" else run.last(quantity)
     return loss if math.isfinite(loss) else math.inf

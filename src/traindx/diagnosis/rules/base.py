@@ -63,6 +63,7 @@ class RacedRule(Rule):
     """A cause that is settled by what its remedies recover in a race."""
 
     confirming_seeds: ClassVar[int] = CONFIRMING_SEEDS
+    confirming_share: ClassVar[float] = CONFIRMING_SHARE
 
     def judge(self, reading: Reading) -> Finding:
         """Confirmed by a repeated recovery, suspected by a single one or by signs, cleared by none."""
@@ -76,7 +77,7 @@ class RacedRule(Rule):
         evidence = (best, *self.signs(reading))
         effect, ran = self._effect(reading, best), float(best.details["share_of_training"])
         said = f"{best.remedy} recovers {_percent(best.value)} of the gap after {_percent(ran)} of the training"
-        if best.value >= CONFIRMING_SHARE and effect >= MARGIN:
+        if best.value >= self.confirming_share and effect >= MARGIN:
             repeated = len(best.seeds) >= self.confirming_seeds and best.low is not None
             if repeated and best.low is not None and best.low > 0:
                 return self.finding(Standing.CONFIRMED, 0.6 + 0.3 * min(best.value, 1.0) + 0.1 * sign, f"{said}, on {len(best.seeds)} seed{'s' if len(best.seeds) > 1 else ''}", evidence, (best.remedy,))

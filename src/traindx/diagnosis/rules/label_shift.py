@@ -10,7 +10,7 @@ from traindx.records import Branch, Finding, RemedyRef, Standing
 
 # Total variation of the class proportions from which they count as different, and the level of the chi-squared test.
 DISTANCE_BOUND, P_BOUND = 0.1, 0.001
-# The share of the harm that re-weighted validation rows must reproduce, for proportions to explain it.
+# The share of the harm that re-weighting must remove, for proportions to explain it.
 EXPLAINED = 0.5
 
 
@@ -21,15 +21,15 @@ def proportions_differ(reading: Reading) -> bool:
 
 
 def proportions_explain(reading: Reading) -> bool:
-    """Whether validation rows, weighted to the test set's proportions, show half of the harm or more: a test that needs no training."""
-    weighted, test = reading.value("two_sample", "reweighted_validation_loss"), reading.value("two_sample", "test_loss")
+    """Whether half of the harm or more goes away when test rows are weighted to the validation rows' proportions: no training needed."""
+    weighted, test = reading.value("two_sample", "reweighted_test_loss"), reading.value("two_sample", "test_loss")
     if not proportions_differ(reading) or math.isnan(weighted) or math.isnan(test):
         return False
-    return weighted - reading.validation >= EXPLAINED * (test - reading.validation) > 0
+    return test - weighted >= EXPLAINED * (test - reading.validation) > 0
 
 
 class LabelShift(Rule):
-    """Settled by re-weighting the validation rows to the test set's proportions."""
+    """Settled by re-weighting the test rows to the validation rows' proportions."""
 
     cause = "label-shift"
     branch = Branch.MISMATCH
@@ -41,7 +41,7 @@ class LabelShift(Rule):
         if labels is None:
             return self.finding(Standing.NOT_APPLICABLE, 0.0, "there is no test set with one known class a row")
         evidence = present(
-            labels.replace(threshold=DISTANCE_BOUND), *(reading.find("two_sample", m) for m in ("reweighted_validation_loss", "test_loss")), reading.find("baseline", "validation_loss")
+            labels.replace(threshold=DISTANCE_BOUND), *(reading.find("two_sample", m) for m in ("reweighted_test_loss", "test_loss")), reading.find("baseline", "validation_loss")
         )
         said = f"class proportions differ by {labels.value:.2f} (total variation)"
         if not proportions_differ(reading):
@@ -49,5 +49,5 @@ class LabelShift(Rule):
         if not reading.test_harm_is_real:
             return self.finding(Standing.CLEARED, 0.8, f"{said}, but the test loss is no worse: the shift does no harm", evidence)
         if not proportions_explain(reading):
-            return self.finding(Standing.CLEARED, 0.6, f"{said}, but they do not explain the harm: re-weighted validation rows do not show it", evidence)
-        return self.finding(Standing.CONFIRMED, 0.85, f"{said}, and validation rows weighted to the test set's show the harm", evidence, (RemedyRef(id="match-class-proportions"),))
+            return self.finding(Standing.CLEARED, 0.6, f"{said}, but they do not explain the harm: test rows weighted to the validation rows' still show it", evidence)
+        return self.finding(Standing.CONFIRMED, 0.85, f"{said}, and the harm goes away when test rows are weighted to the validation rows'", evidence, (RemedyRef(id="match-class-proportions"),))

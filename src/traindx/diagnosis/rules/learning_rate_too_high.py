@@ -10,6 +10,8 @@ from traindx.records import Evidence, RemedyRef
 RATIO_NONE, RATIO_FULL = 0.02, 0.2
 # Successive gradients that point against each other mean that steps jump across a valley.
 COSINE_NONE, COSINE_FULL = -0.1, -0.5
+# A batch loss that once stood at several times the initial one: the first steps threw the weights far away.
+SPIKE_NONE, SPIKE_FULL = 2.0, 8.0
 
 
 class LearningRateTooHigh(FitRule):
@@ -22,12 +24,14 @@ class LearningRateTooHigh(FitRule):
         return (RemedyRef(id="scale-rate", params={"factor": 0.1}),)
 
     def sign(self, reading: Reading) -> float:
-        """Divergence, a loss above its start, large updates, opposed gradients."""
+        """Divergence, a loss above its start now or once, large updates, opposed gradients."""
         if reading.broken:
             return 1.0
         risen = ramp(reading.train / max(reading.sign("initial_loss"), 1e-12), 1.02, 1.5)
-        return max(risen, log_ramp(reading.sign("median_update_ratio"), RATIO_NONE, RATIO_FULL), 0.7 * ramp(reading.sign("late_gradient_cosine"), COSINE_NONE, COSINE_FULL))
+        spike = log_ramp(reading.sign("highest_batch_loss") / max(reading.sign("initial_loss"), 1e-12), SPIKE_NONE, SPIKE_FULL)
+        ratio = log_ramp(reading.sign("median_update_ratio"), RATIO_NONE, RATIO_FULL)
+        return max(risen, spike, ratio, 0.7 * ramp(reading.sign("late_gradient_cosine"), COSINE_NONE, COSINE_FULL))
 
     def signs(self, reading: Reading) -> tuple[Evidence, ...]:
         """The run's outcome, its update ratio and gradient cosine."""
-        return present(*(reading.find("baseline", m) for m in ("outcome", "median_update_ratio", "late_gradient_cosine")))
+        return present(*(reading.find("baseline", m) for m in ("outcome", "highest_batch_loss", "median_update_ratio", "late_gradient_cosine")))
