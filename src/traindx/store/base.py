@@ -89,6 +89,14 @@ class Store(ABC):
         """Store what an experiment showed under a key that fixes the task, the recipe and the experiment's settings."""
 
     @abstractmethod
+    def get_weights(self, key: str) -> bytes | None:
+        """The weights that the run of this key ended with, as they were put; None when they were not kept."""
+
+    @abstractmethod
+    def put_weights(self, key: str, data: bytes) -> None:
+        """Keep the weights of the run of this key, in a format that needs no unpickling. The run itself may come later."""
+
+    @abstractmethod
     def get_task(self, fingerprint: str) -> tuple[str, dict[str, Scalar]] | None:
         """The name and the summary of a task."""
 

@@ -34,6 +34,7 @@ class MemoryStore(Store):
         self._tasks: dict[str, tuple[str, str]] = {}  # fingerprint: (name, summary)
         self._diagnoses: dict[str, tuple[list[str], str]] = {}  # key: (runs, record)
         self._treatments: dict[str, tuple[str, list[str], str]] = {}  # key: (diagnosis, runs, record)
+        self._weights: dict[str, bytes] = {}
         self._openings: dict[str, set[str]] = {}
 
     def get_run(self, key: str) -> Run | None:
@@ -81,6 +82,16 @@ class MemoryStore(Store):
         text = to_text([e.model_dump() for e in evidence])
         with self._lock:
             self._evidence[key] = text
+
+    def get_weights(self, key: str) -> bytes | None:
+        """See `Store`."""
+        with self._lock:
+            return self._weights.get(key)
+
+    def put_weights(self, key: str, data: bytes) -> None:
+        """See `Store`."""
+        with self._lock:
+            self._weights[key] = bytes(data)
 
     def get_task(self, fingerprint: str) -> tuple[str, dict[str, Scalar]] | None:
         """See `Store`."""

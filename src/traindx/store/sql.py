@@ -83,6 +83,16 @@ class SqlStore(Store):
         with self.database.writing() as connection:
             self._upsert(connection, tables.evidence, {"key": key, "experiment": experiment, "record": record})
 
+    def get_weights(self, key: str) -> bytes | None:
+        """See `Store`."""
+        with self.database.reading() as connection:
+            return connection.scalar(select(tables.weights.c.data).where(tables.weights.c.key == key))
+
+    def put_weights(self, key: str, data: bytes) -> None:
+        """See `Store`."""
+        with self.database.writing() as connection:
+            self._upsert(connection, tables.weights, {"key": key, "data": data})
+
     def get_task(self, fingerprint: str) -> tuple[str, dict[str, Scalar]] | None:
         """See `Store`."""
         with self.database.reading() as connection:

@@ -6,6 +6,7 @@
     attempts      a run that was started: how often, and by whom while it runs
     runs          a run that has ended; a row here is a whole run
     observations  one curve of a run: its steps and its values as bytes (see `encoding`)
+    weights       the weights a run ended with, as safetensors
     evidence      what one experiment showed
     diagnoses     a diagnosis without its runs, and their keys
     treatments    a treatment without its runs and its diagnosis, and their keys
@@ -121,6 +122,13 @@ observations = Table(
     Column("position", BigInteger, nullable=False),
     Column("steps", LargeBinary, nullable=False),
     Column("values", LargeBinary, nullable=False),
+)
+
+weights = Table(
+    "weights",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
 )
 
 evidence = Table(

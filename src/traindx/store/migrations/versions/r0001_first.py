@@ -63,6 +63,11 @@ def upgrade() -> None:
         sa.Column("values", sa.LargeBinary, nullable=False),
     )
     op.create_table(
+        "weights",
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("data", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
         "evidence",
         sa.Column("key", sa.Text, primary_key=True),
         sa.Column("experiment", sa.Text, nullable=False),
