@@ -106,7 +106,10 @@ def diagnose(
 def _gather(lab: Lab, seconds: float | None) -> list[Evidence]:
     """The loop: ask the next question, run the experiment that answers it."""
     evidence: list[Evidence] = []
+    asked: list[Question] = []
     while (question := _next(lab, evidence, seconds)) is not None:
+        assert question not in asked, f"an answered question was asked again: {question}"
+        asked.append(question)
         evidence += lab.answer(question, EXPERIMENTS[question.experiment])
     return evidence
 

@@ -7,7 +7,7 @@ are looked for on every path. Every question names the experiment that answers i
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from traindx.diagnosis.reading import MARGIN, Reading
 from traindx.diagnosis.rules import RULES, Rule
@@ -16,7 +16,7 @@ from traindx.diagnosis.rules.label_noise import error_distance
 from traindx.records import Evidence, Question, RemedyRef, Standing
 
 # An intervention that lowers a loss which no yardstick calls large must do so by this share of the distance.
-HIDDEN_MARGIN = 0.2
+HIDDEN_MARGIN = 0.15
 # Below this many training rows, divisions differ so much that effects on validation are repeated more often.
 SMALL_SET = 1000
 
@@ -27,7 +27,7 @@ def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | 
     for experiment in ("audit", "baseline", "references", "label_noise"):
         if not reading.asked(experiment):
             return Question(experiment=experiment)
-    for ask in (_fit, _longer, _capacity, _test, _labels, _generalization, _learning_curve):
+    for ask in (_fit, *_longer_or_larger(reading), _test, _labels, _generalization, _learning_curve):
         question = ask(reading)
         if question is not None and _cost(question) <= runs_left:
             return question
@@ -37,6 +37,12 @@ def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | 
 def _cost(question: Question) -> float:
     """The least that a question costs, in baseline runs."""
     return {"learning_curve": 1.0, "two_sample": 0.0}.get(question.experiment, 1.0)
+
+
+def _longer_or_larger(reading: Reading) -> list[Callable[[Reading], Question | None]]:
+    """Longer training and a larger model, the one with the stronger sign first."""
+    longer, larger = (max((s[0] for s in suspects(reading, q)), default=0.0) for q in ("time", "capacity"))
+    return [_capacity, _longer] if larger > longer else [_longer, _capacity]
 
 
 def suspects(reading: Reading, question: str, least_sign: float = 0.0) -> list[tuple[float, Rule, tuple[RemedyRef, ...]]]:
@@ -71,8 +77,8 @@ def _settled(reading: Reading, question: str) -> bool:
     return any(e.value >= CONFIRMING_SHARE and e.low is not None and e.low > 0 for e in _recoveries(reading, question))
 
 
-def _refs(found: list[tuple[float, Rule, tuple[RemedyRef, ...]]], without: tuple[str, ...] = ()) -> dict[RemedyRef, float]:
-    return {ref: sign for sign, _, refs in reversed(found) for ref in refs if ref.id not in without}
+def _refs(found: list[tuple[float, Rule, tuple[RemedyRef, ...]]]) -> dict[RemedyRef, float]:
+    return {ref: sign for sign, _, refs in reversed(found) for ref in refs}
 
 
 def fit_goal(reading: Reading) -> float:
@@ -83,8 +89,8 @@ def fit_goal(reading: Reading) -> float:
 def _fit(reading: Reading) -> Question | None:
     """Training is large: race what could make this model train. Not large, but a strong sign: race that alone, on the validation loss."""
     if reading.training_is_large:
-        return _race(reading, _refs(suspects(reading, "fit"), without=("more-epochs",)), "train_loss", reading.train, fit_goal(reading))
-    strong = _refs(suspects(reading, "fit", STRONG_SIGN), without=("more-epochs",))
+        return _race(reading, _refs(suspects(reading, "fit")), "train_loss", reading.train, fit_goal(reading))
+    strong = _refs(suspects(reading, "fit", STRONG_SIGN))
     return _race(reading, strong, "validation_loss", reading.validation, hidden_goal(reading), worth_repeating=CONFIRMING_SHARE)
 
 
@@ -95,21 +101,20 @@ def hidden_goal(reading: Reading) -> float:
 
 def _longer(reading: Reading) -> Question | None:
     """Still falling: train longer, unless another remedy has already recovered the gap and signs do not insist."""
-    found = [s for s in suspects(reading, "fit", 0.1) if s[1].cause == "trained-too-briefly"]
+    found = suspects(reading, "time", 0.1 if reading.training_is_large else STRONG_SIGN)
     if not found:
         return None
-    if reading.training_is_large:
-        if _best_recovery(reading, "fit") >= CONFIRMING_SHARE and found[0][0] < STRONG_SIGN:
-            return None
-        return _race(reading, _refs(found), "train_loss", reading.train, fit_goal(reading), first_heat=2, repeats=0)
-    if found[0][0] < STRONG_SIGN:
+    if not reading.training_is_large:
+        return _race(reading, _refs(found), "validation_loss", reading.validation, hidden_goal(reading), first_heat=2, repeats=0)
+    explained = max(_best_recovery(reading, "fit"), _best_recovery(reading, "capacity"))
+    if explained >= CONFIRMING_SHARE and found[0][0] < STRONG_SIGN:
         return None
-    return _race(reading, _refs(found), "validation_loss", reading.validation, hidden_goal(reading), first_heat=2, repeats=0)
+    return _race(reading, _refs(found), "train_loss", reading.train, fit_goal(reading), first_heat=2, repeats=0)
 
 
 def _capacity(reading: Reading) -> Question | None:
     """No recipe brought this model to what is reachable: give it more room."""
-    if not reading.training_is_large or reading.broken or _best_recovery(reading, "fit") >= CONFIRMING_SHARE:
+    if not reading.training_is_large or reading.broken or max(_best_recovery(reading, "fit"), _best_recovery(reading, "time")) >= CONFIRMING_SHARE:
         return None
     return _race(reading, _refs(suspects(reading, "capacity")), "train_loss", reading.train, fit_goal(reading))
 

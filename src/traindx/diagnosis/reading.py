@@ -18,6 +18,8 @@ MARGIN = 0.1
 LEAST_DISTANCE = 0.1
 # A training within this share of the constant predictor's loss has learned nothing.
 NOTHING_LEARNED = 0.05
+# The half-widths are of 95 % intervals; a sound test set must not look harmful by chance, so half as much again is asked.
+TEST_NOISE = 1.5
 REFERENCES = ("linear", "nearest-neighbours", "gradient-boosting", "small-network")
 
 
@@ -84,22 +86,17 @@ class Reading:
         """The best reference's out-of-fold loss (the constant's, if that is lower); NaN where there is none."""
         return min(self.best_reference.value, self.constant) if self.best_reference else math.nan
 
-    @property
-    def nothing(self) -> float:
-        """The loss of having learned nothing: a fresh model's or the constant predictor's, whichever is higher."""
-        return max((v for v in (self.constant, self.sign("initial_loss")) if math.isfinite(v)), default=math.nan)
-
     @cached_property
     def train(self) -> float:
-        """Where training ended, in evaluation mode; where it diverged or ended above what a fresh model pays, what a fresh model pays."""
+        """Where training ended, in evaluation mode; where it diverged or ended above the constant predictor's loss, that loss."""
         known = self.value("baseline", "train_loss")
-        return self.nothing if self.broken or known > self.nothing else known
+        return self.constant if self.broken or known > self.constant else known
 
     @cached_property
     def validation(self) -> float:
         """Where the validation loss ended."""
         known = self.value("baseline", "validation_loss")
-        return self.nothing if self.broken else known
+        return self.constant if self.broken else known
 
     @cached_property
     def distance(self) -> float:
@@ -142,7 +139,13 @@ class Reading:
         if self.learned_nothing:
             return True
         noise = math.hypot(_half_width(self.find("baseline", "train_loss")), _half_width(self.best_reference))
-        return self.fit_excess > MARGIN and self.train - self.reachable > noise
+        return self.train - self.reachable > noise and (self.fit_excess > MARGIN or self.underfits)
+
+    @property
+    def underfits(self) -> bool:
+        """Validation is above reachable by MARGIN, and it is training that stays high, not the gap between the two."""
+        above = self.share(self.validation - self.reachable) > MARGIN
+        return above and self.fit_excess > MARGIN / 2 and self.generalization_gap < self.fit_excess
 
     @property
     def validation_excess(self) -> float:
@@ -171,7 +174,8 @@ class Reading:
         test, validation = self.find("two_sample", "test_loss"), self.find("baseline", "validation_loss")
         if test is None or validation is None or self.broken:
             return False
-        return self.test_harm > MARGIN and test.value - validation.value > math.hypot(_half_width(test), _half_width(validation))
+        noise = TEST_NOISE * math.hypot(_half_width(test), _half_width(validation))
+        return self.test_harm > MARGIN and test.value - validation.value > noise
 
 
 def _half_width(evidence: Evidence | None) -> float:

@@ -15,13 +15,18 @@ import numpy as np
 from traindx.experiments.base import Lab
 from traindx.records import Evidence, NotApplicable, Outcome, Question, RemedyRef, Run
 from traindx.remedies import make_remedy
+from traindx.training import total_steps
 
 # Heats as shares of the training. The first is long enough to show a direction, the last is the training itself.
 HEATS = (0.125, 0.5, 1.0)
 # This many contenders go on to the next heat, and the one with the strongest signs in any case.
 SURVIVORS = 2
+# A loss above this share of the ceiling has learned nothing.
+NOTHING_LEARNED = 0.97
 # A leader that recovers this share needs no longer heat.
 ENOUGH = 0.8
+# A leader that recovers less than this at half of the training will not recover the half at its end.
+WITHIN_REACH = 0.35
 # A difference below this share of the gap is no difference.
 LEAST_SHARE = 0.05
 # Of contenders that recover alike, signs decide: a sign of full strength is worth this share, a unit of size costs that share.
@@ -66,11 +71,11 @@ class Race:
         refused = track.enter(question.remedies, question.priors)
         for heat in HEATS[int(question.params.get("first_heat", 0)) :]:
             track.heat(heat)
-            if track.leader is None or track.leader.recovered >= ENOUGH:
+            if track.leader is None or track.leader.recovered >= ENOUGH or (heat >= 0.5 and track.leader.recovered < WITHIN_REACH):
                 break
         if track.leader is not None and track.leader.recovered >= float(question.params.get("worth_repeating", 0.3)):
             track.repeat(track.leader, int(question.params.get("repeats", REPEATS)))
-        return [*refused, *(track.evidence(contender) for contender in track.contenders if contender.runs)]
+        return [*refused, *(track.evidence(c) if c.runs else _not_run(c) for c in track.contenders)]
 
 
 class _Track:
@@ -131,7 +136,14 @@ class _Track:
 
     def _affordable(self, contenders: Sequence[Contender], horizon: int) -> Sequence[Contender]:
         """As many of them, in their order, as the budget pays for."""
-        return contenders[: max(0, math.floor(self.lab.left / (horizon / self.lab.total) + 1e-9))]
+        spent = np.cumsum([self._cost(c.ref, horizon) for c in contenders])
+        return [c for c, cost in zip(contenders, spent, strict=True) if cost <= self.lab.left + 1e-9]
+
+    def _cost(self, ref: RemedyRef, horizon: int) -> float:
+        """Baseline runs that a run of this remedy takes: a longer training takes more than one."""
+        job = self.lab.job(ref, horizon=self._horizon(ref, horizon))
+        steps = total_steps(len(job.task.train), job.recipe)
+        return min(steps, job.horizon or steps) / self.lab.total
 
     def _run(self, contenders: Sequence[Contender], horizon: int) -> None:
         contenders = self._affordable(contenders, horizon)
@@ -156,11 +168,9 @@ class _Track:
         return min(MOST_RECOVERED, max(-1.0, (self.before - loss) / self.gap)) if math.isfinite(loss) else -1.0
 
     def _climb(self, contender: Contender, horizon: int) -> None:
-        """More of what helps: x 10, x 100, ... as long as each beats the one before, or while nothing has trained yet."""
-        start = self.baseline.curves[self.quantity].at(horizon) if self.quantity in self.baseline.curves else math.inf
-        stuck = self.baseline.outcome is Outcome.DIVERGED or not math.isfinite(start)
-        best, last = contender, math.inf if stuck else start
-        helps = contender.after < last or (stuck and not math.isfinite(contender.after))
+        """More of what helps: x 10, x 100, ... as long as each beats the one before, or while none has learned anything."""
+        best, last = contender, self._baseline_loss(horizon)
+        helps = contender.after < last or not self._learned(contender.after)
         stronger = make_remedy(contender.ref).stronger()
         while helps and stronger is not None and best.recovered < ENOUGH and self.lab.left > horizon / self.lab.total:
             following = Contender(stronger.ref, contender.prior, contender.size)
@@ -169,17 +179,21 @@ class _Track:
             except NotApplicable:
                 return
             self.contenders.append(following)
-            helps = following.after < best.after or not math.isfinite(best.after)
+            helps = following.after < best.after or not self._learned(best.after)
             best, stronger = following, make_remedy(following.ref).stronger()
+
+    def _learned(self, loss: float) -> bool:
+        """Whether a loss is below that of having learned nothing; a remedy too weak to learn anything says nothing of a stronger one."""
+        return not math.isfinite(self.ceiling) or loss < NOTHING_LEARNED * self.ceiling
 
     def repeat(self, leader: Contender, repeats: int) -> None:
         """The leader and the baseline again, side by side, with other seeds (and divisions): the interval of the effect."""
         horizon = self._shortest_telling(leader)
         pair = (horizon + min(leader.runs[-1].steps, horizon)) / self.lab.total
         affordable = math.floor(self.lab.left / pair + 1e-9)
-        repeats = min(repeats, affordable)
+        repeats = max(0, min(repeats, affordable))
         if not repeats:
-            margin = 1.96 * self._evaluation_error(leader.runs[-1]) / self.gap
+            margin = 2 * _fluctuation(leader.runs[-1], self.quantity) / self.gap
             leader.low, leader.high = leader.recovered - margin, leader.recovered + margin
             return
         effects = [self._effect(self._baseline_loss(horizon), self._loss_at(leader, horizon))]
@@ -200,11 +214,6 @@ class _Track:
         runs = self.lab.train(jobs, f"repeated with seed {jobs[0].recipe.seed}: {leader.ref}")
         leader.repeats += runs
         return self._effect(*(_loss(run, self.quantity) for run in runs))
-
-    def _evaluation_error(self, run: Run) -> float:
-        """Standard error of the difference between the baseline's loss and the run's, from the spread over rows."""
-        errors = [r.spread.get(self.quantity, 0.0) for r in (self.baseline, run)]
-        return math.hypot(*(e if math.isfinite(e) else 0.0 for e in errors))
 
     def _shortest_telling(self, leader: Contender) -> int:
         """The first horizon at which the leader had recovered half of what it recovers in the end."""
@@ -266,6 +275,19 @@ def interval(effects: Sequence[float]) -> tuple[float, float]:
     mean = float(np.mean(effects))
     margin = float(t.ppf(0.975, len(effects) - 1)) * float(np.std(effects, ddof=1)) / math.sqrt(len(effects))
     return mean - margin, mean + margin
+
+
+def _not_run(contender: Contender) -> Evidence:
+    """A contender that the budget did not pay for, or that stood behind one which settled the race."""
+    text = "not run: the budget did not pay for it, or another remedy settled the race first"
+    return Evidence(experiment="intervention", measure="not-run", value=math.nan, subject=str(contender.ref), remedy=contender.ref, text=text)
+
+
+def _fluctuation(run: Run, quantity: str) -> float:
+    """How much the evaluated loss jumps from one evaluation to the next over the last half of a run: its noise, without its trend."""
+    values = np.array(run.curves[quantity].values)
+    late = values[len(values) // 2 :]
+    return float(np.std(np.diff(late))) if len(late) > 2 and bool(np.isfinite(late).all()) else 0.0
 
 
 def _loss(run: Run, quantity: str) -> float:

@@ -71,7 +71,7 @@ class RacedRule(Rule):
         raced = [e for ref in remedies if (e := reading.raced(ref)) is not None]
         tried = [e for e in raced if e.measure == "recovered"]
         if not tried:
-            return self._untried(reading, remedies, raced, sign)
+            return self._untried(reading, remedies, [e for e in raced if e.measure == "not-applicable"], sign)
         best = max(tried, key=lambda e: e.value)
         assert best.remedy is not None, "a race gives evidence of remedies"
         evidence = (best, *self.signs(reading))

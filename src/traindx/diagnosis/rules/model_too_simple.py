@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from traindx.diagnosis.reading import Reading
+from traindx.diagnosis.reading import MARGIN, Reading
 from traindx.diagnosis.rules.base import CapacityRule, present, ramp
 from traindx.records import Evidence, RemedyRef
 
@@ -18,9 +18,13 @@ class ModelTooSimple(CapacityRule):
         return (*wider, RemedyRef(id="deepen", params={"width": 64}))
 
     def sign(self, reading: Reading) -> float:
-        """One linear layer alone; training and validation alike and both large."""
-        alone = 0.6 if reading.value("audit", "linear_layers") <= 1 else 0.2
-        return max(alone if reading.training_is_large else 0.0, 0.3 * ramp(reading.fit_excess, 0.1, 0.5))
+        """A single layer that trained as far as the linear reference; else a little, by how large the training loss is."""
+        if not reading.training_is_large:
+            return 0.0
+        linear = reading.value("references", "out_of_fold_loss", "linear")
+        if reading.value("audit", "linear_layers") <= 1 and reading.train - linear < 2 * MARGIN * reading.distance:
+            return 0.9
+        return 0.3 * ramp(reading.fit_excess, MARGIN, 5 * MARGIN)
 
     def signs(self, reading: Reading) -> tuple[Evidence, ...]:
         """Parameters and layers."""

@@ -7,8 +7,8 @@ from traindx.diagnosis.rules.base import FitRule, log_ramp, present, ramp
 from traindx.diagnosis.rules.learning_rate_too_low import RATIO_FULL, RATIO_NONE
 from traindx.records import Evidence, RemedyRef
 
-# The fall over the last half of the training, as a share of all the progress made; where training is not large, the fall of the
-# validation loss as a share of the distance to the constant predictor must be as high.
+# The fall over the last half of the training, as a share of all the progress made or of what is left to reachable; where training is not
+# large, the fall of the validation loss as a share of the distance to the constant predictor must be as high.
 FALL_NONE, FALL_FULL = 0.1, 0.5
 # Trainings of fewer updates than this are short for any network.
 UPDATES_NONE, UPDATES_FULL = 2000.0, 200.0
@@ -18,16 +18,18 @@ class TrainedTooBriefly(FitRule):
     """Settled by a longer training."""
 
     cause = "trained-too-briefly"
+    question = "time"
     # One long run is the baseline going on: its fall is held against the noise of evaluation, and repeats would cost three baselines each.
     confirming_seeds = 1
     # The whole way may be longer than the budget: a third of it, still falling, is enough to know the direction.
     confirming_share = 0.33
 
     def remedies(self, reading: Reading) -> tuple[RemedyRef, ...]:
-        """As many times as long as the late fall says is needed, between twice and six times."""
+        """As many times as long as the late fall says is needed, between four and six times."""
         gap, fall = reading.train - reading.reachable, reading.sign("last_half_fall")
         doublings = gap / fall if fall > 0 and gap > 0 else 1.0
-        return (RemedyRef(id="more-epochs", params={"factor": float(min(6, max(2, round(2 ** min(doublings, 3)))))}),)
+        factor = min(6, max(4, round(4 ** min(doublings, 2))))  # each doubling is taken to give half of what the last one gave
+        return (RemedyRef(id="more-epochs", params={"factor": float(factor)}),)
 
     def sign(self, reading: Reading) -> float:
         """Still falling, and short, by steps that are not tiny: those are the sign of a rate too low."""
@@ -35,7 +37,9 @@ class TrainedTooBriefly(FitRule):
             return 0.0
         progress = reading.sign("initial_loss") - reading.train
         falling = ramp(reading.sign("last_half_fall") / progress, FALL_NONE, FALL_FULL) if progress > 0 else 0.0
-        if not reading.training_is_large:
+        if reading.training_is_large and reading.best_reference is not None:
+            falling = max(falling, ramp(reading.sign("last_half_fall") / (reading.train - reading.reachable), FALL_NONE, FALL_FULL))
+        else:
             falling = min(falling, ramp(reading.share(reading.sign("validation_last_half_fall")), FALL_NONE, FALL_FULL))
         short = 0.4 + 0.6 * log_ramp(reading.sign("updates"), UPDATES_NONE, UPDATES_FULL)
         tiny_steps = log_ramp(reading.sign("median_update_ratio"), RATIO_NONE, RATIO_FULL)
