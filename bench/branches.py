@@ -13,15 +13,16 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from data import adult, california, cifar, gas_split, mnist, spoken, standardized, wine
 from torch import nn
 
 import traindx as tdx
+from data import adult, california, cifar, gas_split, mnist, spoken, standardized, wine
 
 RESULTS = Path(__file__).parent / "results" / "branches.md"
 
@@ -39,7 +40,7 @@ def mlp(*widths: int) -> Callable[[], nn.Module]:
 
     def build() -> nn.Module:
         layers: list[nn.Module] = []
-        for a, b in zip(widths, widths[1:], strict=False):
+        for a, b in pairwise(widths):
             layers += [nn.Linear(a, b), nn.ReLU()]
         return nn.Sequential(*layers[:-1])
 
@@ -79,7 +80,9 @@ def gas_drift() -> tuple[tdx.Task, tdx.Recipe]:
     """Batch 1 trained, batches 2 to 9 as test."""
     (x, y), (u, v) = gas_split()
     x, u = standardized(x, u)
-    return tdx.Task(mlp(128, 64, 6), nn.CrossEntropyLoss(), (x, y), test=(u, v), name="gas-drift"), tdx.Recipe(optimizer="adam", lr=1e-3, epochs=60, batch_size=32)
+    return tdx.Task(mlp(128, 64, 6), nn.CrossEntropyLoss(), (x, y), test=(u, v), name="gas-drift"), tdx.Recipe(
+        optimizer="adam", lr=1e-3, epochs=60, batch_size=32
+    )
 
 
 def spoken_digits() -> tuple[tdx.Task, tdx.Recipe]:
@@ -107,12 +110,16 @@ def red_white() -> tuple[tdx.Task, tdx.Recipe]:
 
 def fashion_200() -> tuple[tdx.Task, tdx.Recipe]:
     """200 images, a wide network."""
-    return tdx.Task(mlp(784, 1024, 1024, 10), nn.CrossEntropyLoss(), mnist("fashion-mnist", 200), name="fashion-200"), tdx.Recipe(optimizer="adam", lr=1e-3, epochs=60, batch_size=32)
+    return tdx.Task(mlp(784, 1024, 1024, 10), nn.CrossEntropyLoss(), mnist("fashion-mnist", 200), name="fashion-200"), tdx.Recipe(
+        optimizer="adam", lr=1e-3, epochs=60, batch_size=32
+    )
 
 
 def cifar_2000() -> tuple[tdx.Task, tdx.Recipe]:
     """2,000 images, a wide fully connected network."""
-    return tdx.Task(mlp(3072, 512, 512, 10), nn.CrossEntropyLoss(), cifar(2000), name="cifar-2000"), tdx.Recipe(lr=0.03, momentum=0.9, epochs=40)
+    return tdx.Task(mlp(3072, 512, 512, 10), nn.CrossEntropyLoss(), cifar(2000), name="cifar-2000"), tdx.Recipe(
+        lr=0.03, momentum=0.9, epochs=40
+    )
 
 
 def fashion_plain(depth: int) -> Callable[[], tuple[tdx.Task, tdx.Recipe]]:
@@ -147,13 +154,17 @@ def digits(model: Callable[[], nn.Module], recipe: tdx.Recipe, name: str) -> Cal
 
 def mnist_cnn() -> tuple[tdx.Task, tdx.Recipe]:
     """10,000 images with a small CNN."""
-    return tdx.Task(small_cnn, nn.CrossEntropyLoss(), mnist("mnist", 10_000), name="mnist-cnn"), tdx.Recipe(optimizer="adam", lr=1e-3, epochs=8)
+    return tdx.Task(small_cnn, nn.CrossEntropyLoss(), mnist("mnist", 10_000), name="mnist-cnn"), tdx.Recipe(
+        optimizer="adam", lr=1e-3, epochs=8
+    )
 
 
 def adult_income() -> tuple[tdx.Task, tdx.Recipe]:
     """Mixed columns, a floor of 0.13 error."""
     x, y = adult()
-    return tdx.Task(mlp(x.shape[1], 64, 2), nn.CrossEntropyLoss(), (x, y), name="adult"), tdx.Recipe(optimizer="adam", lr=1e-3, epochs=10, batch_size=128)
+    return tdx.Task(mlp(x.shape[1], 64, 2), nn.CrossEntropyLoss(), (x, y), name="adult"), tdx.Recipe(
+        optimizer="adam", lr=1e-3, epochs=10, batch_size=128
+    )
 
 
 CASES: dict[str, Case] = {
@@ -169,8 +180,12 @@ CASES: dict[str, Case] = {
     "digits-one-unit": Case(digits(mlp(64, 1, 10), tdx.Recipe(lr=0.1, momentum=0.9, epochs=40), "digits-one-unit"), "model-bias"),
     "mnist-cnn": Case(mnist_cnn, "healthy"),
     "adult": Case(adult_income, "healthy"),
-    "digits-rate-20": Case(digits(mlp(64, 64, 10), tdx.Recipe(lr=20.0, epochs=30), "digits-rate-20"), "optimization", ("learning-rate-too-high",)),
-    "digits-rate-1e-5": Case(digits(mlp(64, 64, 10), tdx.Recipe(lr=1e-5, epochs=30), "digits-rate-1e-5"), "optimization", ("learning-rate-too-low",)),
+    "digits-rate-20": Case(
+        digits(mlp(64, 64, 10), tdx.Recipe(lr=20.0, epochs=30), "digits-rate-20"), "optimization", ("learning-rate-too-high",)
+    ),
+    "digits-rate-1e-5": Case(
+        digits(mlp(64, 64, 10), tdx.Recipe(lr=1e-5, epochs=30), "digits-rate-1e-5"), "optimization", ("learning-rate-too-low",)
+    ),
 }
 
 
@@ -199,7 +214,17 @@ def measure(name: str, seed: int) -> Row:
     right = diagnosis.branch == case.branch and (not case.causes or (top is not None and top.cause in case.causes))
     confirmed = sum(f.standing == "confirmed" for f in diagnosis.findings)
     base = diagnosis.cost.baseline_seconds
-    return Row(name, seed, diagnosis.branch.value, f"{top.cause} ({top.standing.value})" if top else "-", confirmed, right, diagnosis.cost.runs, seconds, base)
+    return Row(
+        name,
+        seed,
+        diagnosis.branch.value,
+        f"{top.cause} ({top.standing.value})" if top else "-",
+        confirmed,
+        right,
+        diagnosis.cost.runs,
+        seconds,
+        base,
+    )
 
 
 def summary(rows: list[Row], seeds: list[int]) -> list[str]:
@@ -209,9 +234,14 @@ def summary(rows: list[Row], seeds: list[int]) -> list[str]:
     short = [r.seconds for r in first if r.baseline_seconds < 5]
     healthy = [r for r in rows if CASES[r.case].branch == "healthy"]
     steady = sum(len({r.branch for r in rows if r.case == case}) == 1 for case in {r.case for r in rows})
-    lines = [f"right: {sum(r.right for r in first)} of {len(first)} (seed {seeds[0]})", f"confirmed findings on healthy trainings: {sum(r.confirmed for r in healthy)} in {len(healthy)}"]
+    lines = [
+        f"right: {sum(r.right for r in first)} of {len(first)} (seed {seeds[0]})",
+        f"confirmed findings on healthy trainings: {sum(r.confirmed for r in healthy)} in {len(healthy)}",
+    ]
     if long:
-        lines.append(f"cost where a baseline takes 5 s or more: median {statistics.median(long):.1f} baselines, worst {max(long):.1f} ({len(long)} cases)")
+        lines.append(
+            f"cost where a baseline takes 5 s or more: median {statistics.median(long):.1f} baselines, worst {max(long):.1f} ({len(long)} cases)"
+        )
     if short:
         lines.append(f"seconds where it takes less: median {statistics.median(short):.1f}, worst {max(short):.1f} ({len(short)} cases)")
     if len(seeds) > 1:
@@ -243,7 +273,15 @@ def main() -> None:
     print("\n" + "\n".join(closing))
     if arguments.write:
         where = f"{datetime.date.today()}, torch {torch.__version__}, {torch.get_num_threads()} threads, {os.cpu_count()} cores"
-        RESULTS.write_text("# Branches on real data\n\n`python bench/branches.py --seeds " + " ".join(map(str, arguments.seeds)) + f"` ({where})\n\n" + "\n".join(lines) + "\n\n" + "\n".join(f"- {c}" for c in closing) + "\n")
+        RESULTS.write_text(
+            "# Branches on real data\n\n`python bench/branches.py --seeds "
+            + " ".join(map(str, arguments.seeds))
+            + f"` ({where})\n\n"
+            + "\n".join(lines)
+            + "\n\n"
+            + "\n".join(f"- {c}" for c in closing)
+            + "\n"
+        )
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def find(name: str) -> Path:
 
 
 def _idx(path: Path, offset: int) -> np.ndarray:
-    return np.frombuffer(gzip.open(path).read()[offset:], np.uint8)
+    return np.frombuffer(gzip.decompress(path.read_bytes())[offset:], np.uint8)
 
 
 def mnist(name: str = "mnist", rows: int = 10_000) -> tuple[np.ndarray, np.ndarray]:
@@ -35,14 +35,16 @@ def mnist(name: str = "mnist", rows: int = 10_000) -> tuple[np.ndarray, np.ndarr
 
 def cifar(rows: int) -> tuple[np.ndarray, np.ndarray]:
     """(N, 3072) pixels in 0..1 and labels."""
-    data = np.frombuffer(gzip.open(find("cifar10-jpg") / "train_8000.bin.gz").read(), np.uint8).reshape(-1, 3073)[:rows]
+    data = np.frombuffer(gzip.decompress((find("cifar10-jpg") / "train_8000.bin.gz").read_bytes()), np.uint8).reshape(-1, 3073)[:rows]
     return data[:, 1:].astype(np.float32) / 255, data[:, 0].astype(np.int64)
 
 
 def gas(batches: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """(N, 128) sensor features and gas names as 0..5."""
     gases = ["Acetaldehyde", "Acetone", "Ammonia", "Ethanol", "Ethylene", "Toluene"]
-    rows = [line.strip().split(",") for b in batches for line in (find("gas-drift") / f"batch{b}.dat").read_text().splitlines() if line.strip()]
+    rows = [
+        line.strip().split(",") for b in batches for line in (find("gas-drift") / f"batch{b}.dat").read_text().splitlines() if line.strip()
+    ]
     names = sorted({row[0] for row in rows} | set(gases))
     codes = {name: i for i, name in enumerate(n for n in names if any(n == r[0] for r in rows))}
     return np.array([row[2:] for row in rows], dtype=np.float32), np.array([codes[row[0]] for row in rows])

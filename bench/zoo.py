@@ -14,15 +14,16 @@ import datetime
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from data import adult, california, cifar, mnist, spoken, standardized, wine
 from torch import nn
 
 import traindx as tdx
+from data import adult, california, cifar, mnist, spoken, standardized, wine
 
 RESULTS = Path(__file__).parent / "results" / "zoo.md"
 
@@ -48,7 +49,7 @@ def mlp(*widths: int, act: type[nn.Module] = nn.ReLU, norm: bool = False, drop: 
 
     def build() -> nn.Module:
         layers: list[nn.Module] = []
-        for a, b in zip(widths[:-2], widths[1:-1], strict=True):
+        for a, b in pairwise(widths[:-1]):
             layers += [nn.Linear(a, b), *([nn.BatchNorm1d(b)] if norm else []), act(), *([nn.Dropout(drop)] if drop else [])]
         return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
 
@@ -63,7 +64,9 @@ def cnn(side: int, channels: int, classes: int, norm: bool = False) -> Callable[
             return [nn.Conv2d(a, b, 3, padding=1), *([nn.BatchNorm2d(b)] if norm else []), nn.ReLU(), nn.MaxPool2d(2)]
 
         features = 16 * (side // 4) ** 2
-        return nn.Sequential(nn.Unflatten(1, (channels, side, side)), *block(channels, 8), *block(8, 16), nn.Flatten(), nn.Linear(features, classes))
+        return nn.Sequential(
+            nn.Unflatten(1, (channels, side, side)), *block(channels, 8), *block(8, 16), nn.Flatten(), nn.Linear(features, classes)
+        )
 
     return build
 
@@ -89,7 +92,9 @@ class Residual(nn.Module):
     def __init__(self, inputs: int, width: int, outputs: int, blocks: int = 3) -> None:
         super().__init__()
         self.first = nn.Linear(inputs, width)
-        self.blocks = nn.ModuleList(nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width)) for _ in range(blocks))
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width)) for _ in range(blocks)
+        )
         self.last = nn.Linear(width, outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -149,14 +154,32 @@ def programs() -> dict[str, Program]:
         Program("digits-lstm", digits, lambda: Recurrent(8, 10), r(optimizer="adam", lr=5e-3, epochs=25), ce),
         Program("digits-transformer", digits, lambda: Attention(8, 10), r(optimizer="adam", lr=3e-3, epochs=20), ce),
         Program("cancer-mlp", (cancer_x, cancer_y), mlp(30, 32, 2), r(optimizer="adam", lr=1e-3, epochs=30, batch_size=32), ce),
-        Program("moons-bce", (moons[0], moons[1].astype(np.float32)[:, None]), mlp(2, 32, 32, 1), r(optimizer="adam", lr=5e-3, epochs=40), nn.BCEWithLogitsLoss()),
+        Program(
+            "moons-bce",
+            (moons[0], moons[1].astype(np.float32)[:, None]),
+            mlp(2, 32, 32, 1),
+            r(optimizer="adam", lr=5e-3, epochs=40),
+            nn.BCEWithLogitsLoss(),
+        ),
         Program("friedman-mlp", (friedman_x, friedman_y), mlp(10, 64, 64, 1), r(optimizer="adam", lr=3e-3, epochs=40), mse),
-        Program("california-resnet", (house_x, house_y), lambda: Residual(8, 48, 1), r(optimizer="adamw", lr=2e-3, epochs=15, schedule="cosine"), mse),
+        Program(
+            "california-resnet",
+            (house_x, house_y),
+            lambda: Residual(8, 48, 1),
+            r(optimizer="adamw", lr=2e-3, epochs=15, schedule="cosine"),
+            mse,
+        ),
         Program("wine-huber", (white_x, white_y), mlp(11, 48, 1), r(optimizer="adam", lr=2e-3, epochs=15), nn.HuberLoss()),
         Program("fashion-cnn-bn", fashion, cnn(28, 1, 10, norm=True), r(optimizer="adam", lr=2e-3, epochs=5), ce),
         Program("mnist-cnn-sgd", numbers, cnn(28, 1, 10), r(lr=0.1, momentum=0.9, epochs=6, schedule="cosine"), ce),
         Program("fashion-mlp-bn", fashion, mlp(784, 128, 64, 10, norm=True), r(lr=0.05, momentum=0.9, epochs=8), ce),
-        Program("adult-mlp", (income_x[:5000], income_y[:5000]), mlp(income_x.shape[1], 32, 2, drop=0.2), r(optimizer="adam", lr=1e-3, epochs=10), ce),
+        Program(
+            "adult-mlp",
+            (income_x[:5000], income_y[:5000]),
+            mlp(income_x.shape[1], 32, 2, drop=0.2),
+            r(optimizer="adam", lr=1e-3, epochs=10),
+            ce,
+        ),
         Program("speech-mlp", speech, mlp(512, 64, 10, drop=0.2), r(optimizer="adam", lr=1e-3, epochs=12), ce),
         Program("noisy-mlp", (noisy[0].astype(np.float32), noisy[1]), mlp(20, 16, 2), r(optimizer="adam", lr=1e-3, epochs=20), ce),
         Program("cifar-cnn", pictures, cnn(32, 3, 10), r(optimizer="adam", lr=2e-3, epochs=8), ce),
@@ -283,7 +306,16 @@ FAULTS: dict[str, tuple[Callable[[Program], None], str, set[str]]] = {
     "healthy": (lambda p: None, "healthy", set()),
     "honest test": (honest_test, "healthy", set()),
 }
-IMAGES = {"digits-mlp-sgd", "digits-deep-tanh", "digits-lstm", "digits-transformer", "fashion-cnn-bn", "mnist-cnn-sgd", "fashion-mlp-bn", "cifar-cnn"}
+IMAGES = {
+    "digits-mlp-sgd",
+    "digits-deep-tanh",
+    "digits-lstm",
+    "digits-transformer",
+    "fashion-cnn-bn",
+    "mnist-cnn-sgd",
+    "fashion-mlp-bn",
+    "cifar-cnn",
+}
 CLASSES_ONLY = {"noise", "proportions"}
 REPLACES_MODEL = {"deep sigmoid", "one unit", "linear", "memorized", "noise"}
 
@@ -292,7 +324,14 @@ def sensible(program: Program, fault: str) -> bool:
     """Whether the fault can be planted in this program at all."""
     if fault in CLASSES_ONLY and program.arrays[1].ndim == 2:
         return False
-    if fault in REPLACES_MODEL and program.name in ("digits-lstm", "digits-transformer", "fashion-cnn-bn", "mnist-cnn-sgd", "cifar-cnn", "digits-deep-tanh"):
+    if fault in REPLACES_MODEL and program.name in (
+        "digits-lstm",
+        "digits-transformer",
+        "fashion-cnn-bn",
+        "mnist-cnn-sgd",
+        "cifar-cnn",
+        "digits-deep-tanh",
+    ):
         return False
     if fault == "pixels":
         return program.name in IMAGES and "-bn" not in program.name
@@ -368,7 +407,13 @@ def main() -> None:
     ]
     print("\n" + "\n".join(closing))
     if arguments.write:
-        RESULTS.write_text(f"# The zoo\n\n`python bench/zoo.py --seed {arguments.seed}` ({datetime.date.today()}, torch {torch.__version__})\n\n" + "\n".join(lines) + "\n\n" + "\n".join(f"- {c}" for c in closing) + "\n")
+        RESULTS.write_text(
+            f"# The zoo\n\n`python bench/zoo.py --seed {arguments.seed}` ({datetime.date.today()}, torch {torch.__version__})\n\n"
+            + "\n".join(lines)
+            + "\n\n"
+            + "\n".join(f"- {c}" for c in closing)
+            + "\n"
+        )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-
 from traindx.diagnosis import conclude, next_question
 from traindx.experiments import EXPERIMENTS, Lab, verification
 from traindx.probes import default_probes
@@ -60,6 +59,7 @@ def train(task: Task, recipe: Recipe, *, store: str | Path | Store | None = None
 
     Raises:
         InputError: when the recipe cannot be used.
+
     """
     with _opened(store) as memory:
         lab = Lab(task, recipe, Serial(), memory, default_probes, lambda stage, done: None)
@@ -89,6 +89,7 @@ def diagnose(
 
     Raises:
         InputError: when the recipe or the budget cannot be used.
+
     """
     if budget < 1:
         raise InputError("budget", f"found {budget}", "give at least 1: the baseline run itself")
@@ -122,7 +123,11 @@ def _next(lab: Lab, evidence: list[Evidence], seconds: float | None) -> Question
 
 def _diagnosis(lab: Lab, evidence: list[Evidence], memory: Store, out_of_time: bool) -> Diagnosis:
     answer = conclude(evidence)
-    limits = ("The limit in seconds ended the diagnosis: on another machine, or on another day, it may see more or less.",) if out_of_time else ()
+    limits = (
+        ("The limit in seconds ended the diagnosis: on another machine, or on another day, it may see more or less.",)
+        if out_of_time
+        else ()
+    )
     diagnosis = Diagnosis(
         key=digest("diagnosis", lab.task.fingerprint, lab.recipe.model_dump_json(), [e.model_dump_json() for e in evidence]),
         task_name=lab.task.name,
@@ -166,6 +171,7 @@ def treat(
 
     Raises:
         InputError: when the task is missing, or is another one than was diagnosed.
+
     """
     task = task or diagnosis.task
     if task is None:
@@ -262,5 +268,3 @@ def _reporter(progress: ProgressCallback | None, budget: float) -> Callable[[str
         progress(Progress(stage, done, budget, seconds, remaining))
 
     return report
-
-

@@ -86,7 +86,9 @@ class Record(BaseModel):
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 # JSON has no words for NaN and infinities: they travel as these strings and come back as numbers.
-Scalar = Annotated[bool | int | float | str, AfterValidator(lambda value: _NOT_FINITE.get(value, value) if isinstance(value, str) else value)]
+Scalar = Annotated[
+    bool | int | float | str, AfterValidator(lambda value: _NOT_FINITE.get(value, value) if isinstance(value, str) else value)
+]
 
 
 class Recipe(Record):
@@ -314,7 +316,7 @@ class Shown(Record):
     def __str__(self) -> str:
         from traindx import report
 
-        return report.to_text(self)
+        return report.to_text(self)  # type: ignore[arg-type]  # the two records that are shown
 
     def __repr__(self) -> str:
         return str(self)
@@ -322,7 +324,7 @@ class Shown(Record):
     def _repr_html_(self) -> str:
         from traindx import report
 
-        return report.to_html(self, fragment=True)
+        return report.to_html(self, fragment=True)  # type: ignore[arg-type]
 
 
 class Diagnosis(Shown):

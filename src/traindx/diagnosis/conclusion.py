@@ -10,7 +10,9 @@ from traindx.diagnosis.reading import MARGIN, Reading
 from traindx.diagnosis.rules import RULES
 from traindx.records import Branch, Evidence, Finding, Standing, Step
 
-_ORDER = {s: i for i, s in enumerate((Standing.CONFIRMED, Standing.SUSPECTED, Standing.UNDECIDED, Standing.CLEARED, Standing.NOT_APPLICABLE))}
+_ORDER = {
+    s: i for i, s in enumerate((Standing.CONFIRMED, Standing.SUSPECTED, Standing.UNDECIDED, Standing.CLEARED, Standing.NOT_APPLICABLE))
+}
 
 
 class Conclusion(NamedTuple):
@@ -59,7 +61,11 @@ def _sentence(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> 
     if branch is Branch.HEALTHY:
         return f"Nothing is wrong: the training loss ended at {reading.train:.3g} and the validation loss at {reading.validation:.3g}{_floor(reading)}."
     if branch is Branch.UNDECIDED:
-        trouble = f"the training loss stays at {reading.train:.3g}" if reading.training_is_large else f"the validation loss ends at {reading.validation:.3g}"
+        trouble = (
+            f"the training loss stays at {reading.train:.3g}"
+            if reading.training_is_large
+            else f"the validation loss ends at {reading.validation:.3g}"
+        )
         if not reading.training_is_large and reading.test_harm_is_real:
             trouble = f"the test loss is {reading.value('two_sample', 'test_loss'):.3g} against {reading.validation:.3g} in validation"
         return f"Cannot tell: {trouble}{_floor(reading)}, and no experiment within the budget showed why."
@@ -79,22 +85,42 @@ _TROUBLE = {
 
 def _floor(reading: Reading) -> str:
     best = reading.best_reference
-    return "" if best is None else f", where {best.subject} reaches {best.value:.3g} out of fold and the constant predictor pays {reading.constant:.3g}"
+    return (
+        ""
+        if best is None
+        else f", where {best.subject} reaches {best.value:.3g} out of fold and the constant predictor pays {reading.constant:.3g}"
+    )
 
 
 def _path(reading: Reading) -> tuple[Step, ...]:
     """The questions of the flowchart in order, with their answers."""
-    losses = tuple(e for e in (reading.find("baseline", "train_loss"), reading.find("baseline", "validation_loss"), reading.best_reference) if e is not None)
+    losses = tuple(
+        e
+        for e in (reading.find("baseline", "train_loss"), reading.find("baseline", "validation_loss"), reading.best_reference)
+        if e is not None
+    )
     large = reading.training_is_large
     excess = "" if math.isnan(reading.fit_excess) else f" ({reading.fit_excess:+.0%} of the distance from reachable to constant)"
     steps = [Step(question="Is the training loss large?", answer=f"{'yes' if large else 'no'}{excess}", evidence=losses)]
     if large:
         return tuple(steps)
     worse = max(reading.validation_excess, reading.late_rise)
-    steps.append(Step(question="Does validation end above what is reachable?", answer=f"{'yes' if worse > MARGIN else 'no'} ({worse:+.0%})", evidence=losses[1:]))
+    steps.append(
+        Step(
+            question="Does validation end above what is reachable?",
+            answer=f"{'yes' if worse > MARGIN else 'no'} ({worse:+.0%})",
+            evidence=losses[1:],
+        )
+    )
     test = reading.find("two_sample", "test_loss")
     if test is not None:
-        steps.append(Step(question="Is the test loss worse than validation?", answer=f"{'yes' if reading.test_harm_is_real else 'no'} ({reading.test_harm:+.0%})", evidence=(test,)))
+        steps.append(
+            Step(
+                question="Is the test loss worse than validation?",
+                answer=f"{'yes' if reading.test_harm_is_real else 'no'} ({reading.test_harm:+.0%})",
+                evidence=(test,),
+            )
+        )
     return tuple(steps)
 
 
@@ -106,11 +132,12 @@ def _advice(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> tu
     if not reading.references_beat_constant and reading.best_reference is not None:
         advice.append("No reference model beats the constant predictor: these inputs may say little about the target.")
     if 0.3 * MARGIN < reading.late_rise <= MARGIN:
-        advice.append(f"The validation loss was lowest at step {reading.sign('lowest_validation_step'):.0f}: stopping there would gain {reading.late_rise:.0%} of the distance.")
+        advice.append(
+            f"The validation loss was lowest at step {reading.sign('lowest_validation_step'):.0f}: stopping there would gain {reading.late_rise:.0%} of the distance."
+        )
     gain = reading.find("learning_curve", "gain_of_doubling")
     if gain is not None and 0 < reading.share(gain.value) < MARGIN:
         advice.append(f"Twice the rows may lower the validation loss by about {gain.value:.2g}.")
-    for finding in findings:
-        if finding.branch is Branch.MISMATCH and finding.standing is Standing.CLEARED and "no harm" in finding.summary:
-            advice.append(f"{finding.cause.replace('-', ' ').capitalize()}: {finding.summary}.")
+    harmless = [f for f in findings if f.branch is Branch.MISMATCH and f.standing is Standing.CLEARED and "no harm" in f.summary]
+    advice += [f"{f.cause.replace('-', ' ').capitalize()}: {f.summary}." for f in harmless]
     return tuple(advice)

@@ -51,7 +51,9 @@ def suspects(reading: Reading, question: str, least_sign: float = 0.0) -> list[t
     return sorted((s for s in found if s[2] and s[0] >= least_sign), key=lambda s: -s[0])
 
 
-def _race(reading: Reading, remedies: dict[RemedyRef, float], quantity: str, before: float, goal: float, **params: float | bool) -> Question | None:
+def _race(
+    reading: Reading, remedies: dict[RemedyRef, float], quantity: str, before: float, goal: float, **params: float | bool
+) -> Question | None:
     fresh = {ref: prior for ref, prior in remedies.items() if reading.raced(ref) is None}
     if not fresh or not before - goal > 0:
         return None
@@ -59,7 +61,13 @@ def _race(reading: Reading, remedies: dict[RemedyRef, float], quantity: str, bef
         experiment="intervention",
         remedies=tuple(fresh),
         priors=tuple(round(prior, 3) for prior in fresh.values()),
-        params={"quantity": quantity, "before": before, "goal": goal, "ceiling": max(before, 1.0 if quantity == "validation_error" else reading.constant), **params},
+        params={
+            "quantity": quantity,
+            "before": before,
+            "goal": goal,
+            "ceiling": max(before, 1.0 if quantity == "validation_error" else reading.constant),
+            **params,
+        },
     )
 
 
@@ -114,7 +122,11 @@ def _longer(reading: Reading) -> Question | None:
 
 def _capacity(reading: Reading) -> Question | None:
     """No recipe brought this model to what is reachable: give it more room."""
-    if not reading.training_is_large or reading.broken or max(_best_recovery(reading, "fit"), _best_recovery(reading, "time")) >= CONFIRMING_SHARE:
+    if (
+        not reading.training_is_large
+        or reading.broken
+        or max(_best_recovery(reading, "fit"), _best_recovery(reading, "time")) >= CONFIRMING_SHARE
+    ):
         return None
     return _race(reading, _refs(suspects(reading, "capacity")), "train_loss", reading.train, fit_goal(reading))
 

@@ -78,7 +78,9 @@ class Reading:
     @cached_property
     def best_reference(self) -> Evidence | None:
         """The reference model with the lowest out-of-fold loss."""
-        found = [e for name in REFERENCES if (e := self.find("references", "out_of_fold_loss", name)) is not None and math.isfinite(e.value)]
+        found = [
+            e for name in REFERENCES if (e := self.find("references", "out_of_fold_loss", name)) is not None and math.isfinite(e.value)
+        ]
         return min(found, key=lambda e: e.value, default=None)
 
     @property

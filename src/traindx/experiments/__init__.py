@@ -11,15 +11,17 @@ from traindx.experiments.mismatch import Mismatch
 from traindx.experiments.race import Race
 from traindx.experiments.references import References
 
-EXPERIMENTS: dict[str, Experiment] = {e.name: e for e in (Audit(), Baseline(), References(), Mismatch(), LabelNoise(), Race(), LearningCurve())}
+EXPERIMENTS: dict[str, Experiment] = {
+    e.name: e for e in (Audit(), Baseline(), References(), Mismatch(), LabelNoise(), Race(), LearningCurve())
+}
 
 __all__ = [
     "EXPERIMENTS",
     "Audit",
     "Baseline",
     "Experiment",
-    "LabelNoise",
     "Lab",
+    "LabelNoise",
     "LearningCurve",
     "Memory",
     "Mismatch",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -106,7 +107,7 @@ def _model_evidence(model: nn.Module) -> list[Evidence]:
     layers = [(name, m) for name, m in model.named_modules() if isinstance(m, (nn.Linear, nn.Conv1d, nn.Conv2d))]
     found.append(_evidence("linear_layers", len(layers)))
     widths = [(name, *_widths(layer)) for name, layer in layers]
-    for (name, inputs, outputs), (_, _, after) in zip(widths, widths[1:], strict=False):
+    for (name, inputs, outputs), (_, _, after) in pairwise(widths):
         needed = min(inputs, after)
         found.append(_evidence("narrowing", needed / outputs, subject=name, width=outputs, inputs=inputs, after=after))
     return found

@@ -99,11 +99,14 @@ class Lab:
 
     # -- runs ----------------------------------------------------------------------------------------------------------------------
 
-    def job(self, *remedies: RemedyRef, repeat: int = 0, refold: bool = False, horizon: int | None = None, keep_weights: bool = False) -> Job:
+    def job(
+        self, *remedies: RemedyRef, repeat: int = 0, refold: bool = False, horizon: int | None = None, keep_weights: bool = False
+    ) -> Job:
         """The training with these interventions. Repeat k trains with another seed, and with ``refold`` on another division of the rows.
 
         Raises:
             NotApplicable: when a remedy cannot be applied.
+
         """
         task = self.task.resplit((self.task.fold + repeat) % FOLDS) if refold and repeat else self.task
         recipe = self.recipe.replace(seed=self.recipe.seed + repeat)

@@ -23,10 +23,8 @@ class Baseline:
         """Losses and metrics with intervals, and the signs."""
         run = lab.baseline()
         where = {"runs": (run.key,), "seeds": (run.seed,), "step": run.steps}
-        found = [_ending(run)]
-        for name in ("train_loss", "validation_loss", "train_metric", "validation_metric"):
-            if name in run.curves:
-                found.append(_final(run, name))
+        finals = ("train_loss", "validation_loss", "train_metric", "validation_metric")
+        found = [_ending(run), *(_final(run, name) for name in finals if name in run.curves)]
         signs = {**_loss_signs(run), **_gradient_signs(run), **_layer_signs(run)}
         signs |= {"updates": float(lab.total), "epochs": run.epochs, "updates_per_epoch": float(lab.per_epoch)}
         return [*found, *(Evidence(experiment="baseline", measure=m, value=v, **where) for m, v in signs.items() if not math.isnan(v))]
@@ -50,7 +48,9 @@ def _final(run: Run, name: str) -> Evidence:
     low, high = (value - 1.96 * error, value + 1.96 * error) if math.isfinite(error) else (None, None)
     if run.outcome is Outcome.DIVERGED:
         value, low, high = math.inf if name.endswith("loss") else math.nan, None, None
-    return Evidence(experiment="baseline", measure=name, value=value, low=low, high=high, runs=(run.key,), seeds=(run.seed,), step=run.steps)
+    return Evidence(
+        experiment="baseline", measure=name, value=value, low=low, high=high, runs=(run.key,), seeds=(run.seed,), step=run.steps
+    )
 
 
 def _loss_signs(run: Run) -> dict[str, float]:

@@ -30,7 +30,11 @@ class LabelNoise:
         """``contradicted_among_surest`` with a Wilson interval, and ``suspect_share``."""
         sample = reference_rows(lab.task) if lab.task.kind is Kind.CLASSIFICATION else None
         if sample is None or len(sample[1]) < LEAST_ROWS:
-            return [Evidence(experiment="label_noise", measure="not-applicable", value=math.nan, text=f"needs {LEAST_ROWS} rows with one class each")]
+            return [
+                Evidence(
+                    experiment="label_noise", measure="not-applicable", value=math.nan, text=f"needs {LEAST_ROWS} rows with one class each"
+                )
+            ]
         features, targets, _ = sample
         found = labels_of(targets, lab.task.kind)
         assert found is not None, "reference rows of a classification have labels"
@@ -45,7 +49,14 @@ class LabelNoise:
         low, high = _wilson(wrong, len(surest))
         share = float(suspects(probabilities, labels).mean())
         return [
-            Evidence(experiment="label_noise", measure="contradicted_among_surest", value=wrong / len(surest), low=low, high=high, details={"rows": len(surest)}),
+            Evidence(
+                experiment="label_noise",
+                measure="contradicted_among_surest",
+                value=wrong / len(surest),
+                low=low,
+                high=high,
+                details={"rows": len(surest)},
+            ),
             Evidence(experiment="label_noise", measure="contradicted", value=float((predicted != position).mean())),
             Evidence(experiment="label_noise", measure="suspect_share", value=share),
         ]

@@ -30,7 +30,11 @@ class LearningCurve:
         gains = np.array([_lowest(h) - _lowest(w) for h, w in zip(halves, wholes, strict=True)])
         shared = {"runs": tuple(run.key for run in (*wholes, *halves)), "seeds": tuple(run.seed for run in wholes)}
         gain, error = float(gains.mean()), _error(gains, wholes[0], halves[0])
-        found = [Evidence(experiment="learning_curve", measure="gain_of_doubling", value=gain, low=gain - 2 * error, high=gain + 2 * error, **shared)]
+        found = [
+            Evidence(
+                experiment="learning_curve", measure="gain_of_doubling", value=gain, low=gain - 2 * error, high=gain + 2 * error, **shared
+            )
+        ]
         for share, runs in ((0.5, halves), (1.0, wholes)):
             value = float(np.mean([_lowest(run) for run in runs]))
             found.append(Evidence(experiment="learning_curve", measure="validation_loss", value=value, details={"share": share}, **shared))

@@ -131,7 +131,8 @@ def _within_classes(train: Tensor | None, mine: Tensor, test: Tensor | None, the
     if train is None or test is None or train.shape[1:] != test.shape[1:]:
         return []
     features = Features(train)
-    results, weights = [], []
+    results: list[tuple[float, float]] = []
+    weights: list[int] = []
     for label in mine.unique().tolist():
         sides = [rows[labels.cpu() == label] for rows, labels in ((train, mine), (test, theirs))]
         sides = [side[evaluated_index(len(side), MAX_ROWS // 5)] for side in sides]

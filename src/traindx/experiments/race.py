@@ -98,7 +98,11 @@ class _Track:
             try:
                 self.lab.job(ref)
             except NotApplicable as reason:
-                refused.append(Evidence(experiment="intervention", measure="not-applicable", value=math.nan, subject=str(ref), remedy=ref, text=str(reason)))
+                refused.append(
+                    Evidence(
+                        experiment="intervention", measure="not-applicable", value=math.nan, subject=str(ref), remedy=ref, text=str(reason)
+                    )
+                )
                 continue
             self.contenders.append(Contender(ref, prior, make_remedy(ref).size))
         return refused
@@ -280,7 +284,9 @@ def interval(effects: Sequence[float]) -> tuple[float, float]:
 def _not_run(contender: Contender) -> Evidence:
     """A contender that the budget did not pay for, or that stood behind one which settled the race."""
     text = "not run: the budget did not pay for it, or another remedy settled the race first"
-    return Evidence(experiment="intervention", measure="not-run", value=math.nan, subject=str(contender.ref), remedy=contender.ref, text=text)
+    return Evidence(
+        experiment="intervention", measure="not-run", value=math.nan, subject=str(contender.ref), remedy=contender.ref, text=text
+    )
 
 
 def _fluctuation(run: Run, quantity: str) -> float:

@@ -163,12 +163,26 @@ def _classifiers(task: Task, rows: int, width: int) -> dict[str, Predictor]:
         "nearest-neighbours": _probabilities(lambda: KNeighborsClassifier(n_neighbors=min(10, max(1, rows // 10))), classes),
         "gradient-boosting": _probabilities(
             lambda: HistGradientBoostingClassifier(
-                max_iter=rounds, learning_rate=min(0.2, 6 / rounds), max_leaf_nodes=15, min_samples_leaf=min(20, max(2, rows // 50)), early_stopping=False, random_state=0
+                max_iter=rounds,
+                learning_rate=min(0.2, 6 / rounds),
+                max_leaf_nodes=15,
+                min_samples_leaf=min(20, max(2, rows // 50)),
+                early_stopping=False,
+                random_state=0,
             ),
             classes,
         ),
         "small-network": _probabilities(
-            lambda: MLPClassifier(hidden_layer_sizes=(64,), alpha=1.0 if small else 0.1, learning_rate_init=3e-3, batch_size=min(64, max(8, rows // 20)), max_iter=40, early_stopping=not small, n_iter_no_change=6, random_state=0),
+            lambda: MLPClassifier(
+                hidden_layer_sizes=(64,),
+                alpha=1.0 if small else 0.1,
+                learning_rate_init=3e-3,
+                batch_size=min(64, max(8, rows // 20)),
+                max_iter=40,
+                early_stopping=not small,
+                n_iter_no_change=6,
+                random_state=0,
+            ),
             classes,
         ),
     }
@@ -199,11 +213,25 @@ def _regressors(task: Task, rows: int, width: int) -> dict[str, Predictor]:
         "nearest-neighbours": _numbers(lambda: KNeighborsRegressor(n_neighbors=min(10, max(1, rows // 10)))),
         "gradient-boosting": _numbers(
             lambda: HistGradientBoostingRegressor(
-                max_iter=rounds, learning_rate=0.1, max_leaf_nodes=15, min_samples_leaf=min(20, max(2, rows // 50)), early_stopping=False, random_state=0
+                max_iter=rounds,
+                learning_rate=0.1,
+                max_leaf_nodes=15,
+                min_samples_leaf=min(20, max(2, rows // 50)),
+                early_stopping=False,
+                random_state=0,
             )
         ),
         "small-network": _numbers(
-            lambda: MLPRegressor(hidden_layer_sizes=(64,), alpha=1.0 if small else 0.1, learning_rate_init=3e-3, batch_size=min(64, max(8, rows // 20)), max_iter=60, early_stopping=not small, n_iter_no_change=6, random_state=0)
+            lambda: MLPRegressor(
+                hidden_layer_sizes=(64,),
+                alpha=1.0 if small else 0.1,
+                learning_rate_init=3e-3,
+                batch_size=min(64, max(8, rows // 20)),
+                max_iter=60,
+                early_stopping=not small,
+                n_iter_no_change=6,
+                random_state=0,
+            )
         ),
     }
 

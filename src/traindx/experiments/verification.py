@@ -30,6 +30,7 @@ def pairs(lab: Lab, remedies: Sequence[RemedyRef]) -> list[Pair]:
 
     Raises:
         NotApplicable: when a remedy cannot be applied.
+
     """
     jobs = [[lab.job(*refs, repeat=r, refold=True, keep_weights=True) for refs in ((), tuple(remedies))] for r in REPEATS]
     return [Pair(*two) for two in jobs]

@@ -41,6 +41,7 @@ def make_remedy(ref: RemedyRef) -> Remedy:
 
     Raises:
         InputError: when there is no remedy of this id, or it refuses the parameters.
+
     """
     if ref.id not in _BY_ID:
         raise InputError("remedy", f"found {ref.id!r}", f"use one of {', '.join(sorted(_BY_ID))}")

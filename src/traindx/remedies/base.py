@@ -42,6 +42,7 @@ class Remedy:
 
         Raises:
             NotApplicable: naming the missing precondition.
+
         """
         raise NotImplementedError(self.id)
 
@@ -70,6 +71,7 @@ def operated(task: Task, remedy: Remedy, surgery: Callable[..., nn.Module], **op
 
     Raises:
         NotApplicable: when the surgery cannot be done on this model; found out at once, on one model.
+
     """
     factory = _Operated(task, partial(surgery, **options))
     changed = task.changed(remedy.ref, model=factory)

@@ -42,7 +42,7 @@ class Features:
         """(N, F) float64, F at most MAX_FEATURES."""
         raw = self._raw(inputs)
         scaled = (np.where(np.isfinite(raw), raw, self.mean) - self.mean) / self.scale
-        return scaled if self.basis is None else scaled @ self.basis
+        return np.asarray(scaled if self.basis is None else scaled @ self.basis)
 
 
 def _silent_mean(raw: np.ndarray) -> np.ndarray:

@@ -229,7 +229,9 @@ def as_tensor(values: Any, argument: str) -> Tensor:
     else:
         array = np.asarray(values)
         if array.dtype.kind not in "biuf":
-            raise InputError(argument, f"found values of type {array.dtype}", "give numbers (for text and categories see traindx.tasks.read)")
+            raise InputError(
+                argument, f"found values of type {array.dtype}", "give numbers (for text and categories see traindx.tasks.read)"
+            )
         if array.dtype.kind == "u" and array.dtype.itemsize > 1:
             array = array.astype(np.int64)
         tensor = torch.from_numpy(np.array(array))  # a copy: what the caller does to the array later must not reach us

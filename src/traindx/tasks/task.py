@@ -74,6 +74,7 @@ class Task:
 
     Raises:
         InputError: naming the argument, what was found and what to do.
+
     """
 
     def __init__(
@@ -95,7 +96,9 @@ class Task:
         if isinstance(model, nn.Module) or not callable(model):
             raise InputError("model", f"found {type(model).__name__}", "give a function that builds it: lambda: Net()")
         if not callable(loss):
-            raise InputError("loss", f"found {type(loss).__name__}", "give (outputs, targets) -> scalar tensor, such as nn.CrossEntropyLoss()")
+            raise InputError(
+                "loss", f"found {type(loss).__name__}", "give (outputs, targets) -> scalar tensor, such as nn.CrossEntropyLoss()"
+            )
         self.name, self.loss, self.forward = name, loss, forward or pair_forward
         self.remedies: tuple[RemedyRef, ...] = ()
         self._factory = model

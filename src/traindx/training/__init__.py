@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from traindx.training.callbacks import Callback, TrainingState
-from traindx.training.evaluation import Evaluation, chunk_losses, evaluate, evaluated_index, evaluation_mode, mean_and_error, metric_of, predict
+from traindx.training.evaluation import (
+    Evaluation,
+    chunk_losses,
+    evaluate,
+    evaluated_index,
+    evaluation_mode,
+    mean_and_error,
+    metric_of,
+    predict,
+)
 from traindx.training.keys import resolve_device, run_key
 from traindx.training.optimizers import takes
 from traindx.training.trainer import Fitted, Job, evaluation_steps, fit, steps_per_epoch, total_steps

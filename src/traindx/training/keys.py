@@ -28,4 +28,6 @@ def resolve_device(name: str) -> torch.device:
 def run_key(task: Task, recipe: Recipe, horizon: int | None = None) -> str:
     """Equal for trainings that give equal numbers: task content, recipe with seed, horizon, device, thread count, code version."""
     device = resolve_device(recipe.device)
-    return digest(task.fingerprint, recipe.model_dump_json(), horizon, str(device), torch.get_num_threads(), torch.__version__, CODE_VERSION)
+    return digest(
+        task.fingerprint, recipe.model_dump_json(), horizon, str(device), torch.get_num_threads(), torch.__version__, CODE_VERSION
+    )

@@ -27,6 +27,7 @@ def optimizer_class(name: str) -> type[Optimizer]:
 
     Raises:
         InputError: when there is none, or when it needs a closure.
+
     """
     if ":" in name:
         return _imported(name)
@@ -45,7 +46,9 @@ def _imported(name: str) -> type[Optimizer]:
     except (ImportError, AttributeError) as error:
         raise InputError("Recipe(optimizer=...)", f"found {name!r}, which cannot be imported ({error})", "give module:Class") from None
     if not (inspect.isclass(found) and issubclass(found, Optimizer)):
-        raise InputError("Recipe(optimizer=...)", f"found {name!r}, which is no torch optimizer", "give a subclass of torch.optim.Optimizer")
+        raise InputError(
+            "Recipe(optimizer=...)", f"found {name!r}, which is no torch optimizer", "give a subclass of torch.optim.Optimizer"
+        )
     return found
 
 
@@ -59,6 +62,7 @@ def make_optimizer(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> Optimi
 
     Raises:
         InputError: when the optimizer refuses its options.
+
     """
     kind = optimizer_class(recipe.optimizer)
     options: dict[str, Any] = {"lr": recipe.lr, **recipe.optimizer_options}

@@ -131,6 +131,7 @@ def fit(
 
     Raises:
         InputError: when the recipe names an optimizer or a schedule that does not exist.
+
     """
     optimizer_class(recipe.optimizer)
     make_schedule(recipe, 1, 1)
@@ -186,7 +187,11 @@ def _deterministic() -> Iterator[None]:
     if not torch.cuda.is_available():
         yield
         return
-    kept = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled(), torch.backends.cudnn.benchmark
+    kept = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        torch.backends.cudnn.benchmark,
+    )
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False
     try:
@@ -294,7 +299,7 @@ class _Training:
             with self._precision():
                 outputs, targets = self.task.forward(model, self._cast(batch))
                 part = self.task.loss(outputs, targets)
-            (part / self.recipe.accumulate if self.recipe.accumulate > 1 else part).backward()  # type: ignore[no-untyped-call]
+            (part / self.recipe.accumulate if self.recipe.accumulate > 1 else part).backward()
             loss = part.detach() if loss is None else loss + (part.detach() - loss) / (micro + 1)
             state.outputs, state.targets = outputs, targets
         assert loss is not None, "an epoch has as many batches as its updates need"
@@ -344,7 +349,11 @@ class _Training:
 
 def _in_double(task: Task) -> Task:
     def forward(model: nn.Module, batch: object) -> tuple[object, object]:
-        cast = tuple(x.double() if isinstance(x, Tensor) and x.dtype == torch.float32 else x for x in batch) if isinstance(batch, tuple) else batch
+        cast = (
+            tuple(x.double() if isinstance(x, Tensor) and x.dtype == torch.float32 else x for x in batch)
+            if isinstance(batch, tuple)
+            else batch
+        )
         return given(model, cast)
 
     import copy

@@ -80,12 +80,20 @@ class RacedRule(Rule):
         if best.value >= self.confirming_share and effect >= MARGIN:
             repeated = len(best.seeds) >= self.confirming_seeds and best.low is not None
             if repeated and best.low is not None and best.low > 0:
-                return self.finding(Standing.CONFIRMED, 0.6 + 0.3 * min(best.value, 1.0) + 0.1 * sign, f"{said}, on {len(best.seeds)} seed{'s' if len(best.seeds) > 1 else ''}", evidence, (best.remedy,))
+                return self.finding(
+                    Standing.CONFIRMED,
+                    0.6 + 0.3 * min(best.value, 1.0) + 0.1 * sign,
+                    f"{said}, on {len(best.seeds)} seed{'s' if len(best.seeds) > 1 else ''}",
+                    evidence,
+                    (best.remedy,),
+                )
             if repeated:
                 return self.finding(Standing.SUSPECTED, 0.4, f"{said}, but not on every seed", evidence, (best.remedy,))
             return self.finding(Standing.SUSPECTED, 0.3 + 0.3 * sign, f"{said}: works too, tried on one seed", evidence, (best.remedy,))
         if best.value < CLEARING_SHARE:
-            return self.finding(Standing.CLEARED, 0.9, f"{said}: it changes nothing" if best.value > -0.05 else f"{said}: it makes things worse", evidence)
+            return self.finding(
+                Standing.CLEARED, 0.9, f"{said}: it changes nothing" if best.value > -0.05 else f"{said}: it makes things worse", evidence
+            )
         return self.finding(Standing.UNDECIDED, 0.2 + 0.2 * sign, f"{said}: it helps, but leaves most of the gap", evidence, (best.remedy,))
 
     def _untried(self, reading: Reading, remedies: tuple[RemedyRef, ...], refused: list[Evidence], sign: float) -> Finding:
@@ -96,8 +104,19 @@ class RacedRule(Rule):
         if self.explained(reading):
             return self.finding(Standing.CLEARED, 0.7, self.explained(reading), self.signs(reading))
         if sign >= STRONG_SIGN:
-            return self.finding(Standing.UNDECIDED, 0.2 + 0.2 * sign, "signs point to it; its experiment was not run within the budget", self.signs(reading), remedies)
-        return self.finding(Standing.UNDECIDED, 0.1, "its experiment was not run: a stronger suspect settled the question, or the budget ended", self.signs(reading))
+            return self.finding(
+                Standing.UNDECIDED,
+                0.2 + 0.2 * sign,
+                "signs point to it; its experiment was not run within the budget",
+                self.signs(reading),
+                remedies,
+            )
+        return self.finding(
+            Standing.UNDECIDED,
+            0.1,
+            "its experiment was not run: a stronger suspect settled the question, or the budget ended",
+            self.signs(reading),
+        )
 
     def nothing_to_try(self, reading: Reading) -> str:
         """Why there is nothing to try."""

@@ -29,12 +29,20 @@ class CovariateShift(Rule):
             *(reading.find("two_sample", m) for m in ("auc", "shifted_features", "test_loss")),
             reading.find("baseline", "validation_loss"),
         )
-        said = f"a classifier tells training from test rows{' of the same class' if within is not inputs else ''} with AUC {within.value:.2f}"
+        said = (
+            f"a classifier tells training from test rows{' of the same class' if within is not inputs else ''} with AUC {within.value:.2f}"
+        )
         if (within.low if within.low is not None else within.value) <= AUC_BOUND:
             return self.finding(Standing.CLEARED, 0.9, f"{said}: inputs come from one distribution", evidence)
         remedies = (RemedyRef(id="importance-weights"),)
         if reading.find("two_sample", "test_loss") is None:
-            return self.finding(Standing.SUSPECTED, 0.3 + 0.4 * ramp(within.value, AUC_BOUND, 1.0), f"{said}; without test labels the harm is unknown", evidence, remedies)
+            return self.finding(
+                Standing.SUSPECTED,
+                0.3 + 0.4 * ramp(within.value, AUC_BOUND, 1.0),
+                f"{said}; without test labels the harm is unknown",
+                evidence,
+                remedies,
+            )
         if not reading.test_harm_is_real:
             return self.finding(Standing.CLEARED, 0.8, f"{said}, but the test loss is no worse: the shift does no harm", evidence)
         if proportions_explain(reading):

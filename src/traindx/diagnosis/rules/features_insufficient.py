@@ -27,7 +27,12 @@ class FeaturesInsufficient(Rule):
         evidence = present(pure.replace(threshold=PURE_ERROR_BOUND), reading.best_reference)
         repeated = float(pure.details["repeated_rows"])
         if repeated < REPEATED_ROWS:
-            return self.finding(Standing.CLEARED, 0.5, f"only {repeated:.0%} of the rows have a twin: no sign that equal inputs have different targets", evidence)
+            return self.finding(
+                Standing.CLEARED,
+                0.5,
+                f"only {repeated:.0%} of the rows have a twin: no sign that equal inputs have different targets",
+                evidence,
+            )
         said = f"{repeated:.0%} of the rows have a twin, and {pure.value:.0%} is pure error that no function of these inputs can remove"
         if pure.value >= PURE_ERROR_BOUND:
             return self.finding(Standing.CONFIRMED, 0.9, said, evidence)

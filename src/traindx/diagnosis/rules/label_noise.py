@@ -50,7 +50,9 @@ class LabelNoise(RacedRule):
         found = reading.find("label_noise", "contradicted_among_surest")
         if found is None:
             return 0.0
-        return ramp(skill(reading), SKILL_NONE, SKILL_FULL) * ramp(found.low if found.low is not None else found.value, SUREST_NONE, SUREST_FULL)
+        return ramp(skill(reading), SKILL_NONE, SKILL_FULL) * ramp(
+            found.low if found.low is not None else found.value, SUREST_NONE, SUREST_FULL
+        )
 
     def signs(self, reading: Reading) -> tuple[Evidence, ...]:
         """The contradicted share."""
@@ -63,7 +65,9 @@ class LabelNoise(RacedRule):
             return super().judge(reading)
         said = f"held-out predictions contradict {found.value:.0%} of the labels where they are surest, where overlapping classes leave almost none"
         evidence = tuple(e.replace(threshold=SHOWN_SHARE) if e is found else e for e in self.signs(reading))
-        return self.finding(Standing.CONFIRMED, 0.6 + 0.4 * ramp(found.value, SHOWN_SHARE, 2 * SHOWN_SHARE), said, evidence, self.remedies(reading))
+        return self.finding(
+            Standing.CONFIRMED, 0.6 + 0.4 * ramp(found.value, SHOWN_SHARE, 2 * SHOWN_SHARE), said, evidence, self.remedies(reading)
+        )
 
     def explained(self, reading: Reading) -> str:
         """Nothing to explain where the signs are weak or training is large."""

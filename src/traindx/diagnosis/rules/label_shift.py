@@ -41,7 +41,9 @@ class LabelShift(Rule):
         if labels is None:
             return self.finding(Standing.NOT_APPLICABLE, 0.0, "there is no test set with one known class a row")
         evidence = present(
-            labels.replace(threshold=DISTANCE_BOUND), *(reading.find("two_sample", m) for m in ("reweighted_test_loss", "test_loss")), reading.find("baseline", "validation_loss")
+            labels.replace(threshold=DISTANCE_BOUND),
+            *(reading.find("two_sample", m) for m in ("reweighted_test_loss", "test_loss")),
+            reading.find("baseline", "validation_loss"),
         )
         said = f"class proportions differ by {labels.value:.2f} (total variation)"
         if not proportions_differ(reading):
@@ -49,5 +51,16 @@ class LabelShift(Rule):
         if not reading.test_harm_is_real:
             return self.finding(Standing.CLEARED, 0.8, f"{said}, but the test loss is no worse: the shift does no harm", evidence)
         if not proportions_explain(reading):
-            return self.finding(Standing.CLEARED, 0.6, f"{said}, but they do not explain the harm: test rows weighted to the validation rows' still show it", evidence)
-        return self.finding(Standing.CONFIRMED, 0.85, f"{said}, and the harm goes away when test rows are weighted to the validation rows'", evidence, (RemedyRef(id="match-class-proportions"),))
+            return self.finding(
+                Standing.CLEARED,
+                0.6,
+                f"{said}, but they do not explain the harm: test rows weighted to the validation rows' still show it",
+                evidence,
+            )
+        return self.finding(
+            Standing.CONFIRMED,
+            0.85,
+            f"{said}, and the harm goes away when test rows are weighted to the validation rows'",
+            evidence,
+            (RemedyRef(id="match-class-proportions"),),
+        )

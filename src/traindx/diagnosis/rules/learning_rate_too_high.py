@@ -34,4 +34,6 @@ class LearningRateTooHigh(FitRule):
 
     def signs(self, reading: Reading) -> tuple[Evidence, ...]:
         """The run's outcome, its update ratio and gradient cosine."""
-        return present(*(reading.find("baseline", m) for m in ("outcome", "highest_batch_loss", "median_update_ratio", "late_gradient_cosine")))
+        return present(
+            *(reading.find("baseline", m) for m in ("outcome", "highest_batch_loss", "median_update_ratio", "late_gradient_cosine"))
+        )

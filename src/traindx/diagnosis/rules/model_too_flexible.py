@@ -14,7 +14,11 @@ class ModelTooFlexible(GeneralizationRule):
 
     def remedies(self, reading: Reading) -> tuple[RemedyRef, ...]:
         """Weight decay, dropout, fewer units."""
-        return (RemedyRef(id="weight-decay", params={"strength": 1.0}), RemedyRef(id="dropout", params={"p": 0.5}), RemedyRef(id="narrow", params={"factor": 8}))
+        return (
+            RemedyRef(id="weight-decay", params={"strength": 1.0}),
+            RemedyRef(id="dropout", params={"p": 0.5}),
+            RemedyRef(id="narrow", params={"factor": 8}),
+        )
 
     def sign(self, reading: Reading) -> float:
         """The gap between training and validation, and more parameters than rows."""

@@ -27,7 +27,9 @@ class TooLittleData(Rule):
                 return self.finding(Standing.CLEARED, 0.8, "training and validation agree: more rows would change little")
             return self.finding(Standing.UNDECIDED, 0.2, "the learning curve was not measured within the budget")
         share = reading.share(gain.value)
-        evidence = tuple(e.replace(threshold=MARGIN * reading.distance) if e is gain else e for e in reading.evidence if e.experiment == "learning_curve")
+        evidence = tuple(
+            e.replace(threshold=MARGIN * reading.distance) if e is gain else e for e in reading.evidence if e.experiment == "learning_curve"
+        )
         said = f"the last doubling of the rows lowered the best validation loss by {gain.value:.3g} ({share:.0%} of the distance to the constant predictor)"
         if share >= MARGIN and (gain.low or 0.0) > 0:
             return self.finding(Standing.CONFIRMED, 0.6 + 0.4 * min(1.0, share), said, evidence)

@@ -11,6 +11,8 @@ SCALE_NONE, SCALE_FULL = 3.0, 30.0
 SMALL_NONE, SMALL_FULL = 0.05, 0.002
 SPREAD_NONE, SPREAD_FULL = 30.0, 1000.0
 OFFSET_NONE, OFFSET_FULL = 5.0, 50.0
+# A spread counts where the largest feature is above this: among pixels in 0..1 some are nearly constant, and do no harm.
+SPREAD_COUNTS = 1.5
 # Below these, standardising is no change worth a race.
 NOTICEABLE = 0.02
 
@@ -26,12 +28,13 @@ class UnnormalizedInput(FitRule):
 
     def sign(self, reading: Reading) -> float:
         """The largest scale, the smallest, their spread, and means far from zero."""
-        audit = lambda measure: reading.value("audit", measure)  # noqa: E731
+        largest = reading.value("audit", "feature_scale_largest")
+        spread = log_ramp(reading.value("audit", "feature_scale_spread"), SPREAD_NONE, SPREAD_FULL)
         return max(
-            log_ramp(audit("feature_scale_largest"), SCALE_NONE, SCALE_FULL),
-            log_ramp(audit("feature_scale_largest"), SMALL_NONE, SMALL_FULL),
-            0.8 * log_ramp(audit("feature_scale_spread"), SPREAD_NONE, SPREAD_FULL) if audit("feature_scale_largest") > 1.5 else 0.0,
-            0.8 * log_ramp(audit("feature_offset"), OFFSET_NONE, OFFSET_FULL),
+            log_ramp(largest, SCALE_NONE, SCALE_FULL),
+            log_ramp(largest, SMALL_NONE, SMALL_FULL),
+            0.8 * spread if largest > SPREAD_COUNTS else 0.0,
+            0.8 * log_ramp(reading.value("audit", "feature_offset"), OFFSET_NONE, OFFSET_FULL),
         )
 
     def signs(self, reading: Reading) -> tuple[Evidence, ...]:

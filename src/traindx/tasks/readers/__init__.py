@@ -61,6 +61,7 @@ def read(
 
     Raises:
         InputError: naming the argument, what was found, what to do.
+
     """
     if source.startswith("example:"):
         return read_example(source.removeprefix("example:"))
@@ -69,10 +70,15 @@ def read(
     path = Path(source)
     name, ending = path.name.removesuffix(".gz"), Path(path.name.removesuffix(".gz")).suffix.lower()
     if ending in TABLES:
-        others = [None if other is None else _table(other, argument, header) for other, argument in ((test, "--test"), (validation, "--validation"))]
+        others = [
+            None if other is None else _table(other, argument, header)
+            for other, argument in ((test, "--test"), (validation, "--validation"))
+        ]
         return tabular_task(_table(source, "SOURCE", header), target, drop, others[0], others[1], name.removesuffix(ending))
     arrays = _arrays(path, "SOURCE")
-    given = [None if other is None else _arrays(Path(other), argument) for other, argument in ((test, "--test"), (validation, "--validation"))]
+    given = [
+        None if other is None else _arrays(Path(other), argument) for other, argument in ((test, "--test"), (validation, "--validation"))
+    ]
     return _arrays_task(arrays, given[0], given[1], path.stem)
 
 
@@ -102,7 +108,11 @@ def _arrays(path: Path, argument: str) -> Arrays:
 def _arrays_task(arrays: Arrays, test: Arrays | None, validation: Arrays | None, name: str) -> tuple[Task, Recipe]:
     x, y = arrays.inputs, arrays.targets
     if x.ndim < 2 or y.ndim > 2 or len(x) != len(y) or x.dtype.kind not in "biuf" or y.dtype.kind not in "biuf":
-        raise InputError("SOURCE", f"found inputs {x.dtype}{x.shape} and targets {y.dtype}{y.shape}", "give numbers, inputs of shape (N, ...) and one target a row")
+        raise InputError(
+            "SOURCE",
+            f"found inputs {x.dtype}{x.shape} and targets {y.dtype}{y.shape}",
+            "give numbers, inputs of shape (N, ...) and one target a row",
+        )
     if len(x) < LEAST_ROWS:
         raise InputError("SOURCE", f"found {len(x)} rows", f"give at least {LEAST_ROWS}")
     classes = _classes(y)
@@ -113,7 +123,9 @@ def _arrays_task(arrays: Arrays, test: Arrays | None, validation: Arrays | None,
     others = [_other(other, images, classes) if other is not None else None for other in (test, validation)]
     if others[0] is None and arrays.test is not None:
         others[0] = _other(Arrays(*arrays.test), images, classes)
-    task = Task(factory, nn.CrossEntropyLoss() if classes else nn.MSELoss(), (inputs, targets), validation=others[1], test=others[0], name=name)
+    task = Task(
+        factory, nn.CrossEntropyLoss() if classes else nn.MSELoss(), (inputs, targets), validation=others[1], test=others[0], name=name
+    )
     return task, default_recipe(len(task.train), images)
 
 
@@ -138,12 +150,15 @@ def _pictures(x: np.ndarray) -> np.ndarray:
 def _cnn(inputs: np.ndarray, classes: int) -> SmallCNN:
     sample = inputs[:2000]
     mean, std = sample.mean((0, 2, 3)), sample.std((0, 2, 3))
-    return SmallCNN(*inputs.shape[1:], classes, tuple(map(float, mean)), tuple(float(s) or 1.0 for s in std))
+    channels, height, width = inputs.shape[1:]
+    return SmallCNN(channels, height, width, classes, tuple(map(float, mean)), tuple(float(s) or 1.0 for s in std))
 
 
 def _perceptron(inputs: np.ndarray, y: np.ndarray, classes: int) -> Perceptron:
     width = int(np.prod(inputs.shape[1:]))
-    return Perceptron(width, classes) if classes else Perceptron(width, y.reshape(len(y), -1).shape[1], float(y.mean()), float(y.std()) or 1.0)
+    return (
+        Perceptron(width, classes) if classes else Perceptron(width, y.reshape(len(y), -1).shape[1], float(y.mean()), float(y.std()) or 1.0)
+    )
 
 
 def _other(arrays: Arrays, images: bool, classes: int) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ def read_arff(path: Path, argument: str, header: bool | None = None) -> Table:
 
     Raises:
         InputError: when the file is not ARFF, or a row has another number of values than there are attributes.
+
     """
     text = existing(path, argument).read_bytes().decode("utf-8-sig", errors="replace")
     names, rows, in_data = [], [], False
@@ -28,10 +29,18 @@ def read_arff(path: Path, argument: str, header: bool | None = None) -> Table:
         elif line.lower().startswith("@data"):
             in_data = True
     if not names or not rows:
-        raise InputError(argument, f"{path} has {len(names)} attributes and {len(rows)} rows", "give an ARFF file with @attribute lines and rows after @data")
+        raise InputError(
+            argument,
+            f"{path} has {len(names)} attributes and {len(rows)} rows",
+            "give an ARFF file with @attribute lines and rows after @data",
+        )
     for number, row in rows:
         if len(row) != len(names):
-            raise InputError(argument, f"line {number} of {path.name} has {len(row)} values for {len(names)} attributes", "give dense rows of equal length")
+            raise InputError(
+                argument,
+                f"line {number} of {path.name} has {len(row)} values for {len(names)} attributes",
+                "give dense rows of equal length",
+            )
     return Table(tuple(column(name, [row[i] for _, row in rows]) for i, name in enumerate(names)))
 
 

@@ -64,6 +64,7 @@ def existing(path: Path, argument: str) -> Path:
 
     Raises:
         InputError: when it is missing, empty, not readable or too large.
+
     """
     if not path.exists():
         raise InputError(argument, f"no file {path}", "give the path of a file that exists")

@@ -17,6 +17,7 @@ def read_delimited(path: Path, argument: str, header: bool | None) -> Table:
 
     Raises:
         InputError: when the file is no text, has no rows, or rows of different lengths (the line is named).
+
     """
     lines = [(number, line) for number, line in enumerate(_text(existing(path, argument), argument).splitlines(), 1) if line.strip()]
     if not lines:
@@ -25,7 +26,9 @@ def read_delimited(path: Path, argument: str, header: bool | None) -> Table:
     width = len(rows[0][1])
     for number, row in rows:
         if len(row) != width:
-            raise InputError(argument, f"line {number} of {path.name} has {len(row)} values, the first row {width}", "give rows of equal length")
+            raise InputError(
+                argument, f"line {number} of {path.name} has {len(row)} values, the first row {width}", "give rows of equal length"
+            )
     cells = [row for _, row in rows]
     named = _has_header(cells) if header is None else header
     if named and len(cells) == 1:

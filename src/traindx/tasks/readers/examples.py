@@ -62,7 +62,9 @@ def _cancer() -> tuple[Task, Recipe]:
     from sklearn.datasets import load_breast_cancer
 
     x, y = load_breast_cancer(return_X_y=True)
-    return Task(Chain((30, 32, 2)), nn.CrossEntropyLoss(), (x, y), name="breast-cancer"), Recipe(lr=0.01, momentum=0.9, epochs=40, batch_size=32)
+    return Task(Chain((30, 32, 2)), nn.CrossEntropyLoss(), (x, y), name="breast-cancer"), Recipe(
+        lr=0.01, momentum=0.9, epochs=40, batch_size=32
+    )
 
 
 _SOUND = Recipe(lr=0.1, momentum=0.9, epochs=25)
@@ -73,7 +75,9 @@ EXAMPLES: dict[str, Callable[[], tuple[Task, Recipe]]] = {
     "slow-digits": lambda: _digits("slow-digits", Chain((64, 64, 10)), Recipe(lr=1e-5, epochs=25)),
     "wild-digits": lambda: _digits("wild-digits", Chain((64, 64, 10)), Recipe(lr=20.0, epochs=25)),
     "one-unit-digits": lambda: _digits("one-unit-digits", Chain((64, 1, 10)), _SOUND),
-    "wide-digits-100": lambda: _digits("wide-digits-100", Chain((64, 1024, 1024, 10)), Recipe(optimizer="adam", epochs=80, batch_size=16), rows=125),
+    "wide-digits-100": lambda: _digits(
+        "wide-digits-100", Chain((64, 1024, 1024, 10)), Recipe(optimizer="adam", epochs=80, batch_size=16), rows=125
+    ),
     "shifted-digits": _shifted,
     "linear-circles": _circles,
     "breast-cancer": _cancer,
@@ -85,6 +89,7 @@ def read_example(name: str) -> tuple[Task, Recipe]:
 
     Raises:
         InputError: when there is none.
+
     """
     if name not in EXAMPLES:
         raise InputError("SOURCE", f"no example {name!r}", f"use one of {', '.join(EXAMPLES)}")

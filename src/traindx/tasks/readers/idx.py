@@ -20,6 +20,7 @@ def read_idx(path: Path, argument: str) -> Arrays:
 
     Raises:
         InputError: when a file is not IDX, is cut off, or the labels are missing.
+
     """
     inputs, targets = _pair(path, argument)
     test = path.with_name(path.name.replace("train-", "t10k-"))
@@ -54,7 +55,11 @@ def _array(path: Path, argument: str) -> np.ndarray:
     shape = struct.unpack(f">{data[3]}I", data[4:head])
     kind = np.dtype(_TYPES[data[2]])
     if len(data) - head != int(np.prod(shape, dtype=np.int64)) * kind.itemsize:
-        raise InputError(argument, f"{path.name} should hold {'x'.join(map(str, shape))} values and has {(len(data) - head) // kind.itemsize}", "fetch it again")
+        raise InputError(
+            argument,
+            f"{path.name} should hold {'x'.join(map(str, shape))} values and has {(len(data) - head) // kind.itemsize}",
+            "fetch it again",
+        )
     return np.frombuffer(data, kind, offset=head).reshape(shape).astype(kind.newbyteorder("="))
 
 
@@ -63,9 +68,12 @@ def read_cifar(path: Path, argument: str) -> Arrays:
 
     Raises:
         InputError: when the length is no multiple of a record's.
+
     """
     data = np.frombuffer(_bytes(path, argument), np.uint8)
     if len(data) % _CIFAR_RECORD:
-        raise InputError(argument, f"{path.name} has {len(data)} bytes, no multiple of {_CIFAR_RECORD}", "give a file in CIFAR-10's binary form")
+        raise InputError(
+            argument, f"{path.name} has {len(data)} bytes, no multiple of {_CIFAR_RECORD}", "give a file in CIFAR-10's binary form"
+        )
     records = data.reshape(-1, _CIFAR_RECORD)
     return Arrays(records[:, 1:].reshape(-1, 3, 32, 32), records[:, 0].astype(np.int64))

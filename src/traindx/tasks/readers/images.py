@@ -20,11 +20,16 @@ def read_images(folder: Path, argument: str) -> Arrays:
 
     Raises:
         InputError: when there are no images in sub-folders, fewer than two classes, or an image cannot be read.
+
     """
     classes = sorted(entry for entry in folder.iterdir() if entry.is_dir())
     files = [(path, label) for label, entry in enumerate(classes) for path in sorted(entry.iterdir()) if path.suffix.lower() in ENDINGS]
     if len({label for _, label in files}) < 2:
-        raise InputError(argument, f"{folder} has images of {len({label for _, label in files})} classes", "give a folder with a sub-folder of images for each class")
+        raise InputError(
+            argument,
+            f"{folder} has images of {len({label for _, label in files})} classes",
+            "give a folder with a sub-folder of images for each class",
+        )
     pictures = [_picture(path, argument) for path, _ in files]
     size = Counter(picture.size for picture in pictures).most_common(1)[0][0]
     others = sum(picture.size != size for picture in pictures)

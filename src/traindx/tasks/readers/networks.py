@@ -17,6 +17,9 @@ LEAST_UPDATES, MOST_EPOCHS = 3000, 60
 class Rescale(nn.Module):
     """x * std + mean with fixed numbers: lets a network of unit scale predict in the target's units."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, mean: float, std: float) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(mean))
@@ -29,6 +32,9 @@ class Rescale(nn.Module):
 
 class Standardize(nn.Module):
     """(x - mean) / std by channel, with fixed numbers."""
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, mean: Tensor, std: Tensor) -> None:
         super().__init__()
@@ -52,7 +58,14 @@ class Perceptron:
 
     def __call__(self) -> nn.Module:
         """A fresh network."""
-        layers = [nn.Flatten(), nn.Linear(self.inputs, self.width), nn.ReLU(), nn.Linear(self.width, self.width), nn.ReLU(), nn.Linear(self.width, self.outputs)]
+        layers = [
+            nn.Flatten(),
+            nn.Linear(self.inputs, self.width),
+            nn.ReLU(),
+            nn.Linear(self.width, self.width),
+            nn.ReLU(),
+            nn.Linear(self.width, self.outputs),
+        ]
         return nn.Sequential(*layers, *([Rescale(self.mean, self.std)] if (self.mean, self.std) != (0.0, 1.0) else []))
 
 

@@ -19,12 +19,15 @@ def read_npz(path: Path, argument: str) -> Arrays:
 
     Raises:
         InputError: when the file is no archive of plain arrays, or none has a name that is known.
+
     """
     try:
         with np.load(existing(path, argument), allow_pickle=False) as archive:
             arrays = {name.lower(): archive[name] for name in archive.files}
     except (ValueError, OSError, zipfile.BadZipFile, EOFError, KeyError, AttributeError) as error:
-        raise InputError(argument, f"{path} is no archive of plain arrays ({error})", "save it by numpy.savez(path, X=..., y=...)") from None
+        raise InputError(
+            argument, f"{path} is no archive of plain arrays ({error})", "save it by numpy.savez(path, X=..., y=...)"
+        ) from None
     inputs, targets = _first(arrays, _INPUTS), _first(arrays, _TARGETS)
     if inputs is None or targets is None:
         raise InputError(argument, f"{path} holds {', '.join(sorted(arrays)) or 'nothing'}", "save it by numpy.savez(path, X=..., y=...)")

@@ -15,6 +15,7 @@ def read_parquet(path: Path, argument: str, header: bool | None = None) -> Table
 
     Raises:
         InputError: when pyarrow is missing, or the file is not Parquet.
+
     """
     try:
         import pyarrow

@@ -19,6 +19,7 @@ def read_python(source: str) -> tuple[Task, Recipe]:
 
     Raises:
         InputError: when the file cannot be imported (its line is named), or the name is not a task.
+
     """
     file, _, name = source.rpartition(":")
     path = Path(file)

@@ -33,7 +33,9 @@ class Target:
     class_names: tuple[str, ...]
 
 
-def tabular_task(table: Table, target: str | int | None, drop: Sequence[str | int], test: Table | None, validation: Table | None, name: str) -> tuple[Task, Recipe]:
+def tabular_task(
+    table: Table, target: str | int | None, drop: Sequence[str | int], test: Table | None, validation: Table | None, name: str
+) -> tuple[Task, Recipe]:
     """A task with a small perceptron and a plain recipe.
 
     The preprocessing (imputation, standardisation, one-hot columns) is fitted on the rows that are training rows in the first division.
@@ -41,6 +43,7 @@ def tabular_task(table: Table, target: str | int | None, drop: Sequence[str | in
 
     Raises:
         InputError: when the target is missing or has one value, or another table has other columns.
+
     """
     position = _position(table, target if target is not None else -1, "--target")
     dropped = {_position(table, d, "--drop") for d in drop} - {position}
@@ -55,7 +58,9 @@ def tabular_task(table: Table, target: str | int | None, drop: Sequence[str | in
     training = fold_indices(len(table), 0, labels)[0].numpy() if validation is None else np.arange(len(table))
     pipeline = _Pipeline(inputs, training)
     names, goal_name = [c.name for c in table.columns], table.columns[position].name
-    sealed, held_out = (_other(other, names, inputs, goal_name, pipeline, goal, arg) for other, arg in ((test, "--test"), (validation, "--validation")))
+    sealed, held_out = (
+        _other(other, names, inputs, goal_name, pipeline, goal, arg) for other, arg in ((test, "--test"), (validation, "--validation"))
+    )
     x = pipeline(inputs)
     factory, loss = _network(x.shape[1], goal, training)
     task = Task(factory, loss, (x, goal.values), validation=held_out, test=sealed, name=name)
@@ -71,7 +76,9 @@ def _position(table: Table, wanted: str | int, argument: str) -> int:
         return range(len(names))[index]
     except (ValueError, IndexError):
         shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-        raise InputError(argument, f"no column {wanted!r}", f"use one of {shown}, or an index from {-len(names)} to {len(names) - 1}") from None
+        raise InputError(
+            argument, f"no column {wanted!r}", f"use one of {shown}, or an index from {-len(names)} to {len(names) - 1}"
+        ) from None
 
 
 def _with_known_target(table: Table, position: int) -> Table:
@@ -97,7 +104,11 @@ def _target(column: Column) -> Target:
     if len(names) < 2:
         raise InputError("--target", f"column {column.name!r} has the single value {names[0]!r}", "name a column with at least two")
     if len(names) > len(values) * IDENTIFIER_SHARE:
-        raise InputError("--target", f"column {column.name!r} has {len(names)} different texts in {len(values)} rows", "name a column of classes or numbers")
+        raise InputError(
+            "--target",
+            f"column {column.name!r} has {len(names)} different texts in {len(values)} rows",
+            "name a column of classes or numbers",
+        )
     return Target(np.searchsorted(names, values.astype(str)), tuple(names))
 
 
@@ -129,8 +140,14 @@ class _Pipeline:
     def _parts(self, columns: Sequence[Column]) -> tuple[np.ndarray, np.ndarray]:
         rows = len(columns[0].values)
         numbers = [np.where(np.isfinite(c.values), c.values, np.nan) for c, numeric in zip(columns, self.numeric, strict=True) if numeric]
-        texts = [np.array(["missing" if v is None else str(v) for v in c.values], dtype=object) for c, numeric in zip(columns, self.numeric, strict=True) if not numeric]
-        return (np.stack(numbers, 1) if numbers else np.zeros((rows, 0))), (np.stack(texts, 1) if texts else np.zeros((rows, 0), dtype=object))
+        texts = [
+            np.array(["missing" if v is None else str(v) for v in c.values], dtype=object)
+            for c, numeric in zip(columns, self.numeric, strict=True)
+            if not numeric
+        ]
+        return (np.stack(numbers, 1) if numbers else np.zeros((rows, 0))), (
+            np.stack(texts, 1) if texts else np.zeros((rows, 0), dtype=object)
+        )
 
     def __call__(self, columns: Sequence[Column]) -> np.ndarray:
         """(N, F) float32."""
@@ -140,7 +157,10 @@ class _Pipeline:
 
     def matched(self, columns: Sequence[Column]) -> list[Column]:
         """Columns of another table in the types of this one: text where this one has text, numbers where it has numbers."""
-        return [_as_text(c) if not numeric and c.numeric else _as_numbers(c) if numeric and not c.numeric else c for c, numeric in zip(columns, self.numeric, strict=True)]
+        return [
+            _as_text(c) if not numeric and c.numeric else _as_numbers(c) if numeric and not c.numeric else c
+            for c, numeric in zip(columns, self.numeric, strict=True)
+        ]
 
 
 def _as_text(column: Column) -> Column:

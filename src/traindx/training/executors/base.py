@@ -20,7 +20,9 @@ def no_callbacks() -> Sequence[Callback]:
 class Executor(Protocol):
     """Runs jobs. A job that raises, hangs beyond its limit, dies or runs out of memory ends as that run's outcome."""
 
-    def run(self, jobs: Sequence[Job], callbacks: CallbackFactory = no_callbacks, limit_s: float | None = None, tick: Tick | None = None) -> Iterator[Fitted]:
+    def run(
+        self, jobs: Sequence[Job], callbacks: CallbackFactory = no_callbacks, limit_s: float | None = None, tick: Tick | None = None
+    ) -> Iterator[Fitted]:
         """One `Fitted` a job, in the order of the jobs, each as soon as it and those before it are done.
 
         Args:
@@ -28,6 +30,7 @@ class Executor(Protocol):
             callbacks: makes fresh callbacks for each job.
             limit_s: seconds a job may take.
             tick: told the updates done of the job that is running, where the executor can know.
+
         """
 
     def close(self) -> None:
