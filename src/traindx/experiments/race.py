@@ -15,7 +15,7 @@ import numpy as np
 from traindx.experiments.base import Lab
 from traindx.records import Evidence, NotApplicable, Outcome, Question, RemedyRef, Run
 from traindx.remedies import make_remedy
-from traindx.training import total_steps
+from traindx.training import Job, total_steps
 
 # Heats as shares of the training. The first is long enough to show a direction, the last is the training itself.
 HEATS = (0.125, 0.5, 1.0)
@@ -27,6 +27,8 @@ NOTHING_LEARNED = 0.97
 ENOUGH = 0.8
 # A leader that recovers less than this at half of the training will not recover the half at its end.
 WITHIN_REACH = 0.35
+# A longer training that the budget cuts off is run from this many times the baseline's length on.
+LEAST_LONGER = 2
 # A difference below this share of the gap is no difference.
 LEAST_SHARE = 0.05
 # Of contenders that recover alike, signs decide: a sign of full strength is worth this share, a unit of size costs that share.
@@ -145,20 +147,24 @@ class _Track:
 
     def _cost(self, ref: RemedyRef, horizon: int) -> float:
         """Baseline runs that a run of this remedy takes: a longer training takes more than one."""
-        job = self.lab.job(ref, horizon=self._horizon(ref, horizon))
+        job = self._job(ref, horizon)
         steps = total_steps(len(job.task.train), job.recipe)
         return min(steps, job.horizon or steps) / self.lab.total
 
     def _run(self, contenders: Sequence[Contender], horizon: int) -> None:
         contenders = self._affordable(contenders, horizon)
-        jobs = [self.lab.job(c.ref, horizon=self._horizon(c.ref, horizon)) for c in contenders]
         names = ", ".join(str(c.ref) for c in contenders)
-        for contender, run in zip(contenders, self.lab.train(jobs, f"race: {names}"), strict=True):
+        runs = self.lab.train([self._job(c.ref, horizon) for c in contenders], f"race: {names}")
+        for contender, run in zip(contenders, runs, strict=True):
             self._note(contender, run, horizon)
 
-    def _horizon(self, ref: RemedyRef, horizon: int) -> int | None:
-        """None for the whole training, whatever its length with this remedy."""
-        return None if horizon >= self.lab.total else horizon
+    def _job(self, ref: RemedyRef, horizon: int) -> Job:
+        """The contender up to this horizon. At the full one it goes to its own end; a longer training as far as the budget pays."""
+        if horizon < self.lab.total:
+            return self.lab.job(ref, horizon=horizon)
+        job = self.lab.job(ref)
+        steps, most = total_steps(len(job.task.train), job.recipe), int(self.lab.left * self.lab.total)
+        return self.lab.job(ref, horizon=most) if LEAST_LONGER * self.lab.total <= most < steps else job
 
     def _note(self, contender: Contender, run: Run, horizon: int) -> None:
         contender.runs.append(run)

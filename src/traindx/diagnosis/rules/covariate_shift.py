@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from traindx.diagnosis.reading import Reading
 from traindx.diagnosis.rules.base import Rule, present, ramp
-from traindx.diagnosis.rules.label_shift import proportions_explain
+from traindx.diagnosis.rules.label_shift import proportions_explain, why_not_compared
 from traindx.records import Branch, Finding, RemedyRef, Standing
 
 # Below this area under the curve a classifier hardly tells the sets apart: two draws of one distribution stay under it.
@@ -22,7 +22,7 @@ class CovariateShift(Rule):
         """Confirmed when inputs differ and the test loss is worse by MARGIN; suspected without labels; a harmless shift is cleared and said."""
         inputs = reading.find("two_sample", "auc")
         if inputs is None:
-            return self.finding(Standing.NOT_APPLICABLE, 0.0, "there is no test set of array inputs to compare")
+            return self.finding(Standing.NOT_APPLICABLE, 0.0, why_not_compared(reading, "there is no test set of array inputs to compare"))
         within = reading.find("two_sample", "auc_within_classes") or inputs
         evidence = present(
             within.replace(threshold=AUC_BOUND),

@@ -28,6 +28,11 @@ def proportions_explain(reading: Reading) -> bool:
     return test - weighted >= EXPLAINED * (test - reading.validation) > 0
 
 
+def why_not_compared(reading: Reading, missing: str) -> str:
+    """Why there is no comparison with the test set: it was not opened, or it lacks what is needed."""
+    return missing if reading.asked("two_sample") else "the test set stays sealed while the training loss is large"
+
+
 class LabelShift(Rule):
     """Settled by re-weighting the test rows to the validation rows' proportions."""
 
@@ -39,7 +44,7 @@ class LabelShift(Rule):
         """Confirmed when proportions differ, the test loss is worse, and the proportions explain it."""
         labels = reading.find("two_sample", "label_distance")
         if labels is None:
-            return self.finding(Standing.NOT_APPLICABLE, 0.0, "there is no test set with one known class a row")
+            return self.finding(Standing.NOT_APPLICABLE, 0.0, why_not_compared(reading, "there is no test set with one known class a row"))
         evidence = present(
             labels.replace(threshold=DISTANCE_BOUND),
             *(reading.find("two_sample", m) for m in ("reweighted_test_loss", "test_loss")),
