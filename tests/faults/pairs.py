@@ -198,8 +198,5 @@ PAIRS: dict[str, Pair] = {
         lambda: on(dice(False), Network((2, 16, 2))),
     ),
     "regression, rate too low": Pair(Branch.OPTIMIZATION, ("learning-rate-too-low",), lambda: on_waves(1e-5), lambda: on_waves(0.02)),
-    "regression, rate too high": Pair(
-        Branch.OPTIMIZATION, ("learning-rate-too-high",), lambda: on_waves(1.0), lambda: on_waves(0.02)
-    ),
+    "regression, rate too high": Pair(Branch.OPTIMIZATION, ("learning-rate-too-high",), lambda: on_waves(1.0), lambda: on_waves(0.02)),
 }
-

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+from evidence_by_hand import CONSTANT, Facts, rule
+
+from traindx.diagnosis.rules.base import STRONG_SIGN
+from traindx.diagnosis.rules.label_noise import SHOWN_SHARE, SKILL_FULL, SUREST_FULL
+from traindx.records import Branch, Standing
+
+CAUSE = "label-noise"
+
+
+@pytest.fixture
+def contradicted(facts: Facts) -> Facts:
+    """Enough contradicted labels to ask, not enough to be shown by themselves."""
+    share = (SUREST_FULL + SHOWN_SHARE) / 2
+    return facts.put("label_noise", "contradicted_among_surest", share, low=share, high=share)
+
+
+def test_fires_when_training_without_the_suspects_validates_better(contradicted: Facts) -> None:
+    finding = contradicted.raced(contradicted.remedies(CAUSE)[0], 0.9, "validation_error").judged(CAUSE)
+    assert (finding.standing, finding.branch) == (Standing.CONFIRMED, Branch.DATA)
+    assert [r.id for r in finding.remedies] == ["drop-suspect-labels"]
+
+
+def test_fires_when_the_surest_predictions_contradict_many_labels(facts: Facts) -> None:
+    finding = facts.put("label_noise", "contradicted_among_surest", 2 * SHOWN_SHARE).judged(CAUSE)
+    assert finding.standing is Standing.CONFIRMED
+    assert finding.evidence[0].threshold == SHOWN_SHARE
+
+
+def test_stays_silent_on_clean_labels(facts: Facts) -> None:
+    assert facts.judged(CAUSE).standing is Standing.CLEARED and not facts.remedies(CAUSE)
+
+
+def test_stays_silent_when_predictions_hardly_beat_the_constant(facts: Facts) -> None:
+    facts = facts.put("label_noise", "contradicted_among_surest", 2 * SHOWN_SHARE)
+    for name in ("linear", "nearest-neighbours", "gradient-boosting"):
+        facts = facts.put("references", "out_of_fold_loss", 0.99 * CONSTANT, name)
+    assert facts.judged(CAUSE).standing is Standing.CLEARED
+
+
+def test_stays_silent_when_dropping_them_changes_nothing(contradicted: Facts) -> None:
+    assert contradicted.raced(contradicted.remedies(CAUSE)[0], 0.0, "validation_error").judged(CAUSE).standing is Standing.CLEARED
+
+
+def test_declines_when_the_suspects_cannot_be_found(contradicted: Facts) -> None:
+    finding = contradicted.race_refused(contradicted.remedies(CAUSE), "rows have no single class label").judged(CAUSE)
+    assert (finding.standing, finding.summary) == (Standing.NOT_APPLICABLE, "rows have no single class label")
+
+
+def test_the_sign_needs_skill_and_contradictions(contradicted: Facts) -> None:
+    assert rule(CAUSE).sign(contradicted.reading) >= STRONG_SIGN
+    poor = contradicted
+    for name in ("linear", "nearest-neighbours", "gradient-boosting"):
+        poor = poor.put("references", "out_of_fold_loss", (1 - SKILL_FULL / 2) * CONSTANT, name)
+    assert rule(CAUSE).sign(poor.reading) < rule(CAUSE).sign(contradicted.reading)

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+from evidence_by_hand import Facts
+
+from traindx.diagnosis.reading import MARGIN
+from traindx.records import Branch, Standing
+
+CAUSE = "too-little-data"
+
+
+@pytest.fixture
+def gap(facts: Facts) -> Facts:
+    """Validation is worse than training; the learning curve was not measured."""
+    return facts.overfitted().without("learning_curve")
+
+
+def test_fires_when_the_last_doubling_gained_much(gap: Facts) -> None:
+    much = 3 * MARGIN * gap.reading.distance
+    finding = gap.put("learning_curve", "gain_of_doubling", much).judged(CAUSE)
+    assert (finding.standing, finding.branch) == (Standing.CONFIRMED, Branch.OVERFITTING)
+    assert finding.evidence[0].threshold == pytest.approx(MARGIN * gap.reading.distance)
+
+
+def test_suspects_when_divisions_disagree(gap: Facts) -> None:
+    much = 3 * MARGIN * gap.reading.distance
+    assert gap.put("learning_curve", "gain_of_doubling", much, low=-much, high=3 * much).judged(CAUSE).standing is Standing.SUSPECTED
+
+
+def test_stays_silent_when_the_last_doubling_gained_little(gap: Facts) -> None:
+    assert gap.put("learning_curve", "gain_of_doubling", 0.1 * MARGIN).judged(CAUSE).standing is Standing.CLEARED
+
+
+def test_stays_silent_where_training_and_validation_agree(facts: Facts) -> None:
+    assert facts.without("learning_curve").judged(CAUSE).standing is Standing.CLEARED
+
+
+def test_declines_when_rows_are_too_few_to_be_halved(gap: Facts) -> None:
+    finding = gap.refused("learning_curve", "30 rows are too few to be halved").judged(CAUSE)
+    assert (finding.standing, finding.summary) == (Standing.NOT_APPLICABLE, "30 rows are too few to be halved")
+
+
+def test_declines_when_the_curve_was_not_measured(gap: Facts) -> None:
+    assert gap.judged(CAUSE).standing is Standing.UNDECIDED
