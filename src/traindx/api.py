@@ -83,7 +83,8 @@ def diagnose(
         recipe: how it is trained today.
         budget: at most about this many baseline runs, counted by updates trained. No question is begun that cannot be paid.
         seconds: stop asking after this long; the answer then depends on the machine, and says so.
-        store: a path or URL in which runs and evidence are kept and found again; default: this process's memory.
+        store: a path or URL in which runs and evidence are kept and found again; default: memory that
+            lasts as long as the diagnosis.
         executor: where runs are trained; default: in this process.
         progress: told what is being done, several times a second at most.
 
@@ -101,6 +102,7 @@ def diagnose(
         evidence = _gather(lab, seconds)
         diagnosis = _diagnosis(lab, evidence, memory, out_of_time=seconds is not None and lab.spending.seconds > seconds)
         memory.put_diagnosis(diagnosis)
+    diagnosis._memory = memory if store is None else None
     return diagnosis
 
 
@@ -178,7 +180,7 @@ def treat(
         raise InputError("task", "the diagnosis was loaded without its task", "give task=...")
     if task.fingerprint != diagnosis.task_fingerprint:
         raise InputError("task", "found another task than was diagnosed", "give the same model, loss and data")
-    with _opened(store) as memory:
+    with _opened(store if store is not None else diagnosis._memory) as memory:
         lab = Lab(task, diagnosis.recipe, executor or Serial(), memory, default_probes, _reporter(progress, budget), budget)
         if task.test is not None:
             task.test.on_open = lambda question: memory.open_test(task.fingerprint, question)

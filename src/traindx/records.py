@@ -187,6 +187,9 @@ def _short(value: Scalar) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
+OUT_OF_TIME = "the time limit"
+
+
 class Run(Record):
     """One training of (task, recipe, seed): its outcome, observations and costs.
 
@@ -216,6 +219,11 @@ class Run(Record):
     def seed(self) -> int:
         """The seed of weights and data order."""
         return self.recipe.seed
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether a limit in seconds ended the run: on another day it may go on."""
+        return self.outcome is Outcome.STOPPED and self.reason.startswith(OUT_OF_TIME)
 
     def last(self, name: str) -> float:
         """The final value of one curve; NaN when it was never observed."""
@@ -303,6 +311,7 @@ class Shown(Record):
     """A record that knows how to show itself; the report is imported when it is asked for."""
 
     _task: Any = PrivateAttr(default=None)
+    _memory: Any = PrivateAttr(default=None)
 
     @property
     def task(self) -> Any:

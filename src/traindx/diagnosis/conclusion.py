@@ -52,6 +52,8 @@ def _branch(reading: Reading, findings: Sequence[Finding]) -> Branch:
     top = next((f for f in findings if f.standing is Standing.CONFIRMED), None)
     if top is not None:
         return top.branch
+    if reading.failed:
+        return Branch.UNDECIDED
     if reading.training_is_large or reading.validation_excess > 2 * MARGIN or reading.test_harm_is_real:
         return Branch.UNDECIDED
     return Branch.HEALTHY
@@ -59,7 +61,11 @@ def _branch(reading: Reading, findings: Sequence[Finding]) -> Branch:
 
 def _sentence(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> str:
     if branch is Branch.HEALTHY:
-        return f"Nothing is wrong: the training loss ended at {reading.train:.3g} and the validation loss at {reading.validation:.3g}{_floor(reading)}."
+        said = f"Nothing is wrong: the training loss ended at {reading.train:.3g} and the validation loss at {reading.validation:.3g}{_floor(reading)}"
+        return said + (f". Not settled: {_UNLABELLED}." if _shift_without_labels(findings) else ".")
+    if branch is Branch.UNDECIDED and reading.failed:
+        ended = reading.find("baseline", "outcome")
+        return f"Cannot tell: the baseline run gave no loss to judge by ({ended.text if ended else 'it was not run'})."
     if branch is Branch.UNDECIDED:
         trouble = (
             f"the training loss stays at {reading.train:.3g}"
@@ -75,12 +81,19 @@ def _sentence(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> 
 
 _TROUBLE = {
     Branch.OPTIMIZATION: "This network can do better than its training lets it: the training loss ended at {r.train:.3g}{floor}.",
-    Branch.MODEL_BIAS: "This network cannot express what the data hold: the training loss ended at {r.train:.3g}{floor}.",
+    Branch.MODEL_BIAS: "No way of training this network gets its loss near what is reachable: the training loss ended at {r.train:.3g}{floor}.",
     Branch.OVERFITTING: "This network fits its training rows better than the world: training loss {r.train:.3g}, validation loss {r.validation:.3g}{floor}.",
     Branch.MISMATCH: "The test set is another world than the training set: validation loss {r.validation:.3g}, test loss worse.",
     Branch.DATA: "The trouble is in the data: training loss {r.train:.3g}, validation loss {r.validation:.3g}{floor}.",
     Branch.DEFECT: "The training code is wrong: the training loss ended at {r.train:.3g}{floor}.",
 }
+
+
+_UNLABELLED = "the test inputs come from elsewhere, and without test labels nobody can tell whether that does harm"
+
+
+def _shift_without_labels(findings: Sequence[Finding]) -> bool:
+    return any(f.branch is Branch.MISMATCH and f.standing is Standing.SUSPECTED for f in findings)
 
 
 def _floor(reading: Reading) -> str:

@@ -67,6 +67,11 @@ class Reading:
         return str(found.details["outcome"]) if found else ""
 
     @property
+    def failed(self) -> bool:
+        """The baseline raised, ran out of memory, or gave no finite validation loss although it ended: nothing can be concluded."""
+        return self.outcome == "failed" or (self.outcome != "diverged" and not math.isfinite(self.value("baseline", "validation_loss")))
+
+    @property
     def broken(self) -> bool:
         """The baseline diverged, or never gave a finite loss."""
         return self.outcome == "diverged" or not math.isfinite(self.value("baseline", "train_loss"))

@@ -22,8 +22,9 @@ from traindx.tasks import FOLDS, Task
 from traindx.tasks.fingerprint import digest
 from traindx.training import Fitted, Job, evaluation_steps, steps_per_epoch, total_steps
 from traindx.training.executors import CallbackFactory, Executor
+from traindx.training.keys import CODE_VERSION
 
-# A run may take this many times as long as the baseline did, a second at least, before it is stopped.
+# A run may take this many times as long as the baseline did, and LEAST_LIMIT_S in any case, before it is stopped.
 TIME_LIMIT_FACTOR, LEAST_LIMIT_S = 20.0, 60.0
 
 
@@ -143,7 +144,8 @@ class Lab:
     def _keep(self, fitted: Fitted) -> None:
         if fitted.weights is not None:
             self.memory.put_weights(fitted.run.key, safetensors.torch.save(fitted.weights))
-        self.memory.put_run(fitted.run)
+        if not fitted.run.out_of_time:  # what the clock ended is no result to be found again
+            self.memory.put_run(fitted.run)
         self._account(fitted.run)
 
     def _account(self, run: Run) -> None:
@@ -178,7 +180,15 @@ class Lab:
 
     def answer(self, question: Question, experiment: Experiment) -> tuple[Evidence, ...]:
         """The experiment's evidence, from memory where the same question was answered before on the same task and recipe."""
-        content = (self.task.fingerprint, self.recipe.model_dump_json(), question.model_dump_json(), self.budget, torch.get_num_threads())
+        content = (
+            self.task.fingerprint,
+            self.recipe.model_dump_json(),
+            question.model_dump_json(),
+            self.budget,
+            torch.get_num_threads(),
+            torch.__version__,
+            CODE_VERSION,
+        )
         key = digest("evidence", experiment.name, experiment.version, *content, self._test_digest() if experiment.reads_test else "")
         known = self.memory.get_evidence(key)
         if known is None:

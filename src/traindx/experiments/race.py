@@ -180,7 +180,8 @@ class _Track:
     def _climb(self, contender: Contender, horizon: int) -> None:
         """More of what helps: x 10, x 100, ... as long as each beats the one before, or while none has learned anything."""
         best, last = contender, self._baseline_loss(horizon)
-        helps = contender.after < last or not self._learned(contender.after)
+        stuck = not self._learned(last)
+        helps = contender.after < last or (stuck and not self._learned(contender.after))
         stronger = make_remedy(contender.ref).stronger()
         while helps and stronger is not None and best.recovered < ENOUGH and self.lab.left > horizon / self.lab.total:
             following = Contender(stronger.ref, contender.prior, contender.size)
@@ -189,7 +190,7 @@ class _Track:
             except NotApplicable:
                 return
             self.contenders.append(following)
-            helps = following.after < best.after or not self._learned(best.after)
+            helps = following.after < best.after or (stuck and not self._learned(best.after))
             best, stronger = following, make_remedy(following.ref).stronger()
 
     def _learned(self, loss: float) -> bool:
@@ -267,7 +268,7 @@ class _Track:
                 self.other: contender.after_other,
                 "reachable": self.goal,
                 **({} if contender.mean_effect is None else {"mean_effect": contender.mean_effect}),
-                "share_of_training": contender.horizon / self.lab.total,
+                "share_of_training": contender.runs[-1].steps / self.lab.total,
                 "prior": contender.prior,
                 "score": contender.score,
             },

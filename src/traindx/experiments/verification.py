@@ -11,10 +11,11 @@ import torch
 
 from traindx.experiments.base import Lab
 from traindx.records import Comparison, Outcome, RemedyRef, Run
-from traindx.training import Evaluation, Job, evaluate, evaluated_index
+from traindx.training import Evaluation, Job, evaluate, evaluated_index, total_steps
 
-# Repeats that no race uses: other seeds, and other divisions where the validation rows were split off by traindx.
-REPEATS = (3, 4, 5)
+# Repeats that no race uses: other seeds, each on one of the five divisions where the validation rows were split off by traindx.
+REPEATS = (11, 12, 13)
+LEAST_PAIRS = 2
 FINAL = "does the treatment hold?"
 
 
@@ -26,14 +27,16 @@ class Pair(NamedTuple):
 
 
 def pairs(lab: Lab, remedies: Sequence[RemedyRef]) -> list[Pair]:
-    """One pair a repeat.
+    """One pair a repeat, as many as the budget pays for, at least LEAST_PAIRS.
 
     Raises:
         NotApplicable: when a remedy cannot be applied.
 
     """
     jobs = [[lab.job(*refs, repeat=r, refold=True, keep_weights=True) for refs in ((), tuple(remedies))] for r in REPEATS]
-    return [Pair(*two) for two in jobs]
+    paired = [Pair(*two) for two in jobs]
+    cost = sum(total_steps(len(job.task.train), job.recipe) for job in paired[0]) / lab.total
+    return paired[: max(LEAST_PAIRS, math.floor(lab.left / cost) if math.isfinite(lab.left) else len(paired))]
 
 
 def compare_on_validation(lab: Lab, paired: Sequence[Pair]) -> list[Comparison]:

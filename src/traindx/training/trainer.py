@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from traindx.records import Curve, Outcome, Recipe, Run
+from traindx.records import OUT_OF_TIME, Curve, Outcome, Recipe, Run
 from traindx.tasks import Rows, Task, preserved_rng, seed_everything
 from traindx.training.callbacks import Callback, TrainingState
 from traindx.training.evaluation import evaluate, evaluated_index
@@ -171,7 +171,7 @@ def _ending(training: _Training) -> tuple[Outcome, str]:
             training.records.add(name, training.step, math.nan)
         return Outcome.DIVERGED, f"the loss was not finite at step {training.first_broken()}"
     except _OutOfTime:
-        return Outcome.STOPPED, f"the limit of {training.limit_s:.0f} s was reached at step {training.step}"
+        return Outcome.STOPPED, f"{OUT_OF_TIME} of {training.limit_s:.0f} s was reached at step {training.step}"
     except (MemoryError, torch.OutOfMemoryError):
         return Outcome.FAILED, "out of memory"
     except Exception as error:

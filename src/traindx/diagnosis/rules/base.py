@@ -107,14 +107,14 @@ class RacedRule(Rule):
             return self.finding(
                 Standing.UNDECIDED,
                 0.2 + 0.2 * sign,
-                "signs point to it; its experiment was not run within the budget",
+                "signs point to it; its experiment was not run: another remedy settled the question, or the budget ended",
                 self.signs(reading),
                 remedies,
             )
         return self.finding(
             Standing.UNDECIDED,
             0.1,
-            "its experiment was not run: a stronger suspect settled the question, or the budget ended",
+            "its experiment was not run: another remedy settled the question, or the budget ended",
             self.signs(reading),
         )
 

@@ -60,8 +60,12 @@ class LabelNoise(RacedRule):
 
     def judge(self, reading: Reading) -> Finding:
         """Confirmed where the held-out predictions alone show it; else by the race."""
-        found = reading.find("label_noise", "contradicted_among_surest")
-        if found is None or (found.low or 0.0) < SHOWN_SHARE or skill(reading) < SHOWN_SKILL:
+        found, refused = reading.find("label_noise", "contradicted_among_surest"), reading.find("label_noise", "not-applicable")
+        if found is None:
+            return self.finding(
+                Standing.NOT_APPLICABLE, 0.0, refused.text if refused else "labels were not compared with held-out predictions"
+            )
+        if (found.low or 0.0) < SHOWN_SHARE or skill(reading) < SHOWN_SKILL:
             return super().judge(reading)
         said = f"held-out predictions contradict {found.value:.0%} of the labels where they are surest, where overlapping classes leave almost none"
         evidence = tuple(e.replace(threshold=SHOWN_SHARE) if e is found else e for e in self.signs(reading))
@@ -82,5 +86,4 @@ class LabelNoise(RacedRule):
 
     def nothing_to_try(self, reading: Reading) -> str:
         """Clean-looking."""
-        refused = reading.find("label_noise", "not-applicable")
-        return refused.text if refused is not None else "labels agree with held-out predictions where these are surest"
+        return "labels agree with held-out predictions where these are surest"

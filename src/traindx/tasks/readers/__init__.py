@@ -63,6 +63,10 @@ def read(
         InputError: naming the argument, what was found, what to do.
 
     """
+    given_options = {"--target": target, "--drop": drop, "--test": test, "--validation": validation}
+    useless = [option for option, value in given_options.items() if value not in (None, ())]
+    if useless and (source.startswith("example:") or ".py:" in source):
+        raise InputError(useless[0], f"given for {source}, which defines its own", "leave it out, or name a file of data")
     if source.startswith("example:"):
         return read_example(source.removeprefix("example:"))
     if ".py:" in source:

@@ -1,0 +1,226 @@
+"""The order of the questions, and when nothing more is asked."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from evidence_by_hand import Facts, healthy
+
+from traindx.diagnosis import RULES, next_question
+from traindx.diagnosis.procedure import SMALL_SET, fit_goal
+from traindx.records import Question
+from traindx.remedies import make_remedy
+
+PLENTY = 100.0
+FIRST = ("audit", "baseline", "references", "label_noise")
+
+
+def asked(facts: Facts, runs_left: float = PLENTY) -> str:
+    """The experiment that is asked for next; "" when none is."""
+    question = next_question(facts.evidence, runs_left)
+    return question.experiment if question else ""
+
+
+def race(facts: Facts, runs_left: float = PLENTY) -> Question:
+    """The race that is asked for next."""
+    question = next_question(facts.evidence, runs_left)
+    assert question is not None and question.experiment == "intervention", question
+    return question
+
+
+def settle(facts: Facts, recovered: float) -> Facts:
+    """Every race that is asked for shows this recovery, until another question comes or none."""
+    for _ in range(10):
+        question = next_question(facts.evidence, PLENTY)
+        if question is None or question.experiment != "intervention":
+            return facts
+        for remedy in question.remedies:
+            facts = facts.raced(remedy, recovered, str(question.params["quantity"]))
+    raise AssertionError("the same races are asked for again and again")
+
+
+# --- The order ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_questions_are_those_that_need_no_answer_before() -> None:
+    evidence: tuple = ()
+    for name in FIRST:
+        question = next_question(evidence, PLENTY)
+        assert question is not None and question.experiment == name
+        evidence += tuple(e for e in healthy().evidence if e.experiment == name)
+
+
+def test_nothing_is_asked_of_a_healthy_training(facts: Facts) -> None:
+    assert asked(facts) == ""
+
+
+def test_the_test_set_is_looked_at_once_training_is_not_large(facts: Facts) -> None:
+    facts = facts.without("two_sample").without("learning_curve")
+    assert asked(facts) == "two_sample"
+    assert asked(facts.refused("two_sample", "there is no test set")) == ""
+
+
+def test_the_test_set_stays_sealed_while_training_is_large(facts: Facts) -> None:
+    facts = facts.without("two_sample").without("learning_curve").underfitted()
+    for recovered in (0.0, 1.0):
+        assert asked(settle(facts, recovered)) == ""
+
+
+def test_fit_first_then_capacity(facts: Facts) -> None:
+    facts = facts.underfitted()
+    first = race(facts)
+    assert {r.id for r in first.remedies} >= {"scale-rate", "swap-activations"}
+    assert first.params["quantity"] == "train_loss"
+    for remedy in first.remedies:
+        facts = facts.raced(remedy, 0.0)
+    later = set()
+    while asked(facts) == "intervention":
+        question = race(facts)
+        later |= {r.id for r in question.remedies}
+        for remedy in question.remedies:
+            facts = facts.raced(remedy, 0.0)
+    assert {"widen", "deepen"} <= later
+
+
+def test_capacity_is_not_asked_when_another_recipe_trains_this_model(facts: Facts) -> None:
+    facts = facts.underfitted()
+    for remedy in race(facts).remedies:
+        facts = facts.raced(remedy, 1.0)
+    assert asked(facts) == ""
+
+
+def test_capacity_is_not_asked_of_a_training_that_diverged(facts: Facts) -> None:
+    facts = facts.diverged()
+    for remedy in race(facts).remedies:
+        facts = facts.raced(remedy, 0.0)
+    assert asked(facts) == ""
+
+
+def test_overfitting_races_then_asks_for_more_rows(facts: Facts) -> None:
+    facts = facts.without("learning_curve").overfitted()
+    question = race(facts)
+    assert {r.id for r in question.remedies} >= {"stop-early", "weight-decay", "dropout"}
+    assert question.params["quantity"] == "validation_loss"
+    assert asked(settle(facts, 0.0)) == "learning_curve"
+
+
+def test_nothing_more_is_asked_when_overfitting_is_settled(facts: Facts) -> None:
+    assert asked(settle(facts.without("learning_curve").overfitted(), 1.0)) == ""
+
+
+def test_the_learning_curve_is_asked_once(facts: Facts) -> None:
+    facts = settle(facts.overfitted(), 0.0)
+    assert asked(facts) == ""
+    assert asked(facts.refused("learning_curve", "too few rows")) == ""
+
+
+def test_small_sets_are_repeated_more_often(facts: Facts) -> None:
+    facts = facts.overfitted().without("learning_curve")
+    few, many = facts.audit(rows=SMALL_SET - 1), facts.audit(rows=SMALL_SET)
+    assert int(race(few).params["repeats"]) > int(race(many).params["repeats"])
+    curves = [next_question(settle(f, 0.0).evidence, PLENTY) for f in (few, many)]
+    assert all(c is not None and c.experiment == "learning_curve" for c in curves)
+    assert [int(c.params["repeats"]) for c in curves if c] == sorted([int(c.params["repeats"]) for c in curves if c], reverse=True)
+
+
+def test_a_strong_sign_is_asked_about_although_training_is_not_large(facts: Facts) -> None:
+    question = race(facts.audit(feature_scale_largest=1e4))
+    assert [r.id for r in question.remedies] == ["standardize-inputs"]
+    assert question.params["quantity"] == "validation_loss"
+
+
+def test_a_race_states_its_gap_and_the_strength_of_each_sign(facts: Facts) -> None:
+    facts = facts.underfitted().audit(feature_scale_largest=1e4)
+    question = race(facts)
+    assert question.params["before"] == facts.reading.train
+    assert question.params["goal"] == fit_goal(facts.reading) == facts.reading.reachable
+    priors = dict(zip((r.id for r in question.remedies), question.priors, strict=True))
+    assert priors["standardize-inputs"] == 1 and all(0 <= p <= 1 for p in priors.values())
+
+
+def test_without_references_the_goal_is_half_of_the_constant(facts: Facts) -> None:
+    assert fit_goal(facts.without("references").reading) == pytest.approx(0.5 * facts.reading.sign("initial_loss"))
+
+
+# --- It comes to an end ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("measure", ["not-applicable", "not-run"])
+def test_what_could_not_be_tried_is_not_asked_again(facts: Facts, measure: str) -> None:
+    for trouble in (facts.underfitted(), facts.overfitted(), facts.diverged()):
+        for _ in range(10):
+            question = next_question(trouble.evidence, PLENTY)
+            if question is None:
+                break
+            if question.experiment == "intervention":
+                trouble = trouble.race_refused(question.remedies, "cannot be done", measure)
+            else:
+                trouble = trouble.refused(question.experiment, "cannot be done")
+        else:
+            raise AssertionError("the same question is asked again and again")
+
+
+@pytest.mark.parametrize("runs_left", [0.0, 0.5])
+def test_what_cannot_be_paid_is_not_asked(facts: Facts, runs_left: float) -> None:
+    for trouble in (facts.underfitted(), facts.overfitted(), facts.diverged(), facts.audit(feature_scale_largest=1e4)):
+        assert asked(trouble.without("learning_curve"), runs_left) in ("", "two_sample")
+
+
+def test_the_test_set_needs_no_training(facts: Facts) -> None:
+    assert asked(facts.without("two_sample"), 0.0) == "two_sample"
+
+
+def test_missing_numbers_do_not_stop_it() -> None:
+    bare = Facts(e for e in healthy().evidence if e.measure in ("outcome", "train_loss", "validation_loss"))
+    for experiment in ("audit", "references", "label_noise"):
+        bare = bare.refused(experiment, "not plain arrays")
+    assert asked(bare) in ("two_sample", "")
+    assert asked(bare.put("baseline", "train_loss", math.nan)) in ("intervention", "")
+
+
+# --- Rules and remedies ------------------------------------------------------------------------------------------------------------
+
+
+TROUBLES = {
+    "healthy": lambda f: f,
+    "underfitted": lambda f: f.underfitted(),
+    "overfitted": lambda f: f.overfitted(),
+    "diverged": lambda f: f.diverged(),
+    "mismatched": lambda f: f.mismatched(),
+    "deep": lambda f: f.underfitted().baseline(weight_layers=30.0),
+    "unscaled": lambda f: f.underfitted().audit(feature_scale_largest=1e4),
+    "narrow": lambda f: f.underfitted().put("audit", "narrowing", 20.0, "2"),
+    "contradicted": lambda f: f.put("label_noise", "contradicted_among_surest", 0.5),
+    "one layer": lambda f: f.underfitted().audit(linear_layers=1.0).baseline(weight_layers=1.0),
+    "no references": lambda f: f.underfitted().without("references"),
+}
+
+
+@pytest.mark.parametrize("trouble", sorted(TROUBLES))
+def test_every_remedy_that_a_rule_names_can_be_built(facts: Facts, trouble: str) -> None:
+    facts = TROUBLES[trouble](facts)
+    for rule in RULES:
+        for ref in (*rule.remedies(facts.reading), *rule.judge(facts.reading).remedies):
+            assert make_remedy(ref).ref.id == ref.id
+        assert 0 <= rule.sign(facts.reading) <= 1
+        assert rule.judge(facts.reading).cause == rule.cause
+
+
+def test_every_rule_has_its_tests() -> None:
+    folder = Path(__file__).parent
+    missing = [r.cause for r in RULES if not (folder / f"test_rule_{r.cause.replace('-', '_')}.py").exists()]
+    assert missing == []
+
+
+def test_causes_are_named_once() -> None:
+    assert len({r.cause for r in RULES}) == len(RULES)
+
+
+def test_diagnosis_loads_without_torch() -> None:
+    code = "import sys, traindx.diagnosis; print(sorted({'torch', 'sklearn', 'scipy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
