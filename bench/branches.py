@@ -105,7 +105,7 @@ def red_white() -> tuple[tdx.Task, tdx.Recipe]:
     (x, y), (u, v) = wine("red"), wine("white")
     x, u = standardized(x, u)
     task = tdx.Task(mlp(11, 32, 1), nn.MSELoss(), (x, y[:, None]), test=(u, v[:, None]), name="wine")
-    return task, tdx.Recipe(optimizer="adam", lr=1e-3, epochs=60, batch_size=32)
+    return task, tdx.Recipe(optimizer="adam", lr=3e-3, epochs=100, batch_size=32)
 
 
 def fashion_200() -> tuple[tdx.Task, tdx.Recipe]:

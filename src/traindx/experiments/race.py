@@ -207,24 +207,29 @@ class _Track:
             margin = 2 * _fluctuation(leader.runs[-1], self.quantity) / self.gap
             leader.low, leader.high = leader.recovered - margin, leader.recovered + margin
             return
-        effects = [self._effect(self._baseline_loss(horizon), self._loss_at(leader, horizon))]
-        effects += [self._pair(leader, repeat, horizon) for repeat in range(1, repeats + 1)]
-        if min(effects) > 0 >= interval(effects)[0] and affordable >= MOST_REPEATS:  # every pair agrees, but their sizes differ: two more
-            effects += [self._pair(leader, repeat, horizon) for repeat in range(repeats + 1, MOST_REPEATS + 1)]
-        (below, above), mean = interval(effects), float(np.mean(effects))
-        leader.mean_effect = mean * self.gap
-        # The interval is that of the paired effect, centred on what the longest run recovered; one seed without effect takes it to zero.
-        leader.low = min(leader.recovered - (mean - below), min(effects) if min(effects) <= 0 else math.inf)
-        leader.high = leader.recovered + (above - mean)
+        pairs = [(self._baseline_loss(horizon), self._loss_at(leader, horizon))]
+        pairs += [self._pair(leader, repeat, horizon) for repeat in range(1, repeats + 1)]
+        if self._all_agree(pairs) and interval(self._capped(pairs))[0] <= 0 and affordable >= MOST_REPEATS:
+            pairs += [self._pair(leader, repeat, horizon) for repeat in range(repeats + 1, MOST_REPEATS + 1)]
+        below, above = interval(self._capped(pairs))
+        leader.mean_effect = self.gap * float(np.mean([self._effect(*pair) for pair in pairs]))
+        # The interval of the paired effect, as shares of its mean, around what the longest run recovered.
+        leader.low, leader.high = leader.recovered * below, leader.recovered * above
         leader.seeds = tuple(dict.fromkeys((self.lab.recipe.seed, *(run.seed for run in leader.repeats))))
 
-    def _pair(self, leader: Contender, repeat: int, horizon: int) -> float:
-        """The effect with another seed, baseline and leader side by side."""
+    def _all_agree(self, pairs: Sequence[tuple[float, float]]) -> bool:
+        return all(self._effect(*pair) > 0 for pair in pairs)
+
+    def _capped(self, pairs: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+        return [(min(without, self.ceiling), min(with_remedy, self.ceiling)) for without, with_remedy in pairs]
+
+    def _pair(self, leader: Contender, repeat: int, horizon: int) -> tuple[float, float]:
+        """(loss without, loss with the remedy) with another seed, side by side."""
         short = None if horizon >= self.lab.total else horizon
         jobs = [self.lab.job(*refs, repeat=repeat, refold=self.refold, horizon=short) for refs in ((), (leader.ref,))]
         runs = self.lab.train(jobs, f"repeated with seed {jobs[0].recipe.seed}: {leader.ref}")
         leader.repeats += runs
-        return self._effect(*(_loss(run, self.quantity) for run in runs))
+        return _loss(runs[0], self.quantity), _loss(runs[1], self.quantity)
 
     def _shortest_telling(self, leader: Contender) -> int:
         """The first horizon at which the leader had recovered half of what it recovers in the end."""
@@ -275,17 +280,21 @@ class _Track:
         )
 
 
-def interval(effects: Sequence[float]) -> tuple[float, float]:
-    """Bounds of a mean paired effect: Student's 95 % for fewer than five pairs; from five on their range, which is the 94 % interval of
-    Wilcoxon's signed ranks for five and does not suffer from one division that is much harder than the others.
+def interval(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Student's 95 % bounds of a mean paired effect, as shares of that mean; an effect of no definite direction has a bound of at most 0.
+
+    Effects are differences of logarithms where losses are positive: one division may be several times as hard as another, and what a remedy
+    does is to take a share off.
     """
-    if len(effects) >= 5:
-        return min(effects), max(effects)
     from scipy.stats import t
 
-    mean = float(np.mean(effects))
-    margin = float(t.ppf(0.975, len(effects) - 1)) * float(np.std(effects, ddof=1)) / math.sqrt(len(effects))
-    return mean - margin, mean + margin
+    values = np.array(pairs, dtype=float)
+    values = np.log(values) if bool((values > 0).all()) else values
+    effects = values[:, 0] - values[:, 1]
+    if len(effects) < 2 or not np.isfinite(effects).all() or effects.mean() <= 0:
+        return -1.0, 1.0
+    margin = float(t.ppf(0.975, len(effects) - 1)) * float(effects.std(ddof=1)) / math.sqrt(len(effects)) / float(effects.mean())
+    return 1 - margin, 1 + margin
 
 
 def _not_run(contender: Contender) -> Evidence:

@@ -51,10 +51,11 @@ def chunk_size(rows: int) -> int:
 
 
 def evaluated_index(rows: int, limit: int = MAX_ROWS) -> Tensor:
-    """The rows that are evaluated: all, or ``limit`` drawn once with a fixed seed."""
-    if rows <= limit:
-        return torch.arange(rows)
-    return torch.randperm(rows, generator=torch.Generator().manual_seed(0))[:limit].sort().values
+    """The rows that are evaluated: all, or ``limit`` of them, in one fixed random order.
+
+    The order matters: chunks of rows that lie together in a sorted file differ by more than chance, and would overstate the standard error.
+    """
+    return torch.randperm(rows, generator=torch.Generator().manual_seed(0))[:limit]
 
 
 def predict(task: Task, model: nn.Module, rows: Rows, device: torch.device, index: Tensor | None = None) -> tuple[list[Any], list[Any]]:

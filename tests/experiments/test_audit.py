@@ -1,0 +1,139 @@
+"""The audit's numbers against numpy and by hand."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from small_labs import Net, answer, dict_task, lab_for, values, vectors_task
+from torch import nn
+
+from traindx.tasks import Task
+
+
+def audit(task: Task) -> dict[str, float]:
+    return values(answer(lab_for(task), "audit"))
+
+
+def given(x: Any, y: Any, outputs: int = 2, loss: nn.Module | None = None) -> Task:
+    """All rows train: validation rows are given."""
+    return vectors_task(x, y, outputs, loss, validation=(x, y))
+
+
+def test_scales_of_rows_of_features() -> None:
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(200, 4)) * [0.1, 1, 10, 100] + [0, 1, 500, 0]).astype(np.float32)
+    found = audit(given(x, rng.integers(0, 2, 200)))
+    mean, std, root_mean_square = x.mean(0), x.std(0, ddof=1), np.sqrt((x.astype(float) ** 2).mean(0))
+    assert found["feature_scale_largest"] == pytest.approx(root_mean_square.max(), rel=1e-4)
+    assert found["feature_scale_spread"] == pytest.approx(std.max() / std.min(), rel=1e-4)
+    assert found["feature_offset"] == pytest.approx((abs(mean) / std).max(), rel=1e-4)
+    assert np.sort(root_mean_square)[1] <= found["feature_scale_median"] * (1 + 1e-5) <= np.sort(root_mean_square)[2] * (1 + 1e-4)
+    assert (found["rows"], found["constant_inputs"], found["non_finite_inputs"]) == (200, 0, 0)
+
+
+def test_scales_of_images_are_by_channel() -> None:
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(30, 2, 5, 5)) * np.array([1.0, 50.0])[:, None, None]).astype(np.float32)
+    y = rng.integers(0, 2, 30)
+    task = Task(lambda: nn.Sequential(nn.Flatten(), nn.Linear(50, 2)), nn.CrossEntropyLoss(), (x, y), validation=(x, y))
+    std = x.transpose(1, 0, 2, 3).reshape(2, -1).std(1, ddof=1)
+    assert audit(task)["feature_scale_spread"] == pytest.approx(std[1] / std[0], rel=1e-4)
+
+
+def test_missing_and_constant_columns_are_counted() -> None:
+    x = np.random.default_rng(0).normal(size=(100, 4)).astype(np.float32)
+    x[:, 3] = 7
+    x[:5, 0] = np.nan
+    found = audit(given(x, np.arange(100) % 2))
+    assert found["non_finite_inputs"] == pytest.approx(5 / 400)
+    assert found["constant_inputs"] == pytest.approx(1 / 4)
+    assert math.isfinite(found["feature_scale_largest"]) and found["feature_scale_largest"] < 7
+
+
+def test_only_constant_columns() -> None:
+    found = audit(given(np.ones((40, 3), np.float32), np.arange(40) % 2))
+    assert found["constant_inputs"] == 1 and "feature_scale_largest" not in found
+
+
+def test_tokens_have_no_scale() -> None:
+    tokens = np.random.default_rng(0).integers(0, 9, (60, 5))
+    task = Task(
+        lambda: nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(20, 2)), nn.CrossEntropyLoss(), (tokens, np.arange(60) % 2)
+    )
+    assert not [name for name in audit(task) if name.startswith("feature_")]
+
+
+def test_the_rarest_class_and_the_targets_of_a_regression() -> None:
+    x = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
+    assert audit(given(x, np.arange(100) % 10 == 0, 2))["rarest_class_share"] == pytest.approx(0.1)
+    y = np.linspace(5, 15, 100).astype(np.float32)[:, None]
+    found = audit(given(x, y, 1, nn.MSELoss()))
+    assert found["target_mean"] == pytest.approx(10, rel=1e-4)
+    assert found["target_std"] == pytest.approx(y.std(ddof=1), rel=1e-4)
+    assert found["non_finite_targets"] == 0
+
+
+# --- Pure error --------------------------------------------------------------------------------------------------------------------
+
+
+def test_pure_error_of_classes_by_hand() -> None:
+    x = np.array([[0], [0], [0], [1], [1], [2], [3], [3]], np.float32)
+    y = np.array([0, 0, 1, 1, 1, 0, 1, 0])
+    found = next(e for e in answer(lab_for(given(x, y)), "audit") if e.measure == "pure_error")
+    assert found.value == pytest.approx(2 / 8), "one of three zeros and one of two threes cannot be right"
+    assert found.details["repeated_rows"] == pytest.approx(7 / 8)
+
+
+def test_pure_error_of_a_regression_by_hand() -> None:
+    x = np.array([[0], [0], [1], [1], [2]], np.float32)
+    y = np.array([1, 3, 5, 5, 9], np.float32)
+    found = audit(given(x, y[:, None], 1, nn.MSELoss()))
+    assert found["pure_error"] == pytest.approx(2 / 2 / y.var(), rel=1e-5), "squares within groups over their two degrees of freedom"
+
+
+def test_pure_error_counts_vectors_and_not_values() -> None:
+    x = np.array([[0, 1], [1, 0], [0, 0], [1, 1]], np.float32)
+    assert audit(given(x, np.array([0, 1, 0, 1])))["pure_error"] == 0
+
+
+# --- The model ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_layers_parameters_and_narrowing() -> None:
+    def build() -> nn.Module:
+        model = nn.Sequential(nn.Linear(20, 30), nn.ReLU(), nn.Linear(30, 2), nn.ReLU(), nn.Linear(2, 10))
+        model[0].weight.requires_grad_(False)
+        return model
+
+    x = np.random.default_rng(0).normal(size=(60, 20)).astype(np.float32)
+    found = answer(lab_for(Task(build, nn.CrossEntropyLoss(), (x, np.arange(60) % 10))), "audit")
+    total = 20 * 30 + 30 + 30 * 2 + 2 + 2 * 10 + 10
+    assert values(found)["parameters"] == total
+    assert values(found)["frozen_share"] == pytest.approx(600 / total)
+    assert values(found)["linear_layers"] == 3
+    narrowing = {e.subject: e.value for e in found if e.measure == "narrowing"}
+    assert narrowing == {"0": pytest.approx(2 / 30), "2": pytest.approx(10 / 2)}, "what must pass over what can"
+
+
+def test_a_pretrained_factory_is_seen() -> None:
+    kept = Net(3, 8, 2)()
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    task = Task(lambda: kept, nn.CrossEntropyLoss(), (x, np.arange(40) % 2))
+    assert audit(task)["pretrained"] == 1
+
+
+def test_batches_of_any_structure_are_audited_by_their_model_alone() -> None:
+    found = audit(dict_task())
+    assert found["rows"] == 96 and found["linear_layers"] == 2
+    assert not {"pure_error", "feature_scale_largest", "rarest_class_share"} & set(found)
+
+
+def test_nothing_is_trained() -> None:
+    lab = lab_for(given(np.eye(6, dtype=np.float32), np.arange(6) % 2))
+    answer(lab, "audit")
+    assert lab.spending.updates == 0 and not lab.runs
+    assert torch.get_num_threads() >= 1

@@ -1,0 +1,69 @@
+"""Labels against held-out predictions: clean digits, flipped digits, overlapping classes."""
+
+from __future__ import annotations
+
+import numpy as np
+from small_labs import answer, dict_task, digits, digits_task, lab_for, values, vectors_task
+from torch import nn
+
+from traindx.diagnosis.rules.label_noise import SHOWN_SHARE, SUREST_NONE
+from traindx.experiments.label_noise import LEAST_ROWS
+from traindx.tasks import Task
+
+
+def contradicted(x: np.ndarray, y: np.ndarray, classes: int) -> dict[str, float]:
+    return values(answer(lab_for(vectors_task(x, y, classes)), "label_noise"))
+
+
+def flip(y: np.ndarray, share: float, classes: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return np.where(rng.random(len(y)) < share, (y + rng.integers(1, classes, len(y))) % classes, y)
+
+
+def test_clean_digits_are_not_contradicted() -> None:
+    found = contradicted(*digits(1000), 10)
+    assert found["contradicted_among_surest"] < SUREST_NONE
+    assert found["suspect_share"] < 0.1
+
+
+def test_flipped_digits_are_contradicted_about_as_often_as_they_are_flipped() -> None:
+    x, y = digits(1000)
+    for seed in range(2):
+        found = contradicted(x, flip(y, 0.3, 10, seed), 10)
+        assert SHOWN_SHARE < found["contradicted_among_surest"] < 0.4
+        assert 0.2 < found["suspect_share"] < 0.4
+
+
+def test_overlapping_classes_are_not_contradicted_where_predictions_are_surest() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 1000)
+    x = (rng.normal(size=(1000, 3)) + y[:, None]).astype(np.float32)
+    found = contradicted(x, y, 2)
+    assert found["contradicted"] > 0.1, "the classes overlap"
+    assert found["contradicted_among_surest"] < 0.5 * found["contradicted"]
+
+
+def test_the_interval_holds_the_share() -> None:
+    for found in answer(lab_for(digits_task(300)), "label_noise"):
+        if found.measure == "contradicted_among_surest":
+            assert found.low is not None and found.high is not None and 0 <= found.low <= found.value <= found.high <= 1
+            assert found.high > found.low
+
+
+def test_declines_what_has_no_class_and_what_is_too_small() -> None:
+    x, y = digits(LEAST_ROWS)
+    for task in (
+        dict_task(),
+        vectors_task(x, x[:, :1].copy(), 1, nn.MSELoss()),
+        vectors_task(x[: LEAST_ROWS // 2], y[: LEAST_ROWS // 2], 10),
+    ):
+        assert [e.measure for e in answer(lab_for(task), "label_noise")] == ["not-applicable"]
+
+
+def test_declines_a_class_with_a_single_row() -> None:
+    x, y = digits(300)
+    y = np.where(y == 9, 8, y)
+    y[0] = 9
+    task = Task(lambda: nn.Linear(64, 10), nn.CrossEntropyLoss(), (x, y), validation=(x, y))
+    (found,) = answer(lab_for(task), "label_noise")
+    assert found.text == "a class has a single row"

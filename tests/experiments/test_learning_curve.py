@@ -1,0 +1,48 @@
+"""Half of the rows against all of them, for as many updates."""
+
+from __future__ import annotations
+
+import pytest
+from small_labs import RECIPE, answer, digits_task, lab_for, values
+
+from traindx.remedies.fewer_rows import LEAST_ROWS
+
+SHORT = RECIPE.replace(epochs=4)
+
+
+def test_both_arms_have_as_many_updates() -> None:
+    lab = lab_for(digits_task(240), SHORT)
+    found = answer(lab, "learning_curve", params={"repeats": 1})
+    runs = [lab.runs[key] for key in found[0].runs]
+    wholes, halves = [r for r in runs if not r.remedies], [r for r in runs if r.remedies]
+    assert [r.steps for r in wholes] == [r.steps for r in halves] == [lab.total] * 2
+    assert [r.remedies[0].id for r in halves] == ["fewer-rows"] * 2
+    assert [r.seed for r in wholes] == [r.seed for r in halves] == [0, 1], "the same seeds on both sides"
+
+
+def test_the_gain_is_the_fall_of_the_lowest_validation_loss() -> None:
+    lab = lab_for(digits_task(240), SHORT)
+    found = answer(lab, "learning_curve", params={"repeats": 0})
+    whole, half = (min(lab.runs[key].curves["validation_loss"].values) for key in found[0].runs)
+    assert values(found)["gain_of_doubling"] == pytest.approx(half - whole)
+    assert found[0].low is not None and found[0].high is not None and found[0].low <= found[0].value <= found[0].high
+
+
+def test_more_rows_help_where_rows_are_few() -> None:
+    found = answer(lab_for(digits_task(100), SHORT.replace(epochs=20)), "learning_curve", params={"repeats": 1})
+    assert values(found)["gain_of_doubling"] > 0
+
+
+def test_repeats_are_as_many_as_the_budget_pays() -> None:
+    lab = lab_for(digits_task(240), SHORT, budget=2.0)
+    lab.baseline()
+    found = answer(lab, "learning_curve", params={"repeats": 4})
+    assert len(found[0].seeds) == 1
+    assert lab.spending.runs <= 2.0
+
+
+def test_declines_too_few_rows() -> None:
+    lab = lab_for(digits_task(2 * LEAST_ROWS), SHORT)
+    (found,) = answer(lab, "learning_curve", params={"repeats": 0})
+    assert found.measure == "not-applicable" and "too few" in found.text
+    assert not lab.runs

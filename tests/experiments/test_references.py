@@ -1,0 +1,238 @@
+"""Reference models are judged on rows that they have not seen, on the user's own loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from small_labs import Net, answer, dict_task, digits, digits_task, lab_for, vectors_task
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from traindx.experiments.references import MAX_ROWS, SMOOTHING, as_outputs, out_of_fold, reference_rows
+from traindx.records import Evidence
+from traindx.tasks import Form, Kind, Task, find_form
+from traindx.tasks.features import MAX_FEATURES, Features
+
+
+def losses(task: Task) -> dict[str, float]:
+    return {e.subject: e.value for e in answer(lab_for(task), "references") if e.measure == "out_of_fold_loss"}
+
+
+def metrics(task: Task) -> dict[str, float]:
+    return {e.subject: e.value for e in answer(lab_for(task), "references") if e.measure == "out_of_fold_metric"}
+
+
+def noise(rows: int = 300, width: int = 5, classes: int = 2, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs that say nothing of their labels."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(rows, width)).astype(np.float32), rng.integers(0, classes, rows)
+
+
+# --- Out of fold -------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_memorizing_predictor_stays_at_chance_on_random_labels() -> None:
+    task = vectors_task(*noise())
+    sample = reference_rows(task)
+    assert sample is not None
+
+    def by_heart(x: np.ndarray, y: np.ndarray, held: np.ndarray) -> np.ndarray:
+        known = {row.tobytes(): label for row, label in zip(x, y, strict=True)}
+        return np.eye(2)[[known.get(row.tobytes(), 0) for row in held]]
+
+    features, targets, form = sample
+    seen = by_heart(features, targets.numpy(), features).argmax(1)
+    assert (seen == targets.numpy()).all(), "it learns everything by heart"
+    unseen = out_of_fold(task, by_heart, features, targets, form).argmax(1)
+    assert (unseen == 0).all(), "it is only asked for rows that it has not seen"
+
+
+def test_no_reference_beats_chance_on_random_labels() -> None:
+    for seed in range(2):
+        found = losses(vectors_task(*noise(seed=seed)))
+        assert min(found.values()) > math.log(2) - 0.03
+        assert len(found) == 5
+
+
+def test_references_find_what_is_there() -> None:
+    found, hits = losses(digits_task(600)), metrics(digits_task(600))
+    assert hits["constant"] < 0.2 and max(hits.values()) > 0.9
+    assert min(found.values()) < 0.5 * found["constant"]
+
+
+def test_equal_in_two_calls() -> None:
+    task = digits_task(200)
+    assert answer(lab_for(task), "references") == answer(lab_for(task), "references")
+
+
+def test_nothing_is_drawn_from_the_global_random_states() -> None:
+    before = np.random.get_state()[1].copy(), torch.get_rng_state()
+    answer(lab_for(vectors_task(*noise())), "references")
+    assert (np.random.get_state()[1] == before[0]).all() and torch.equal(torch.get_rng_state(), before[1])
+
+
+# --- The constant predictor --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.9, 0.1), (0.6, 0.3, 0.1)])
+def test_the_constant_predictor_pays_the_entropy(shares: tuple[float, ...]) -> None:
+    rows = 1000
+    x, _ = noise(rows)
+    y = np.repeat(np.arange(len(shares)), [round(share * rows) for share in shares])
+    entropy = -sum(share * math.log(share) for share in shares)
+    found = losses(vectors_task(x, y, len(shares), validation=(x, y)))
+    assert found["constant"] == pytest.approx(entropy, abs=2 * SMOOTHING)
+    assert found["constant"] >= entropy - 1e-6
+
+
+def test_the_constant_predictor_of_numbers_pays_the_variance() -> None:
+    x, _ = noise()
+    y = np.random.default_rng(1).normal(3, 2, len(x)).astype(np.float32)[:, None]
+    found = losses(vectors_task(x, y, 1, nn.MSELoss(), validation=(x, y)))
+    assert found["constant"] == pytest.approx(float(y.var()), rel=0.02)
+
+
+def test_the_constant_predictor_of_distances_is_the_median() -> None:
+    x, _ = noise()
+    y = np.random.default_rng(1).exponential(1, len(x)).astype(np.float32)[:, None]
+    found = losses(vectors_task(x, y, 1, nn.L1Loss(), validation=(x, y)))
+    assert found["constant"] == pytest.approx(float(np.abs(y - np.median(y)).mean()), rel=0.02)
+
+
+def test_the_interval_holds_the_loss() -> None:
+    for found in answer(lab_for(digits_task(200)), "references"):
+        if found.measure == "out_of_fold_loss":
+            assert found.low is not None and found.high is not None and found.low < found.value < found.high
+
+
+# --- Inputs and targets of many forms ----------------------------------------------------------------------------------------------
+
+
+def test_wide_inputs_are_projected() -> None:
+    x = torch.from_numpy(np.random.default_rng(0).normal(size=(200, 500)).astype(np.float32))
+    assert Features(x)(x).shape == (200, MAX_FEATURES)
+    assert Features(x[:, :10])(x[:, :10]).shape == (200, 10)
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 300)
+    wide = (rng.normal(size=(300, 400)) + y[:, None]).astype(np.float32)
+    assert min(losses(vectors_task(wide, y)).values()) < 0.2
+
+
+def test_tokens_are_counted() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 300)
+    tokens = np.where(rng.random((300, 12)) < 0.5, rng.integers(0, 40, (300, 12)), 40 + y[:, None])
+    task = Task(lambda: nn.Sequential(nn.Embedding(42, 4), nn.Flatten(), nn.Linear(48, 2)), nn.CrossEntropyLoss(), (tokens, y))
+    assert min(losses(task).values()) < 0.2
+
+
+def test_no_more_rows_than_need_be() -> None:
+    x, y = noise(MAX_ROWS + 800, 2)
+    sample = reference_rows(vectors_task(x, y, validation=(x[:50], y[:50])))
+    assert sample is not None and len(sample[1]) == MAX_ROWS
+
+
+@pytest.mark.parametrize("shape", [(-1,), (-1, 1)])
+@pytest.mark.parametrize("loss", [nn.BCEWithLogitsLoss(), nn.BCELoss()])
+def test_one_output_for_two_classes(shape: tuple[int, ...], loss: nn.Module) -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 400)
+    x = (rng.normal(size=(400, 3)) + 3 * y[:, None]).astype(np.float32)
+
+    def build() -> nn.Module:
+        last: list[nn.Module] = [nn.Sigmoid()] if isinstance(loss, nn.BCELoss) else []
+        return nn.Sequential(nn.Linear(3, 1), *([nn.Flatten(0)] if len(shape) == 1 else []), *last)
+
+    found = losses(Task(build, loss, (x, y.astype(np.float32).reshape(shape))))
+    assert found["constant"] == pytest.approx(math.log(2), abs=0.01)
+    assert found["linear"] < 0.15
+
+
+def test_numbers() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 3)).astype(np.float32)
+    y = (x @ [1.0, -2.0, 0.5] * 100 + 1000 + rng.normal(size=400)).astype(np.float32)[:, None]
+    found = losses(vectors_task(x, y, 1, nn.MSELoss()))
+    assert found["linear"] == pytest.approx(1.0, abs=0.4), "the variance of the noise"
+    assert found["constant"] > 1e4
+
+
+# --- Declines ----------------------------------------------------------------------------------------------------------------------
+
+
+def refusal(task: Task) -> Evidence:
+    return next(e for e in answer(lab_for(task), "references") if e.measure == "not-applicable")
+
+
+def test_declines_batches_of_any_structure() -> None:
+    assert "not plain arrays" in refusal(dict_task()).text
+
+
+def test_declines_several_numbers_a_row_and_targets_that_are_missing() -> None:
+    x, _ = noise(60)
+    assert refusal(vectors_task(x, x[:, :2].copy(), 2, nn.MSELoss()))
+    broken = x[:, :1].copy()
+    broken[3] = np.nan
+    assert refusal(vectors_task(x, broken, 1, nn.MSELoss()))
+
+
+def test_declines_a_single_class() -> None:
+    x, _ = noise(60)
+    assert refusal(vectors_task(x, np.zeros(60, np.int64)))
+
+
+def test_the_constant_is_known_where_the_targets_are() -> None:
+    class Ragged(torch.utils.data.Dataset):
+        targets = np.arange(60) % 2
+
+        def __len__(self) -> int:
+            return 60
+
+        def __getitem__(self, index: int) -> tuple[dict[str, Tensor], int]:
+            return {"x": torch.ones(3)}, int(self.targets[index])
+
+    task = Task(Net(3, 4, 2), nn.CrossEntropyLoss(), Ragged(), forward=lambda m, b: (m(b[0]["x"]), b[1]))
+    found = losses(task)
+    assert set(found) == {"constant"} and found["constant"] == pytest.approx(math.log(2), abs=0.01)
+
+
+# --- The form that an unknown loss expects -----------------------------------------------------------------------------------------
+
+
+def focal(outputs: Tensor, targets: Tensor) -> Tensor:
+    log_p = outputs.log_softmax(1).gather(1, targets[:, None])[:, 0]
+    return -((1 - log_p.exp()) ** 2 * log_p).mean()
+
+
+def brier(outputs: Tensor, targets: Tensor) -> Tensor:
+    if bool((outputs < 0).any()):
+        raise ValueError("needs probabilities")
+    return (outputs - F.one_hot(targets, outputs.shape[1])).square().sum(1).mean()
+
+
+def blind(outputs: Tensor, targets: Tensor) -> Tensor:
+    return outputs.sum() * 0 + 1
+
+
+@pytest.mark.parametrize(("loss", "form"), [(focal, Form.LOGITS), (brier, Form.PROBABILITIES), (blind, Form.UNKNOWN)])
+def test_an_unknown_loss_is_known_by_what_it_does(loss: Callable[[Tensor, Tensor], Tensor], form: Form) -> None:
+    assert find_form(loss, Kind.CLASSIFICATION, torch.arange(30) % 3, False, 3) is form
+
+
+def test_references_are_judged_on_the_users_own_loss() -> None:
+    task = Task(Net(), focal, digits(300))
+    found = losses(task)
+    assert min(found.values()) < 0.5 * found["constant"]
+    assert refusal(Task(Net(), blind, digits(100)))
+
+
+def test_outputs_keep_the_meaning_of_the_probabilities() -> None:
+    task = vectors_task(*noise(40))
+    targets = torch.arange(40) % 2
+    p = np.full((40, 2), 0.5)
+    outputs = as_outputs(task, p, targets, Form.LOGITS)
+    assert outputs.softmax(1) == pytest.approx(torch.full((40, 2), 0.5))
