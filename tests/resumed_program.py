@@ -27,5 +27,6 @@ def diagnosis(store: str | None) -> tdx.Diagnosis:
 
 
 if __name__ == "__main__":
-    print("started", flush=True)
-    print(diagnosis(sys.argv[1]).key, flush=True)
+    sys.stdout.write("started\n")
+    sys.stdout.flush()
+    sys.stdout.write(diagnosis(sys.argv[1]).key)

@@ -67,7 +67,9 @@ def treat_once(task: tdx.Task, recipe: tdx.Recipe) -> None:
 
 
 @pytest.mark.parametrize("what", [train_once, diagnose_once, treat_once])
-@pytest.mark.parametrize("model", [nn.Sequential(nn.Linear(64, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(0.1), nn.Linear(32, 10)), Raising()])
+@pytest.mark.parametrize(
+    "model", [nn.Sequential(nn.Linear(64, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(0.1), nn.Linear(32, 10)), Raising()]
+)
 def test_nothing_changes(what: Callable[[tdx.Task, tdx.Recipe], None], model: nn.Module) -> None:
     x, y = digits()
     with nothing_changes(model, x, y):

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from resumed_program import diagnosis
-
 from traindx.records import Diagnosis
 from traindx.store import open_store
 

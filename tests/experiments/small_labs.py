@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +17,8 @@ from traindx.store import MemoryStore
 from traindx.tasks import Task
 from traindx.training.executors import Serial
 
+PLENTY = 1000.0
+"""A budget in baseline runs that is never spent."""
 RECIPE = Recipe(lr=0.1, momentum=0.9, batch_size=32, epochs=8, device="cpu")
 
 
@@ -49,7 +50,7 @@ def vectors_task(x: Any, y: Any, outputs: int = 2, loss: nn.Module | None = None
     return Task(Net(np.shape(x)[1], 8, outputs), loss or nn.CrossEntropyLoss(), (x, y), **arguments)
 
 
-def lab_for(task: Task, recipe: Recipe = RECIPE, budget: float = math.inf, memory: MemoryStore | None = None) -> Lab:
+def lab_for(task: Task, recipe: Recipe = RECIPE, budget: float = PLENTY, memory: MemoryStore | None = None) -> Lab:
     """A lab as a diagnosis has it, with records in this process."""
     return Lab(task, recipe, Serial(), memory or MemoryStore(), default_probes, lambda stage, done: None, budget)
 

@@ -54,7 +54,7 @@ def _branch(reading: Reading, findings: Sequence[Finding]) -> Branch:
         return top.branch
     if reading.failed:
         return Branch.UNDECIDED
-    if reading.training_is_large or reading.validation_excess > 2 * MARGIN or reading.test_harm_is_real:
+    if reading.training_is_large or reading.validation_excess > 2 * MARGIN or reading.test_harm_is_striking:
         return Branch.UNDECIDED
     return Branch.HEALTHY
 

@@ -179,11 +179,19 @@ class Reading:
 
     @property
     def test_harm_is_real(self) -> bool:
-        """Above MARGIN and beyond the noise of both losses."""
+        """Above MARGIN and beyond the noise of both losses: enough beside a shift of inputs or labels."""
+        return self._harm_beyond(1.0)
+
+    @property
+    def test_harm_is_striking(self) -> bool:
+        """Beyond half as much noise again: what is asked where no shift makes harm likely, so that sound test sets raise no doubt."""
+        return self._harm_beyond(TEST_NOISE)
+
+    def _harm_beyond(self, noises: float) -> bool:
         test, validation = self.find("two_sample", "test_loss"), self.find("baseline", "validation_loss")
         if test is None or validation is None or self.broken:
             return False
-        noise = TEST_NOISE * math.hypot(_half_width(test), _half_width(validation))
+        noise = noises * math.hypot(_half_width(test), _half_width(validation))
         return self.test_harm > MARGIN and test.value - validation.value > noise
 
 

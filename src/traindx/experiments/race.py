@@ -200,7 +200,7 @@ class _Track:
     def repeat(self, leader: Contender, repeats: int) -> None:
         """The leader and the baseline again, side by side, with other seeds (and divisions): the interval of the effect."""
         horizon = self._shortest_telling(leader)
-        pair = (horizon + min(leader.runs[-1].steps, horizon)) / self.lab.total
+        pair = (horizon + min(2 * leader.runs[-1].steps, horizon)) / self.lab.total  # early stopping may come later with other seeds
         affordable = math.floor(self.lab.left / pair + 1e-9)
         repeats = max(0, min(repeats, affordable))
         if not repeats:

@@ -1,0 +1,272 @@
+"""Races of real, tiny trainings: halving, climbing, repeats, budgets, and what cannot run."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from small_labs import RECIPE, Net, answer, digits, digits_task, lab_for, vectors_task
+from torch import nn
+
+from traindx.experiments import Lab
+from traindx.experiments.race import ENOUGH, HEATS, MOST_RECOVERED, REPEATS, SURVIVORS, interval
+from traindx.records import Evidence, Outcome, RemedyRef
+from traindx.store import MemoryStore
+from traindx.tasks import Task
+
+SLOW = RECIPE.replace(lr=1e-4)
+"""A rate far too low: at 1e-1 the same network trains."""
+
+
+def rate(factor: float) -> RemedyRef:
+    return RemedyRef(id="scale-rate", params={"factor": factor})
+
+
+NORMALIZATION, DROPOUT, LONGER, STANDARDIZE = (
+    RemedyRef(id="insert-normalization"),
+    RemedyRef(id="dropout", params={"p": 0.5}),
+    RemedyRef(id="more-epochs", params={"factor": 4.0}),
+    RemedyRef(id="standardize-inputs"),
+)
+
+
+def race(lab: Lab, *remedies: RemedyRef, priors: tuple[float, ...] | None = None, **params: Any) -> dict[str, Evidence]:
+    """What the race shows, by remedy."""
+    baseline = lab.baseline()
+    quantity = params.setdefault("quantity", "train_loss")
+    before = baseline.curves[quantity].values[0] if baseline.outcome is Outcome.DIVERGED else baseline.last(quantity)
+    params = {"before": before, "goal": 0.3, "ceiling": 2.5, **params}
+    found = answer(lab, "intervention", remedies=remedies, priors=priors or (0.5,) * len(remedies), params=params)
+    assert {e.remedy for e in found} >= set(remedies), "no remedy leaves in silence"
+    return {e.subject: e for e in found}
+
+
+# --- What helps wins ---------------------------------------------------------------------------------------------------------------
+
+
+def test_the_rate_climbs_while_it_helps_and_the_best_is_repeated() -> None:
+    lab = lab_for(digits_task(), SLOW)
+    found = race(lab, rate(10.0))
+    assert {str(rate(f)) for f in (10.0, 100.0, 1000.0)} <= set(found)
+    best = max(found.values(), key=lambda e: e.value)
+    assert best.value > 0.5 and best.remedy is not None and float(best.remedy.params["factor"]) >= 100
+    assert len(best.seeds) >= 1 + REPEATS and best.low is not None and best.high is not None
+    assert 0 < best.low <= best.value <= best.high
+    assert "mean_effect" in best.details and float(best.details["mean_effect"]) > 0
+    assert {lab.runs[key].seed for key in best.runs} == set(best.seeds)
+
+
+def test_lower_rates_are_no_help_and_are_not_repeated() -> None:
+    found = race(lab_for(digits_task(), SLOW), rate(0.1))
+    assert all(e.value < 0.1 and len(e.seeds) == 1 for e in found.values())
+
+
+DECAY = RemedyRef(id="weight-decay", params={"strength": 1.0})
+FIELD = (rate(1000.0), DROPOUT, STANDARDIZE, NORMALIZATION, DECAY)
+
+
+def test_few_go_on_to_the_longer_heats() -> None:
+    lab = lab_for(digits_task(), SLOW.replace(epochs=16))
+    found = race(lab, *FIELD, goal=0.0)
+    horizons = sorted(e.step or 0 for e in found.values())
+    first = lab.horizon(HEATS[0])
+    assert horizons[0] == first, "most leave after the first heat"
+    assert 1 <= sum(step > first for step in horizons) <= SURVIVORS + 1
+    leader = max(found.values(), key=lambda e: float(e.details["score"]))
+    assert leader.step is not None and leader.step > first
+
+
+def test_a_contender_with_the_strongest_sign_is_not_dropped_early() -> None:
+    lab = lab_for(digits_task(), SLOW.replace(epochs=16))
+    found = race(lab, *FIELD, priors=(0.1, 0.1, 0.1, 0.1, 1.0), goal=0.0)
+    assert (found[str(DECAY)].step or 0) > lab.horizon(HEATS[0])
+
+
+def test_a_clear_leader_ends_the_race_early() -> None:
+    lab = lab_for(digits_task(), SLOW.replace(epochs=24))
+    found = race(lab, rate(1000.0), goal=1.0)[str(rate(1000.0))]
+    assert found.value >= ENOUGH
+    assert (found.step or 0) < lab.total
+
+
+def test_a_loss_below_the_goal_recovers_more_than_all_and_has_a_bound() -> None:
+    found = race(lab_for(digits_task(), SLOW), rate(1000.0), goal=2.2, first_heat=2)[str(rate(1000.0))]
+    assert 1 < found.value <= MOST_RECOVERED
+
+
+def test_evidence_says_what_was_done() -> None:
+    lab = lab_for(digits_task(), SLOW)
+    found = race(lab, rate(1000.0))[str(rate(1000.0))]
+    assert lab.baseline().key in found.runs and all(key in lab.runs for key in found.runs)
+    assert found.details["quantity"] == "train_loss"
+    assert found.details["share_of_training"] == pytest.approx((found.step or 0) / lab.total)
+    before, after = float(found.details["before"]), float(found.details["after"])
+    assert found.value == pytest.approx((before - after) / (before - float(found.details["reachable"])))
+
+
+# --- One by one --------------------------------------------------------------------------------------------------------------------
+
+
+def test_one_by_one_leaves_the_others_untried_once_one_recovers_enough() -> None:
+    lab = lab_for(digits_task(), SLOW)
+    found = race(lab, DROPOUT, rate(1000.0), priors=(0.2, 0.9), goal=1.5, first_heat=2, one_by_one=True)
+    assert found[str(rate(1000.0))].value >= ENOUGH
+    assert found[str(DROPOUT)].measure == "not-run"
+    assert not any(r.remedies and r.remedies[0] == DROPOUT for r in lab.runs.values())
+
+
+def test_one_by_one_tries_the_next_when_the_first_is_no_help() -> None:
+    found = race(lab_for(digits_task(), SLOW), DROPOUT, rate(1000.0), priors=(0.9, 0.2), goal=1.5, first_heat=2, one_by_one=True)
+    assert found[str(DROPOUT)].measure == found[str(rate(1000.0))].measure == "recovered"
+
+
+# --- The budget --------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("budget", [1.0, 1.05, 1.3, 2.0, 3.5, 5.0])
+@pytest.mark.parametrize("first_heat", [0, 2])
+def test_no_race_spends_more_than_there_is(budget: float, first_heat: int) -> None:
+    lab = lab_for(digits_task(), SLOW, budget)
+    race(lab, rate(10.0), NORMALIZATION, LONGER, first_heat=first_heat)
+    assert lab.spending.runs <= budget + 1e-9
+
+
+def test_what_the_budget_does_not_pay_is_not_run_and_said() -> None:
+    lab = lab_for(digits_task(), SLOW, budget=1.0)
+    found = race(lab, rate(10.0), LONGER)
+    assert [e.measure for e in found.values()] == ["not-run"] * 2
+    assert all("budget" in e.text for e in found.values())
+    assert len(lab.runs) == 1
+
+
+def test_repeats_are_as_many_as_the_budget_pays() -> None:
+    rich, poor = (race(lab_for(digits_task(), SLOW, budget), rate(1000.0), first_heat=2)[str(rate(1000.0))] for budget in (50.0, 2.0))
+    assert len(rich.seeds) >= 1 + REPEATS
+    assert len(poor.seeds) == 1
+
+
+# --- What cannot run, and what breaks ----------------------------------------------------------------------------------------------
+
+
+def test_a_contender_that_diverges_is_evidence() -> None:
+    lab = lab_for(digits_task(), RECIPE.replace(lr=1e-3))
+    found = race(lab, rate(1e6), rate(10.0))
+    broken = found[str(rate(1e6))]
+    assert broken.value == -1.0 or not math.isfinite(float(broken.details["after"]))
+    assert found[str(rate(10.0))].value > broken.value
+
+
+def test_a_baseline_that_diverged_is_rescued_by_lower_rates() -> None:
+    x, y = digits()
+    lab = lab_for(vectors_task(x, (y / 5 - 1).astype(np.float32)[:, None], 1, nn.MSELoss()), RECIPE.replace(lr=10.0))
+    assert lab.baseline().outcome is Outcome.DIVERGED
+    found = race(lab, rate(0.1), goal=0.2)
+    best = max(found.values(), key=lambda e: e.value)
+    assert best.value > 0.5 and best.remedy is not None and float(best.remedy.params["factor"]) < 0.1
+
+
+def test_what_cannot_be_applied_is_not_applicable_with_its_reason() -> None:
+    kept = Net()()
+    task = Task(lambda: kept, nn.CrossEntropyLoss(), digits())
+    widen = RemedyRef(id="widen", params={"factor": 4, "layer": ""})
+    found = race(lab_for(task, SLOW), widen, rate(10.0))
+    assert found[str(widen)].measure == "not-applicable" and "pretrained" in found[str(widen)].text
+    assert found[str(rate(10.0))].measure == "recovered"
+
+
+def test_a_field_of_none_is_no_error() -> None:
+    kept = Net()()
+    task = Task(lambda: kept, nn.CrossEntropyLoss(), digits())
+    found = race(lab_for(task, SLOW), RemedyRef(id="narrow", params={"factor": 8}))
+    assert [e.measure for e in found.values()] == ["not-applicable"]
+
+
+def test_a_contender_that_raises_is_evidence() -> None:
+    class Fragile(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = Net()()
+
+        def forward(self, x: Any) -> Any:
+            if bool((x < -0.01).any()):
+                raise RuntimeError("needs pixels")
+            return self.inner(x)
+
+    found = race(lab_for(Task(Fragile, nn.CrossEntropyLoss(), digits()), SLOW), STANDARDIZE, rate(1000.0))
+    assert found[str(STANDARDIZE)].value == -1.0
+    assert found[str(rate(1000.0))].value > 0.5
+
+
+# --- Reproducible ------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_race_twice_gives_the_same_numbers() -> None:
+    one, two = (race(lab_for(digits_task(), SLOW), rate(100.0), DROPOUT) for _ in range(2))
+    assert one == two
+
+
+def test_what_is_remembered_is_not_trained_again() -> None:
+    memory = MemoryStore()
+    first = lab_for(digits_task(), SLOW, memory=memory)
+    found = race(first, rate(100.0))
+    again = lab_for(digits_task(), SLOW, memory=memory)
+    assert race(again, rate(100.0)) == found
+    assert again.runs.keys() == first.runs.keys()
+    assert {memory.attempts(key) for key in first.runs} == {1}
+
+
+def test_pairs_differ_in_the_remedy_only() -> None:
+    lab = lab_for(digits_task(), SLOW)
+    found = race(lab, rate(1000.0), refold=True, first_heat=2)[str(rate(1000.0))]
+    runs = [lab.runs[key] for key in found.runs]
+    assert len(found.seeds) >= 1 + REPEATS
+    for seed in found.seeds:
+        without, with_remedy = sorted((r for r in runs if r.seed == seed), key=lambda r: r.recipe.lr)
+        assert without.recipe.differences(with_remedy.recipe).keys() == {"lr"}
+        assert without.task == with_remedy.task, "the same division of the rows on both sides"
+    assert len({r.task for r in runs}) == len(found.seeds), "another division for every seed"
+
+
+# --- The interval ------------------------------------------------------------------------------------------------------------------
+
+
+def losses_without_and_with(share: float, pairs: int, seed: int, noise: float = 0.3) -> list[tuple[float, float]]:
+    """Divisions of different hardness, on which a remedy takes this share off the loss, more or less."""
+    rng = np.random.default_rng(seed)
+    hardness, effects = rng.uniform(0.2, 2.0, pairs), share + noise * rng.normal(size=pairs)
+    return [(h, h * math.exp(-e)) for h, e in zip(hardness, effects, strict=True)]
+
+
+def test_equal_effects_have_no_width() -> None:
+    low, high = interval([(2.0, 1.0), (1.0, 0.5), (0.3, 0.15)])
+    assert low == pytest.approx(high) == pytest.approx(1.0)
+
+
+def test_an_effect_on_every_seed_is_above_zero_and_a_wavering_one_is_not() -> None:
+    assert interval([(2.0, 1.0), (2.1, 1.0), (1.9, 1.0)])[0] > 0
+    assert interval([(2.0, 1.0), (2.1, 2.2), (1.9, 1.8)])[0] <= 0
+
+
+@pytest.mark.parametrize("pairs", [[(1.0, 2.0), (1.0, 1.9), (1.0, 2.1)], [(1.0, 1.0)] * 3, [(math.inf, 1.0), (1.0, 1.0)]])
+def test_no_definite_direction_is_no_effect(pairs: list[tuple[float, float]]) -> None:
+    assert interval(pairs)[0] <= 0
+
+
+def test_losses_below_zero_are_compared_by_difference() -> None:
+    assert interval([(-1.0, -2.0), (-1.1, -2.1), (-0.9, -1.9)])[0] > 0.9
+
+
+def test_more_pairs_are_narrower() -> None:
+    widths = []
+    for pairs in (3, 5):
+        bounds = [interval(losses_without_and_with(1.5, pairs, seed)) for seed in range(50)]
+        widths.append(np.median([high - low for low, high in bounds]))
+    assert widths[1] < widths[0]
+
+
+@pytest.mark.parametrize("pairs", [3, 5])
+def test_no_effect_is_rarely_called_one(pairs: int) -> None:
+    alarms = [interval(losses_without_and_with(0.0, pairs, seed))[0] > 0 for seed in range(400)]
+    assert np.mean(alarms) < 0.05, "one side of a 95 % interval"

@@ -1,0 +1,300 @@
+"""The product from outside: planted faults and their healthy twins, treatments, budgets and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import traindx as tdx
+from faults.pairs import PAIRS, RECIPE, Network, Training, deep, held_out_digits, on_digits, train_digits
+from traindx.api import Progress
+from traindx.experiments.verification import FINAL, LEAST_PAIRS
+from traindx.records import Branch, Diagnosis, Outcome, RemedyRef, Standing
+from traindx.remedies import make_remedy
+from traindx.store import open_store
+from traindx.tasks import Rows, SealedTest
+
+BUDGET = 8.0
+
+
+_MADE: dict[tuple[str, str, str], Diagnosis] = {}
+
+
+def diagnosed(name: str, twin: bool = False) -> Diagnosis:
+    """The diagnosis of a fault or of its twin, made once: several faults have the same twin."""
+    pair = PAIRS[name]
+    task, recipe = (pair.twin if twin else pair.fault)()
+    key = task.fingerprint, recipe.model_dump_json(), task.test.identity if task.test else ""
+    if key not in _MADE:
+        _MADE[key] = tdx.diagnose(task, recipe, budget=BUDGET)
+    return _MADE[key]
+
+
+# --- Planted faults and healthy twins ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_planted_fault_is_on_top(name: str) -> None:
+    diagnosis, pair = diagnosed(name), PAIRS[name]
+    assert diagnosis.branch is pair.branch, diagnosis.sentence
+    assert diagnosis.top is not None and diagnosis.top.standing is Standing.CONFIRMED
+    assert diagnosis.top.cause in pair.causes, diagnosis.sentence
+    assert not diagnosis.healthy and diagnosis.top is diagnosis.findings[0]
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_its_twin_is_healthy(name: str) -> None:
+    diagnosis = diagnosed(name, twin=True)
+    assert [f.cause for f in diagnosis.findings if f.standing is Standing.CONFIRMED] == []
+    assert diagnosis.branch is Branch.HEALTHY, diagnosis.sentence
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_diagnosis_keeps_its_budget_and_its_evidence(name: str) -> None:
+    for diagnosis in (diagnosed(name), diagnosed(name, twin=True)):
+        assert 0 < diagnosis.cost.runs <= BUDGET + 0.01
+        known = {run.key for run in diagnosis.runs}
+        assert all(set(e.runs) <= known for e in diagnosis.evidence), "every run behind the evidence is at hand"
+        assert diagnosis.baseline is not None and diagnosis.baseline.outcome in (Outcome.FINISHED, Outcome.DIVERGED)
+        for finding in diagnosis.findings:
+            assert finding.standing is not Standing.CONFIRMED or finding.evidence, "no verdict without its numbers"
+            assert all(make_remedy(ref).ref == ref for ref in finding.remedies)
+
+
+def test_a_diagnosis_survives_json() -> None:
+    diagnosis = diagnosed("linear on circles")
+    assert Diagnosis.model_validate_json(diagnosis.model_dump_json()).to_dict() == diagnosis.to_dict()
+    assert diagnosis.task is not None
+
+
+# --- Tasks of many forms -----------------------------------------------------------------------------------------------------------
+
+
+class Digits(torch.utils.data.Dataset[Any]):
+    """Digits as (pixels, label), or by name."""
+
+    def __init__(self, named: bool) -> None:
+        self.named = named
+        self.x, self.y = train_digits(400)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: int) -> Any:
+        pixels, label = self.x[index], int(self.y[index])
+        return {"pixels": pixels, "label": label} if self.named else (pixels, label)
+
+
+def named_forward(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    return model(batch["pixels"]), batch["label"]
+
+
+def test_batches_of_any_structure() -> None:
+    task = tdx.Task(Network((64, 32, 10)), nn.CrossEntropyLoss(), Digits(True), forward=named_forward, kind="classification")
+    slow = tdx.diagnose(task, RECIPE.replace(lr=1e-4))
+    assert (slow.branch, slow.top and slow.top.cause) == (Branch.OPTIMIZATION, "learning-rate-too-low")
+    assert any(e.experiment == "references" and e.measure == "not-applicable" for e in slow.evidence)
+    assert tdx.diagnose(task, RECIPE).branch is Branch.HEALTHY
+
+
+def test_a_data_set() -> None:
+    task = tdx.Task(Network((64, 32, 10)), nn.CrossEntropyLoss(), Digits(False))
+    assert tdx.diagnose(task, RECIPE.replace(epochs=15)).branch is Branch.HEALTHY
+    slow = tdx.diagnose(task, RECIPE.replace(lr=1e-4))
+    assert (slow.branch, slow.top and slow.top.cause) == (Branch.OPTIMIZATION, "learning-rate-too-low")
+
+
+def test_unknown_test_labels() -> None:
+    x, _ = held_out_digits()
+    diagnosis = tdx.diagnose(*on_digits(test=(1 - x, None)))  # type: ignore[arg-type]
+    shift = next(f for f in diagnosis.findings if f.cause == "covariate-shift")
+    assert shift.standing is Standing.SUSPECTED, "without labels, suspected at most"
+    assert diagnosis.branch is Branch.HEALTHY
+
+
+# --- Budgets and interruptions -----------------------------------------------------------------------------------------------------
+
+
+def test_a_budget_of_one_is_the_baseline_run_alone() -> None:
+    diagnosis = tdx.diagnose(*PAIRS["linear on circles"].fault(), budget=1)
+    assert len(diagnosis.runs) == 1 and diagnosis.cost.runs == 1
+    assert diagnosis.branch is Branch.UNDECIDED
+
+
+@pytest.mark.parametrize("budget", [1.5, 2.0, 3.0, 5.0])
+@pytest.mark.parametrize("name", ["linear on circles", "unscaled inputs", "memorized"])
+def test_a_budget_is_kept(name: str, budget: float) -> None:
+    assert tdx.diagnose(*PAIRS[name].fault(), budget=budget).cost.runs <= budget + 0.01
+
+
+def test_a_limit_in_seconds_is_said() -> None:
+    diagnosis = tdx.diagnose(*PAIRS["linear on circles"].fault(), seconds=1e-3)
+    assert len(diagnosis.runs) == 1
+    assert any("limit in seconds" in line for line in diagnosis.advice)
+
+
+@pytest.mark.parametrize("budget", [0.99, 0, -3.0])
+def test_a_budget_that_buys_nothing_is_refused(budget: float) -> None:
+    with pytest.raises(tdx.InputError, match="budget"):
+        tdx.diagnose(*on_digits(), budget=budget)
+
+
+def test_progress_is_told() -> None:
+    told: list[Progress] = []
+    tdx.diagnose(*PAIRS["linear on circles"].fault(), progress=told.append)
+    assert told and {p.total for p in told} == {BUDGET}
+    assert any("baseline" in p.stage for p in told) and any("race" in p.stage for p in told)
+    assert all(a.seconds <= b.seconds for a, b in pairwise(told))
+
+
+def test_a_second_diagnosis_trains_nothing(tmp_path: Path) -> None:
+    training, store = PAIRS["linear on circles"].fault(), tmp_path / "runs.db"
+    first = tdx.diagnose(*training, store=store)
+    with open_store(store) as opened:
+        attempts = {run.key: opened.attempts(run.key) for run in first.runs}
+    second = tdx.diagnose(*training, store=store)
+    with open_store(store) as opened:
+        assert {run.key: opened.attempts(run.key) for run in second.runs} == attempts
+        assert opened.get_diagnosis(first.key) is not None
+    assert (second.key, second.findings, second.evidence) == (first.key, first.findings, first.evidence)
+    assert second.cost.runs == first.cost.runs, "what was found again counts as it did"
+
+
+class Raising(nn.Module):
+    """Fails in training, or as soon as it is asked anything."""
+
+    def __init__(self, at_once: bool) -> None:
+        super().__init__()
+        self.linear, self.at_once = nn.Linear(64, 10), at_once
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training or self.at_once:
+            raise ValueError("no such layer")
+        return self.linear(x)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_model_that_raises_gives_a_diagnosis(at_once: bool) -> None:
+    task = tdx.Task(lambda: Raising(at_once), nn.CrossEntropyLoss(), train_digits(200), test=held_out_digits())
+    diagnosis = tdx.diagnose(task, RECIPE)
+    assert diagnosis.branch is Branch.UNDECIDED
+    assert "no such layer" in diagnosis.sentence
+    assert diagnosis.runs[0].outcome is Outcome.FAILED
+    assert task.test is not None and task.test.openings == 0
+
+
+# --- Treatments --------------------------------------------------------------------------------------------------------------------
+
+
+class LabelsForTheEnd(SealedTest):
+    """A test set whose rows are for the final verification only."""
+
+    def rows(self, question: str) -> Rows:
+        assert question == FINAL, f"the test labels were touched to answer: {question}"
+        return super().rows(question)
+
+
+def with_late_labels(training: Training) -> Training:
+    test = training.task.test
+    assert test is not None
+    training.task.test = LabelsForTheEnd(test._rows, test.has_labels)
+    return training
+
+
+def test_a_deep_sigmoid_network_is_treated_and_verified() -> None:
+    task, recipe = with_late_labels(deep(nn.Sigmoid, held_out_digits()))
+    diagnosis = tdx.diagnose(task, recipe)
+    assert diagnosis.top is not None and diagnosis.top.cause == "vanishing-gradient"
+    assert task.test is not None and task.test.openings == 0, "training is large: the test set says nothing yet"
+
+    treatment = tdx.treat(diagnosis)
+    assert treatment.verified and treatment.sentence.startswith("Verified")
+    assert treatment.remedies and set(treatment.remedies) <= {r for f in diagnosis.findings for r in f.remedies}
+    assert all(str(ref) in treatment.sentence for ref in treatment.remedies)
+    assert task.test.questions == [FINAL] and treatment.test_openings == 1
+
+    measures = [c.measure for c in treatment.comparisons]
+    assert measures[0] == "validation_loss" and {"test_loss", "test accuracy"} <= set(measures)
+    for comparison in treatment.comparisons:
+        assert len(comparison.seeds) == len(comparison.before) == len(comparison.after) == 3
+        assert comparison.improved and comparison.gain > 0 and comparison.low <= comparison.gain <= comparison.high
+    used = {seed for e in diagnosis.evidence if e.experiment == "intervention" for seed in e.seeds}
+    assert not used & set(treatment.comparisons[0].seeds), "verified on seeds that played no part in choosing"
+
+    run = tdx.train(treatment.task, treatment.recipe)
+    assert run.last("validation_metric") > 0.9
+
+
+def test_a_healthy_training_is_left_as_it_is() -> None:
+    treatment = tdx.treat(diagnosed("linear on circles", twin=True))
+    assert (treatment.verified, treatment.remedies, treatment.comparisons) == (False, (), ())
+    assert treatment.recipe == treatment.diagnosis.recipe
+    assert treatment.sentence.startswith("Nothing was changed")
+
+
+def test_a_remedy_that_does_not_hold_is_not_kept() -> None:
+    diagnosis = diagnosed("linear on circles", twin=True)
+    useless = tdx.Finding(
+        cause="model-too-flexible",
+        branch=Branch.OVERFITTING,
+        standing=Standing.CONFIRMED,
+        confidence=0.9,
+        summary="by mistake",
+        remedies=(RemedyRef(id="scale-rate", params={"factor": 1e-3}),),
+    )
+    mistaken = diagnosis.replace(findings=(useless,), branch=Branch.OVERFITTING)
+    treatment = tdx.treat(mistaken, task=diagnosis.task)
+    assert not treatment.verified and treatment.remedies == ()
+    assert treatment.recipe == diagnosis.recipe
+    assert treatment.sentence.startswith("No improvement")
+    assert treatment.comparisons and treatment.comparisons[0].gain < 0
+
+
+def test_a_mismatch_is_treated_where_only_the_test_set_can_show_it() -> None:
+    diagnosis = diagnosed("label shift")
+    treatment = tdx.treat(diagnosis)
+    assert any(c.measure == "test_loss" for c in treatment.comparisons)
+    assert treatment.test_openings == 2, "the mismatch question, and the verification"
+    assert treatment.verified == any(c.improved for c in treatment.comparisons if c.measure.startswith("test"))
+
+
+def test_verification_is_worth_at_least_some_pairs() -> None:
+    treatment = tdx.treat(diagnosed("unscaled inputs"), budget=1.0)
+    assert len(treatment.comparisons[0].seeds) >= LEAST_PAIRS
+
+
+def test_a_treatment_needs_its_task() -> None:
+    diagnosis = diagnosed("linear on circles")
+    loaded = Diagnosis.model_validate_json(diagnosis.model_dump_json())
+    with pytest.raises(tdx.InputError, match="task"):
+        tdx.treat(loaded)
+    with pytest.raises(tdx.InputError, match="another task"):
+        tdx.treat(loaded, task=on_digits().task)
+
+
+# --- Refusals ----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"), [({"optimizer": "magic"}, "optimizer"), ({"schedule": "zigzag"}, "schedule"), ({"device": "moon"}, "device")]
+)
+@pytest.mark.parametrize("function", [tdx.train, tdx.diagnose])
+def test_a_recipe_that_cannot_be_used_is_refused(function: Callable[..., Any], changes: dict[str, Any], named: str) -> None:
+    training = on_digits()
+    with pytest.raises(tdx.InputError, match=named):
+        function(training.task, training.recipe.replace(**changes))
+
+
+def test_train_returns_what_became_of_it() -> None:
+    training = on_digits()
+    run = tdx.train(*training)
+    assert run.outcome is Outcome.FINISHED and run.last("validation_metric") > 0.9
+    assert {"batch_loss", "train_loss", "validation_loss", "gradient_norm", "learning_rate"} <= set(run.curves)
+    assert np.isfinite(run.curves["batch_loss"].values).all()
