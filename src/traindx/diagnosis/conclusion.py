@@ -61,7 +61,7 @@ def _branch(reading: Reading, findings: Sequence[Finding]) -> Branch:
 
 def _sentence(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> str:
     if branch is Branch.HEALTHY:
-        said = f"Nothing is wrong: the training loss ended at {reading.train:.3g} and the validation loss at {reading.validation:.3g}{_floor(reading)}"
+        said = f"Nothing is wrong: the training loss ended at {reading.train:.3g} and the validation loss at {reading.validation:.3g}{_reachable(reading)}"
         return said + (f". Not settled: {_UNLABELLED}." if _shift_without_labels(findings) else ".")
     if branch is Branch.UNDECIDED and reading.failed:
         ended = reading.find("baseline", "outcome")
@@ -73,20 +73,24 @@ def _sentence(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> 
             else f"the validation loss ends at {reading.validation:.3g}"
         )
         if not reading.training_is_large and reading.test_harm_is_real:
-            trouble = f"the test loss is {reading.value('two_sample', 'test_loss'):.3g} against {reading.validation:.3g} in validation"
-        return f"Cannot tell: {trouble}{_floor(reading)}, and no experiment within the budget showed why."
+            trouble = f"the test loss is {reading.test:.3g} against {reading.validation:.3g} in validation"
+        return f"Cannot tell: {trouble}{_reachable(reading)}, and no experiment within the budget showed why."
     top = findings[0]
-    return f"{_TROUBLE[branch].format(r=reading, floor=_floor(reading))} The cause: {top.cause.replace('-', ' ')} ({top.summary})."
+    return f"{_TROUBLE[branch].format(r=reading, reachable=_reachable(reading))} Cause: {top.cause.replace('-', ' ')}."
 
 
 _TROUBLE = {
-    Branch.OPTIMIZATION: "This network can do better than its training lets it: the training loss ended at {r.train:.3g}{floor}.",
-    Branch.MODEL_BIAS: "No way of training this network gets its loss near what is reachable: the training loss ended at {r.train:.3g}{floor}.",
-    Branch.OVERFITTING: "This network fits its training rows better than the world: training loss {r.train:.3g}, validation loss {r.validation:.3g}{floor}.",
-    Branch.MISMATCH: "The test set is another world than the training set: validation loss {r.validation:.3g}, test loss worse.",
-    Branch.DATA: "The trouble is in the data: training loss {r.train:.3g}, validation loss {r.validation:.3g}{floor}.",
-    Branch.DEFECT: "The training code is wrong: the training loss ended at {r.train:.3g}{floor}.",
+    Branch.OPTIMIZATION: "This network can do better than its training lets it: the training loss ended at {r.train:.3g}{reachable}.",
+    Branch.MODEL_BIAS: "No way of training this network gets it near what is reachable: the training loss ended at {r.train:.3g}{reachable}.",
+    Branch.OVERFITTING: "What this network learned does not carry over: training loss {r.train:.3g}, validation loss {r.validation:.3g}{reachable}.",
+    Branch.MISMATCH: "The test set is another world than the training set: validation loss {r.validation:.3g}, test loss {r.test:.3g}.",
+    Branch.DATA: "The trouble is in the data: training loss {r.train:.3g}, validation loss {r.validation:.3g}{reachable}.",
+    Branch.DEFECT: "The training code is wrong: the training loss ended at {r.train:.3g}{reachable}.",
 }
+
+
+def _reachable(reading: Reading) -> str:
+    return "" if reading.best_reference is None else f", where {reading.reachable:.3g} is reachable"
 
 
 _UNLABELLED = "the test inputs come from elsewhere, and without test labels nobody can tell whether that does harm"
@@ -94,15 +98,6 @@ _UNLABELLED = "the test inputs come from elsewhere, and without test labels nobo
 
 def _shift_without_labels(findings: Sequence[Finding]) -> bool:
     return any(f.branch is Branch.MISMATCH and f.standing is Standing.SUSPECTED for f in findings)
-
-
-def _floor(reading: Reading) -> str:
-    best = reading.best_reference
-    return (
-        ""
-        if best is None
-        else f", where {best.subject} reaches {best.value:.3g} out of fold and the constant predictor pays {reading.constant:.3g}"
-    )
 
 
 def _path(reading: Reading) -> tuple[Step, ...]:

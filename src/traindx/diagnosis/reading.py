@@ -173,9 +173,14 @@ class Reading:
         return self.share(self.validation - self.sign("lowest_validation_loss"))
 
     @property
+    def test(self) -> float:
+        """The trained model's loss on the test rows; NaN where it was not looked at."""
+        return self.value("two_sample", "test_loss")
+
+    @property
     def test_harm(self) -> float:
         """How much worse the test set is than validation, in shares; NaN where unknown."""
-        return self.share(self.value("two_sample", "test_loss") - self.validation)
+        return self.share(self.test - self.validation)
 
     @property
     def test_harm_is_real(self) -> bool:
