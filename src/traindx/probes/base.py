@@ -14,7 +14,7 @@ from traindx.records import Curve
 from traindx.training import TrainingState
 
 # A full-gradient quantity is recorded at about this many steps a run, a per-layer one at about that many.
-OBSERVATIONS, LAYER_OBSERVATIONS = 96, 12
+OBSERVATIONS, LAYER_OBSERVATIONS = 48, 12
 
 Schedule = Callable[[int, int], bool]
 

@@ -50,12 +50,12 @@ def chunk_size(rows: int) -> int:
     return max(1, min(LARGEST_CHUNK, math.ceil(rows / CHUNKS)))
 
 
-def evaluated_index(rows: int, limit: int = MAX_ROWS) -> Tensor:
-    """The rows that are evaluated: all, or ``limit`` of them, in one fixed random order.
+def evaluated_index(rows: int, limit: int | None = None) -> Tensor:
+    """The rows that are evaluated: all, or ``limit`` of them (MAX_ROWS by default), in one fixed random order.
 
     The order matters: chunks of rows that lie together in a sorted file differ by more than chance, and would overstate the standard error.
     """
-    return torch.randperm(rows, generator=torch.Generator().manual_seed(0))[:limit]
+    return torch.randperm(rows, generator=torch.Generator().manual_seed(0))[: MAX_ROWS if limit is None else limit]
 
 
 def predict(task: Task, model: nn.Module, rows: Rows, device: torch.device, index: Tensor | None = None) -> tuple[list[Any], list[Any]]:

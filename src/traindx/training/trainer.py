@@ -5,6 +5,7 @@ A run that raises, diverges or takes too long is an outcome of the run, with its
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 import traceback
@@ -30,6 +31,8 @@ MIN_EVALUATIONS, MAX_EVALUATIONS = 8, 32
 CHECK_EVERY = 32
 # Data below this size in bytes are moved to the device as a whole and gathered there.
 RESIDENT_BYTES = 2 << 30
+
+OUT_OF_MEMORY = "out of memory"
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,18 @@ def evaluation_steps(total: int, per_epoch: int) -> list[int]:
     return sorted({0, *range(every, total + 1, every), total})
 
 
+def check_recipe(recipe: Recipe) -> None:
+    """Nothing, for a recipe that can be followed.
+
+    Raises:
+        InputError: when it names an optimizer, a schedule or a device that does not exist.
+
+    """
+    optimizer_class(recipe.optimizer)
+    make_schedule(recipe, 1, 1)
+    resolve_device(recipe.device)
+
+
 def fit(
     task: Task,
     recipe: Recipe,
@@ -130,17 +145,20 @@ def fit(
         tick: told the number of updates done, at each evaluation.
 
     Raises:
-        InputError: when the recipe names an optimizer or a schedule that does not exist.
+        InputError: when the recipe names an optimizer, a schedule or a device that does not exist.
 
     """
-    optimizer_class(recipe.optimizer)
-    make_schedule(recipe, 1, 1)
+    check_recipe(recipe)
     started, records = time.perf_counter(), _Records()
     training = _Training(task, recipe, list(callbacks), horizon, limit_s, records, tick)
     with preserved_rng(), _deterministic():
         outcome, reason = _ending(training)
         curves = {name: curve for callback in training.started for name, curve in callback.finish(training.state).items()}
-    weights = {k: v.detach().cpu().clone() for k, v in training.model.state_dict().items()} if keep_weights and training.model else None
+    weights = (
+        {k: v.detach().cpu().clone(memory_format=torch.contiguous_format) for k, v in training.model.state_dict().items()}
+        if keep_weights and training.model
+        else None
+    )
     run = Run(
         key=run_key(task, recipe, horizon),
         task=task.fingerprint,
@@ -173,11 +191,11 @@ def _ending(training: _Training) -> tuple[Outcome, str]:
     except _OutOfTime:
         return Outcome.STOPPED, f"{OUT_OF_TIME} of {training.limit_s:.0f} s was reached at step {training.step}"
     except (MemoryError, torch.OutOfMemoryError):
-        return Outcome.FAILED, "out of memory"
+        return Outcome.FAILED, OUT_OF_MEMORY
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         if "allocate memory" in str(error):
-            return Outcome.FAILED, "out of memory"
+            return Outcome.FAILED, OUT_OF_MEMORY
         return Outcome.FAILED, f"{type(error).__name__}: {error} (in {where.name}, {where.filename}:{where.lineno})"
 
 
@@ -355,8 +373,6 @@ def _in_double(task: Task) -> Task:
             else batch
         )
         return given(model, cast)
-
-    import copy
 
     given, other = task.forward, copy.copy(task)
     other.forward = forward

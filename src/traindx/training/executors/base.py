@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
+import torch
+
+from traindx.records import Outcome, Run
 from traindx.training.callbacks import Callback
+from traindx.training.keys import resolve_device
 from traindx.training.trainer import Fitted, Job
 
 CallbackFactory = Callable[[], Sequence[Callback]]
@@ -35,3 +39,23 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Stop whatever still runs."""
+
+
+def failed_run(job: Job, outcome: Outcome, reason: str, seconds: float) -> Fitted:
+    """What a job became whose process gave no answer: its run, without any observation."""
+    run = Run(
+        key=job.key,
+        task=job.task.fingerprint,
+        task_name=job.task.name,
+        recipe=job.recipe,
+        remedies=job.task.remedies,
+        outcome=outcome,
+        reason=reason,
+        steps=0,
+        epochs=0.0,
+        seconds=seconds,
+        horizon=job.horizon,
+        threads=torch.get_num_threads(),
+        device=str(resolve_device(job.recipe.device)),
+    )
+    return Fitted(run)
