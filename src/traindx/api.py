@@ -92,7 +92,7 @@ def diagnose(
         InputError: when the recipe or the budget cannot be used.
 
     """
-    if budget < 1:
+    if not budget >= 1:
         raise InputError("budget", f"found {budget}", "give at least 1: the baseline run itself")
     with _opened(store) as memory:
         lab = Lab(task, recipe, executor or Serial(), memory, default_probes, _reporter(progress, budget), budget)

@@ -66,7 +66,7 @@ def test_the_branch_is_that_of_the_top_confirmed_finding(facts: Facts) -> None:
         answer = conclude(changed.evidence)
         assert answer.branch is branch
         assert answer.findings[0].branch is branch
-        assert "cause: " + answer.findings[0].cause.replace("-", " ") in answer.sentence
+        assert answer.findings[0].cause.replace("-", " ") in answer.sentence
 
 
 @pytest.mark.parametrize("trouble", ["underfitted", "overfitted", "diverged"])

@@ -106,15 +106,15 @@ def test_every_executor_gives_the_same_numbers(executor: Executor) -> None:
 
 
 def test_the_thread_count_is_that_of_the_moment(executor: Executor) -> None:
-    kept = torch.get_num_threads()
+    kept, short = torch.get_num_threads(), job(recipe=RECIPE.replace(max_steps=2))
     try:
         torch.set_num_threads(2)
-        (fitted,) = executor.run([job()])
-        assert fitted.run.key == job().key and fitted.run.threads == 2
+        (fitted,) = executor.run([short])
+        assert fitted.run.key == short.key and fitted.run.threads == 2
     finally:
         torch.set_num_threads(kept)
-    (fitted,) = executor.run([job()])
-    assert fitted.run.key == job().key and fitted.run.threads == kept
+    (fitted,) = executor.run([short])
+    assert fitted.run.key == short.key and fitted.run.threads == kept
 
 
 def test_remedies_travel(executor: Executor) -> None:
@@ -162,17 +162,15 @@ def test_what_is_no_failure_of_the_run_is_raised(executor: Executor) -> None:
 def test_a_run_that_hangs_is_killed_and_the_others_go_on(one_worker: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "GRACE_S", 0.2)
     list(one_worker.run([job()]))  # what is imported on first use is there
-    hung, sound = one_worker.run([job(Hanging), job()], limit_s=5.0)
+    hung, sound = one_worker.run([job(Hanging), job()], limit_s=2.0)
     assert hung.run.outcome is Outcome.STOPPED and hung.run.out_of_time and "it hung" in hung.run.reason
     assert hung.run.key == job(Hanging).key
     assert sound.run.outcome is Outcome.FINISHED
 
 
-def test_runs_that_take_their_process_with_them_have_failed_and_the_others_go_on() -> None:
-    jobs = [job(Leaving), job(), job(Killed), job(Starving), job()]
-    pool = Processes(workers=2)
-    left, first, killed, starved, last = (f.run for f in pool.run(jobs))
-    pool.close()
+def test_runs_that_take_their_process_with_them_have_failed_and_the_others_go_on(one_worker: Processes) -> None:
+    jobs = [job(Leaving), job(), job(Starving), job(Killed), job()]
+    left, first, starved, killed, last = (f.run for f in one_worker.run(jobs))
     assert [left.outcome, killed.outcome, starved.outcome] == [Outcome.FAILED] * 3
     assert "exit code 3" in left.reason and "signal 9 (Killed)" in killed.reason and starved.reason == "out of memory"
     assert left.key == jobs[0].key and left.recipe == RECIPE and left.task_name == "digits" and left.seconds > 0
@@ -181,10 +179,9 @@ def test_runs_that_take_their_process_with_them_have_failed_and_the_others_go_on
 
 def test_a_worker_that_was_killed_between_two_calls_is_replaced(one_worker: Processes) -> None:
     list(one_worker.run([job()]))
-    (pid,) = [worker.process.pid for worker in one_worker._pool]
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-    assert gone(pid)
+    (worker,) = one_worker._pool
+    worker.process.kill()
+    worker.process.join()
     (fitted,) = one_worker.run([job()])
     assert fitted.run.outcome is Outcome.FINISHED
 
@@ -222,27 +219,24 @@ def test_workers_must_be_some() -> None:
 
 def test_no_process_is_left() -> None:
     before = workers()
-    pool = Processes(workers=1)
+    pool = Processes(workers=2)
     results = pool.run([job(), job(recipe=RECIPE.replace(epochs=100_000))])
     next(results)
+    assert len(workers()) == len(before) + 2
     results.close()  # the caller goes away: the run that nobody waits for ends
-    assert workers() == before
-    next(pool.run([job()]))
     assert len(workers()) == len(before) + 1
-    del pool
+    del results, pool
     gc.collect()
     assert workers() == before
 
 
 PROGRAM = """
-import os, sys
-from programs import RECIPE, Hanging, job
+from programs import Hanging, job
 from traindx.training.executors import Processes
 
 if __name__ == "__main__":
     pool = Processes(workers=1)
-    next(pool.run([job()]))
-    print(pool._pool[0].process.pid, flush=True)
+    print(pool._idle(jobs=1).process.pid, flush=True)
     next(pool.run([job(Hanging)]))
 """
 
@@ -256,7 +250,7 @@ def test_no_process_outlives_its_parent(tmp_path: Path, end: signal.Signals) -> 
     with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True) as parent:
         assert parent.stdout is not None and parent.stderr is not None
         pid = int(parent.stdout.readline())
-        time.sleep(0.5)
+        time.sleep(1.0)  # the job is on its way
         parent.send_signal(end)
         parent.wait(20)
         assert gone(pid)

@@ -39,6 +39,8 @@ def weight(reading: Reading, finding: Finding) -> float:
         return reading.test_harm if math.isfinite(reading.test_harm) else finding.confidence
     if finding.branch is Branch.DATA:  # wrong labels come before what learning them by heart looks like, not before a training that fails
         return finding.confidence * (0.5 if reading.training_is_large else 2.0)
+    if any(e.measure == "pure_error" for e in finding.evidence):  # what no function of the inputs can do, no training can
+        return 2.0 * finding.confidence
     race = next((e for e in finding.evidence if e.measure == "recovered"), None)
     if race is not None:
         gap = reading.share(float(race.details["before"]) - float(race.details["reachable"]))

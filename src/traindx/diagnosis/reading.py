@@ -22,6 +22,8 @@ NOTHING_LEARNED = 0.05
 TEST_NOISE = 1.5
 # Training that is above reachable by this share of MARGIN, with validation above by all of it, is large too.
 NEARLY = 0.8
+# Or the ranks of the chunks' losses leave no doubt, where a few hard rows widen the interval of the mean.
+HARM_P = 1e-4
 REFERENCES = ("linear", "nearest-neighbours", "gradient-boosting", "small-network")
 
 
@@ -53,10 +55,10 @@ class Reading:
         return any(item.experiment == experiment for item in self.evidence)
 
     def raced(self, remedy: RemedyRef) -> Evidence | None:
-        """What the race showed of a remedy, by id and (where the ref has any) parameters: the one that recovered most."""
+        """What the race showed of a remedy and its relatives of other strength: a repeated recovery before a single one, then the most."""
         found = [e for e in self.evidence if e.experiment == "intervention" and e.remedy is not None and e.remedy.id == remedy.id]
         found = [e for e in found if e.remedy is not None and _same_family(e.remedy, remedy)]
-        return max(found, key=lambda e: -math.inf if math.isnan(e.value) else e.value, default=None)
+        return max(found, key=_telling, default=None)
 
     # -- the numbers ---------------------------------------------------------------------------------------------------------------
 
@@ -197,7 +199,13 @@ class Reading:
         if test is None or validation is None or self.broken:
             return False
         noise = noises * math.hypot(_half_width(test), _half_width(validation))
-        return self.test_harm > MARGIN and test.value - validation.value > noise
+        beyond = test.value - validation.value > noise or float(test.details.get("p_value", 1.0)) < HARM_P
+        return self.test_harm > MARGIN and beyond
+
+
+def _telling(evidence: Evidence) -> tuple[bool, float]:
+    """Orders relatives in a race: what was repeated first, then by recovery, the whole gap being enough."""
+    return evidence.low is not None, -math.inf if math.isnan(evidence.value) else min(evidence.value, 1.0)
 
 
 def _half_width(evidence: Evidence | None) -> float:

@@ -24,6 +24,8 @@ from traindx.training import Fitted, Job, evaluation_steps, steps_per_epoch, tot
 from traindx.training.executors import CallbackFactory, Executor
 from traindx.training.keys import CODE_VERSION
 
+# A budget above this is no budget: baseline runs.
+UNLIMITED = 1e6
 # A run may take this many times as long as the baseline did, and LEAST_LIMIT_S in any case, before it is stopped.
 TIME_LIMIT_FACTOR, LEAST_LIMIT_S = 20.0, 60.0
 
@@ -96,7 +98,7 @@ class Lab:
     @property
     def left(self) -> float:
         """Baseline runs left of the budget."""
-        return self.budget - self.spending.runs
+        return min(self.budget, UNLIMITED) - self.spending.runs
 
     # -- runs ----------------------------------------------------------------------------------------------------------------------
 
@@ -112,7 +114,8 @@ class Lab:
         task = self.task.resplit((self.task.fold + repeat) % FOLDS) if refold and repeat else self.task
         recipe = self.recipe.replace(seed=self.recipe.seed + repeat)
         for remedy in remedies:
-            task, recipe = make_remedy(remedy).apply(task, recipe)
+            changed, recipe = make_remedy(remedy).apply(task, recipe)
+            task = task.changed(remedy) if changed is task else changed
         return Job(task, recipe, horizon, keep_weights or (not remedies and not repeat and horizon is None))
 
     def train(self, jobs: Sequence[Job], stage: str) -> list[Run]:

@@ -209,8 +209,9 @@ class _Track:
             return
         pairs = [(self._baseline_loss(horizon), self._loss_at(leader, horizon))]
         pairs += [self._pair(leader, repeat, horizon) for repeat in range(1, repeats + 1)]
-        if self._all_agree(pairs) and interval(self._capped(pairs))[0] <= 0 and affordable >= MOST_REPEATS:
-            pairs += [self._pair(leader, repeat, horizon) for repeat in range(repeats + 1, MOST_REPEATS + 1)]
+        for repeat in range(repeats + 1, min(MOST_REPEATS, affordable) + 1):
+            if self._all_agree(pairs) and interval(self._capped(pairs))[0] <= 0:  # every pair agrees, but their sizes differ: one more
+                pairs.append(self._pair(leader, repeat, horizon))
         below, above = interval(self._capped(pairs))
         leader.mean_effect = self.gap * float(np.mean([self._effect(*pair) for pair in pairs]))
         # The interval of the paired effect, as shares of its mean, around what the longest run recovered.

@@ -36,7 +36,7 @@ def pairs(lab: Lab, remedies: Sequence[RemedyRef]) -> list[Pair]:
     jobs = [[lab.job(*refs, repeat=r, refold=True, keep_weights=True) for refs in ((), tuple(remedies))] for r in REPEATS]
     paired = [Pair(*two) for two in jobs]
     cost = sum(total_steps(len(job.task.train), job.recipe) for job in paired[0]) / lab.total
-    return paired[: max(LEAST_PAIRS, math.floor(lab.left / cost) if math.isfinite(lab.left) else len(paired))]
+    return paired[: max(LEAST_PAIRS, math.floor(lab.left / cost))]
 
 
 def compare_on_validation(lab: Lab, paired: Sequence[Pair]) -> list[Comparison]:

@@ -11,6 +11,7 @@ import torch
 from traindx.records import NotApplicable, Recipe
 from traindx.remedies.base import Remedy
 from traindx.tasks import Task
+from traindx.training import total_steps
 
 LEAST_ROWS = 20
 
@@ -34,4 +35,7 @@ class FewerRows(Remedy):
         if task.labels is not None:
             order = order[torch.argsort(task.labels.cpu()[order], stable=True)]
         kept = order[torch.arange(rows) * self.share % 1 < self.share].sort().values
-        return task.changed(self.ref, train=task.train.subset(kept)), recipe.replace(epochs=math.ceil(recipe.epochs / self.share))
+        updates = total_steps(rows, recipe)
+        return task.changed(self.ref, train=task.train.subset(kept)), recipe.replace(
+            epochs=math.ceil(recipe.epochs / self.share) + 1, max_steps=updates
+        )

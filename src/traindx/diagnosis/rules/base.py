@@ -15,6 +15,8 @@ from traindx.records import Branch, Evidence, Finding, RemedyRef, Standing
 CONFIRMING_SHARE = 0.5
 # A remedy that recovers less than this, though run for long enough, clears its cause.
 CLEARING_SHARE = 0.15
+# A remedy that recovered nothing by this share of the training's length will not do so later.
+LONG_ENOUGH = 0.4
 # Seeds that a confirmation rests on.
 CONFIRMING_SEEDS = 3
 # A suspect whose strongest sign is at least this strong is worth an experiment even where the losses alone do not ask for one.
@@ -90,10 +92,11 @@ class RacedRule(Rule):
             if repeated:
                 return self.finding(Standing.SUSPECTED, 0.4, f"{said}, but not on every seed", evidence, (best.remedy,))
             return self.finding(Standing.SUSPECTED, 0.3 + 0.3 * sign, f"{said}: works too, tried on one seed", evidence, (best.remedy,))
+        if best.value < CLEARING_SHARE and (ran >= LONG_ENOUGH or sign < STRONG_SIGN):
+            worse = "it changes nothing" if best.value > -0.05 else "it makes things worse"
+            return self.finding(Standing.CLEARED, 0.9 if ran >= LONG_ENOUGH else 0.6, f"{said}: {worse}", evidence)
         if best.value < CLEARING_SHARE:
-            return self.finding(
-                Standing.CLEARED, 0.9, f"{said}: it changes nothing" if best.value > -0.05 else f"{said}: it makes things worse", evidence
-            )
+            return self.finding(Standing.UNDECIDED, 0.2, f"{said}: too short a run to clear it", evidence, (best.remedy,))
         return self.finding(Standing.UNDECIDED, 0.2 + 0.2 * sign, f"{said}: it helps, but leaves most of the gap", evidence, (best.remedy,))
 
     def _untried(self, reading: Reading, remedies: tuple[RemedyRef, ...], refused: list[Evidence], sign: float) -> Finding:
@@ -153,7 +156,9 @@ class CapacityRule(RacedRule):
 
     def explained(self, reading: Reading) -> str:
         """Nothing to explain where this model gets to what is reachable, by itself or by another recipe."""
-        return "the model as it is can get to what is reachable"
+        raced = [e for e in reading.evidence if e.experiment == "intervention" and e.measure == "recovered"]
+        can = not reading.training_is_large or any(e.value >= CONFIRMING_SHARE for e in raced)
+        return "the model as it is can get to what is reachable" if can else ""
 
 
 class GeneralizationRule(RacedRule):
