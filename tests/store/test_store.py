@@ -115,6 +115,26 @@ class TestStore:
         store.put_run(run)
         assert store.get_run("a") == run
 
+    # --- Weights
+
+    def test_weights_that_were_not_kept_are_none(self, store: Store) -> None:
+        store.put_run(a_run("a"))
+        assert store.get_weights("a") is None
+
+    @pytest.mark.parametrize("data", [b"", b"\0", bytes(range(256)), os.urandom(3 << 20)], ids=["empty", "nul", "every byte", "3 MiB"])
+    def test_weights_come_back_as_they_were_put(self, store: Store, data: bytes) -> None:
+        store.put_weights("a", data)
+        store.put_weights("b", b"other")
+        store.put_run(a_run("a"))
+        assert store.get_weights("a") == data
+        assert type(store.get_weights("a")) is bytes
+        assert store.get_weights("b") == b"other"
+
+    def test_putting_weights_again_replaces_them(self, store: Store) -> None:
+        store.put_weights("a", b"long ago")
+        store.put_weights("a", b"now")
+        assert store.get_weights("a") == b"now"
+
     # --- Tasks and evidence
 
     def test_a_task_is_replaced(self, store: Store) -> None:

@@ -30,7 +30,8 @@ class Net(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
             self.misbehave()
-        return self.layers(x)
+        outputs: Tensor = self.layers(x)
+        return outputs
 
     def misbehave(self) -> None:
         """Nothing, in a sound network."""
@@ -73,8 +74,8 @@ class Killed(Net):
 
 class Talking(Net):
     def misbehave(self) -> None:
-        print("printed")
-        print("complained", file=sys.stderr)
+        sys.stdout.write("printed\n")
+        sys.stderr.write("complained\n")
         os.system("echo echoed; echo muttered >&2")
 
 

@@ -55,8 +55,8 @@ def one_worker() -> Iterator[Processes]:
     made.close()
 
 
-def workers() -> list[int | None]:
-    return [child.pid for child in multiprocessing.active_children() if child.name == "traindx worker"]
+def workers() -> set[int | None]:
+    return {child.pid for child in multiprocessing.active_children() if child.name == "traindx worker"}
 
 
 def gone(pid: int) -> bool:
@@ -220,7 +220,7 @@ def test_workers_must_be_some() -> None:
 def test_no_process_is_left() -> None:
     before = workers()
     pool = Processes(workers=2)
-    results = pool.run([job(), job(recipe=RECIPE.replace(epochs=100_000))])
+    results: Any = pool.run([job(), job(recipe=RECIPE.replace(epochs=100_000))])
     next(results)
     assert len(workers()) == len(before) + 2
     results.close()  # the caller goes away: the run that nobody waits for ends

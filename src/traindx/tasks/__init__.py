@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from traindx.tasks.kinds import Form, Kind, find_form, labels_of, outputs_from_probabilities
 from traindx.tasks.metrics import Metric
+from traindx.tasks.random_states import preserved_rng, seed_everything
 from traindx.tasks.readers import read
 from traindx.tasks.rows import ArrayRows, Batch, DatasetRows, Rows, to_device
 from traindx.tasks.sealed import SealedTest
 from traindx.tasks.splits import FOLDS
-from traindx.tasks.task import Task, preserved_rng, seed_everything
+from traindx.tasks.task import Task
 
 __all__ = [
     "FOLDS",

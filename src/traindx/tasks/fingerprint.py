@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from traindx.tasks.random_states import preserved_rng, seed_everything
 from traindx.tasks.rows import ArrayRows, DatasetRows, Rows
 
 # Data sets that are not arrays are hashed by their length and this many rows, evenly spaced.
@@ -88,10 +89,7 @@ def rows_digest(rows: Rows | None) -> str:
         return digest(*rows.columns)
     if isinstance(rows, DatasetRows):
         sample = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), SAMPLED_ROWS)).astype(int))
-        state = torch.random.get_rng_state()
-        try:
-            torch.manual_seed(0)  # a data set may augment at random
+        with preserved_rng():
+            seed_everything(0)  # a data set may augment at random
             return digest(len(rows), rows.collate, rows.targets, [rows.dataset[int(i)] for i in sample])
-        finally:
-            torch.random.set_rng_state(state)
     return digest(rows)

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset, default_collate
 
 from traindx.records import InputError
+from traindx.tasks.random_states import preserved_rng
 
 Batch = Any
 
@@ -108,7 +109,8 @@ class DatasetRows:
     def targets(self) -> Tensor | None:
         """From the data set's ``targets``, else by one walk over at most MAX_WALKED_ROWS rows; None where rows are not pairs."""
         if not self._walked:
-            self._targets, self._walked = self._find_targets(), True
+            with preserved_rng():  # a data set may augment at random
+                self._targets, self._walked = self._find_targets(), True
         return self._targets
 
     def _find_targets(self) -> Tensor | None:

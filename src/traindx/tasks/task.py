@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -16,34 +14,13 @@ from traindx.records import InputError, RemedyRef
 from traindx.tasks.fingerprint import digest, rows_digest
 from traindx.tasks.kinds import Kind, Loss, infer_kind, labels_of, parse_kind
 from traindx.tasks.metrics import Metric, find_metric
+from traindx.tasks.random_states import preserved_rng, seed_everything
 from traindx.tasks.rows import ArrayRows, Batch, Rows, as_rows
 from traindx.tasks.sealed import SealedTest
 from traindx.tasks.splits import fold_indices
 
 Forward = Callable[[nn.Module, Batch], tuple[Any, Any]]
 ModelFactory = Callable[[], nn.Module]
-
-
-@contextmanager
-def preserved_rng() -> Iterator[None]:
-    """Python's, NumPy's and torch's global random states, put back whatever happens inside."""
-    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.random.get_rng_state()
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else None
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
-        torch.random.set_rng_state(cpu)
-        if cuda is not None:
-            torch.cuda.set_rng_state_all(cuda)
-
-
-def seed_everything(seed: int) -> None:
-    """Seed Python's, NumPy's and torch's global random states (use inside `preserved_rng`)."""
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
 
 
 def pair_forward(model: nn.Module, batch: Batch) -> tuple[Any, Any]:
