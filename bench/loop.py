@@ -28,7 +28,9 @@ PAIRS, ROWS, BATCH, INPUTS = 5, 12800, 64, 256
 
 def network(width: int) -> nn.Module:
     """Three hidden layers."""
-    return nn.Sequential(nn.Linear(INPUTS, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 10))
+    return nn.Sequential(
+        nn.Linear(INPUTS, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 10)
+    )
 
 
 def bare(task: tdx.Task, recipe: tdx.Recipe) -> float:
