@@ -24,8 +24,8 @@ _RECTIFIERS = (nn.ReLU, nn.ReLU6)
 
 
 class LayerActivations(Probe):
-    """Records ``activation_std/NAME`` for every leaf layer, ``activation_zero/NAME`` for rectifiers (share of units that are zero for the
-    whole batch) and ``activation_pinned/NAME`` for bounded activations. Hooks are attached for recorded updates only.
+    """Records ``activation/std/NAME`` for every leaf layer, ``activation/zero/NAME`` for rectifiers (share of units that are zero for the
+    whole batch) and ``activation/pinned/NAME`` for bounded activations. Hooks are attached for recorded updates only.
     """
 
     name = "activation"
