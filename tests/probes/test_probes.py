@@ -162,7 +162,7 @@ def noisy() -> nn.Module:
 @pytest.mark.parametrize("changes", [{}, {"precision": "bfloat16"}, {"optimizer": "adam", "batch_size": 7, "accumulate": 2}])
 def test_probes_change_nothing(probe: type[Probe] | None, changes: dict[str, Any]) -> None:
     """Weights, buffers and losses are bit-equal with and without them."""
-    recipe = RECIPE.replace(precision="float32", **changes)
+    recipe = RECIPE.replace(**{"precision": "float32", **changes})
     alone = fit(made(noisy), recipe, keep_weights=True)
     seen = fit(made(noisy), recipe, [probe()] if probe else default_probes(), keep_weights=True)
     assert alone.weights is not None and seen.weights is not None
