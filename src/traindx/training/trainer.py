@@ -235,6 +235,7 @@ class _Training:
         self.task, self.recipe, self.callbacks, self.records, self.tick = task, recipe, callbacks, records, tick
         self.started: list[Callback] = []
         self.device = resolve_device(recipe.device)
+        self.autocast = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16")
         self.per_epoch = steps_per_epoch(len(task.train), recipe)
         self.total = total_steps(len(task.train), recipe)
         self.end = self.total if horizon is None else min(horizon, self.total)
@@ -314,7 +315,7 @@ class _Training:
         optimizer.zero_grad(set_to_none=True)
         loss = None
         for micro, batch in zip(range(self.recipe.accumulate), micro_batches, strict=False):
-            with self._precision():
+            with self.autocast:
                 outputs, targets = self.task.forward(model, self._cast(batch))
                 part = self.task.loss(outputs, targets)
             (part / self.recipe.accumulate if self.recipe.accumulate > 1 else part).backward()
@@ -332,9 +333,6 @@ class _Training:
         state.outputs = state.targets = None
         self.records.losses.append(loss)
 
-    def _precision(self) -> torch.autocast:
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.recipe.precision == "bfloat16")
-
     def _cast(self, batch: object) -> object:
         if self.recipe.precision != "float64" or not isinstance(batch, tuple):
             return batch
@@ -344,7 +342,7 @@ class _Training:
         self._check()
         precise = self.task if self.recipe.precision != "float64" else _in_double(self.task)
         for name, rows in (("train", train), ("validation", validation)):
-            with self._precision():
+            with self.autocast:
                 result = evaluate(precise, model, rows, self.device, evaluated_index(len(rows)))
             self.records.add(f"{name}_loss", self.step, result.loss)
             self.records.spread[f"{name}_loss"] = result.standard_error
