@@ -78,6 +78,8 @@ def _sentence(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> 
             trouble = f"the test loss is {reading.test:.3g} against {reading.validation:.3g} in validation"
         return f"Cannot tell: {trouble}{_reachable(reading)}, and no experiment within the budget showed why."
     top = findings[0]
+    if not reading.asked("baseline"):
+        return f"Seen without training: {top.summary}. Cause: {top.cause.replace('-', ' ')}."
     return f"{_TROUBLE[branch].format(r=reading, reachable=_reachable(reading))} Cause: {top.cause.replace('-', ' ')}."
 
 
@@ -104,6 +106,8 @@ def _shift_without_labels(findings: Sequence[Finding]) -> bool:
 
 def _path(reading: Reading) -> tuple[Step, ...]:
     """The questions of the flowchart in order, with their answers."""
+    if not reading.asked("baseline"):
+        return (Step(question="Does the audit show a plain mistake?", answer="yes", evidence=()),) if reading.asked("audit") else ()
     losses = tuple(
         e
         for e in (reading.find("baseline", "train_loss"), reading.find("baseline", "validation_loss"), reading.best_reference)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from traindx.diagnosis.reading import MARGIN, Reading
 from traindx.diagnosis.rules import RULES, Rule
-from traindx.diagnosis.rules.base import CONFIRMING_SHARE, STRONG_SIGN
+from traindx.diagnosis.rules.base import CONFIRMING_SHARE, STRONG_SIGN, InspectedRule
 from traindx.diagnosis.rules.label_noise import error_distance
 from traindx.records import Evidence, Question, RemedyRef, Standing
 
@@ -24,6 +24,8 @@ SMALL_SET = 1000
 def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | None:
     """What to ask next, or None when the flowchart is walked through or the budget (in baseline runs) is spent."""
     reading = Reading(evidence)
+    if reading.asked("audit") and seen_plainly(reading):
+        return None
     for experiment in ("audit", "baseline", "references", "label_noise"):
         if not reading.asked(experiment):
             return Question(experiment=experiment)
@@ -32,6 +34,11 @@ def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | 
         if question is not None and _cost(question) <= runs_left:
             return question
     return None
+
+
+def seen_plainly(reading: Reading) -> bool:
+    """Whether the audit alone settles a cause: no training is needed then."""
+    return any(rule.judge(reading).standing is Standing.CONFIRMED for rule in RULES if isinstance(rule, InspectedRule))
 
 
 def _cost(question: Question) -> float:

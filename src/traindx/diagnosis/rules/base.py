@@ -61,6 +61,30 @@ class Rule:
         )
 
 
+class InspectedRule(Rule):
+    """A cause that the audit sees plainly, in rows, model, recipe or shapes: to train the network would show nothing more.
+
+    Where it is confirmed, the diagnosis ends.
+    """
+
+    question = "audit"
+
+    def seen(self, reading: Reading) -> Evidence | None:
+        """The evidence that shows it, or None."""
+        raise NotImplementedError(self.cause)
+
+    def unseen(self, reading: Reading) -> str:
+        """What was looked at where nothing was found."""
+        return "the audit found nothing of the kind"
+
+    def judge(self, reading: Reading) -> Finding:
+        """Confirmed where the audit shows it, cleared where it does not."""
+        found = self.seen(reading)
+        if found is None:
+            return self.finding(Standing.CLEARED, 0.9, self.unseen(reading))
+        return self.finding(Standing.CONFIRMED, 0.97, found.text, (found, *self.signs(reading)), self.remedies(reading))
+
+
 class RacedRule(Rule):
     """A cause that is settled by what its remedies recover in a race."""
 
