@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import os
@@ -117,3 +118,38 @@ def standardized(*arrays: np.ndarray) -> list[np.ndarray]:
     """Every array by the first one's mean and standard deviation."""
     mean, std = arrays[0].mean(0), arrays[0].std(0)
     return [((a - mean) / np.where(std > 0, std, 1)).astype(np.float32) for a in arrays]
+
+
+def ecg200() -> tuple[np.ndarray, np.ndarray]:
+    """(200, 96) heartbeats, both halves of the set together, and whether the beat is abnormal."""
+    lines = [line for half in ("TRAIN", "TEST") for line in (find("ecg200") / f"ECG200_{half}.arff").read_text("utf-8").splitlines()]
+    rows = np.array([line.split(",") for line in lines if line.strip() and line[0] not in "%@"], dtype=np.float32)
+    return rows[:, :-1], (rows[:, -1] > 0).astype(np.int64)
+
+
+def titanic() -> tuple[np.ndarray, np.ndarray]:
+    """(891, 10) columns with ages filled in, and survival."""
+    with (find("titanic") / "train.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    age = float(np.median([float(row["Age"]) for row in rows if row["Age"]]))
+    x = [
+        [
+            *(float(row["Pclass"] == c) for c in "123"),
+            float(row["Sex"] == "male"),
+            float(row["Age"] or age),
+            float(row["SibSp"]),
+            float(row["Parch"]),
+            np.log1p(float(row["Fare"])),
+            float(row["Embarked"] == "C"),
+            float(row["Embarked"] == "Q"),
+        ]
+        for row in rows
+    ]
+    return np.array(x, dtype=np.float32), np.array([int(row["Survived"]) for row in rows])
+
+
+def covid() -> tuple[np.ndarray, np.ndarray]:
+    """(2700, 93) states and survey shares, and the share tested positive on the third day."""
+    lines = (find("covid-hw1-2021") / "covid.train.csv").read_text().splitlines()[1:]
+    rows = np.array([line.split(",") for line in lines], dtype=np.float32)
+    return rows[:, 1:-1], rows[:, -1]

@@ -1,0 +1,128 @@
+"""Cases: a program with a planted fault, and its healthy twin that differs in that fault only.
+
+Which programs a fault is planted in is drawn once, by a fixed seed: the least used first, calibration and held-out programs apart.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import traindx as tdx
+from zoo.faults import BRANCHES, FAULTS, Fault
+from zoo.programs import PROGRAMS, Draft
+from zoo.scoring import score
+
+CHECKED = Path(__file__).parent / "checked.json"
+# Candidates a cause: more than are wanted, since `check.py` drops those that do no harm.
+CANDIDATES = {False: 9, True: 8}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A faulty training and its twin."""
+
+    program: str
+    fault: Fault
+    variant: int
+
+    @property
+    def name(self) -> str:
+        """Names the program, the cause, the fault and the variant."""
+        return f"{self.program}/{self.cause}/{self.fault.name}/{self.variant}"
+
+    @property
+    def cause(self) -> str:
+        """The planted cause."""
+        return self.fault.cause
+
+    @property
+    def branch(self) -> str:
+        """Its branch."""
+        return self.fault.branch
+
+    @property
+    def severity(self) -> str:
+        """Mild, medium or gross."""
+        return self.fault.severity
+
+    @property
+    def held_out(self) -> bool:
+        """Whether the program was kept out of calibration."""
+        return PROGRAMS[self.program].held_out
+
+    def draft(self, faulty: bool) -> Draft:
+        """The training in the making."""
+        draft = PROGRAMS[self.program].draft(self.variant)
+        self.fault.prepare(draft)
+        if faulty:
+            self.fault.plant(draft)
+        return draft
+
+    def build(self, faulty: bool) -> tuple[tdx.Task, tdx.Recipe]:
+        """The task and the recipe as they are diagnosed."""
+        draft = self.draft(faulty)
+        return draft.task(), draft.recipe
+
+    def scoring(self, faulty: bool) -> tuple[Draft, tdx.Task]:
+        """The draft, and its task with the rows it is judged on as test set: never diagnosed."""
+        draft = self.draft(faulty)
+        return draft, draft.task(scoring=True)
+
+    def score(self, faulty: bool, seed: int = 0) -> float:
+        """How good the training gets under this seed."""
+        draft, task = self.scoring(faulty)
+        return score(draft, task, draft.recipe.replace(seed=seed))
+
+
+@cache
+def _plain(program: str) -> Draft:
+    """The program without a fault, to ask what can be planted in it."""
+    return PROGRAMS[program].draft()
+
+
+def _candidates(held_out: bool) -> list[Case]:
+    """For every cause, its faults in turn, each in the program that was used least."""
+    used: Counter[str] = Counter()
+    cases: list[Case] = []
+    names = [p.name for p in PROGRAMS.values() if p.held_out == held_out]
+    for cause in BRANCHES:
+        faults = [f for f in FAULTS if f.cause == cause]
+        for turn in range(CANDIDATES[held_out]):
+            fault = faults[(turn + 2 * held_out) % len(faults)]
+            fitting = [n for n in names if fault.sensible(_plain(n))]
+            if not fitting:
+                continue
+            here = Counter(c.program for c in cases if c.cause == cause)
+            chosen = min(fitting, key=lambda n: (here[n], used[n], zlib.crc32(f"{n}{fault.name}".encode())))
+            used[chosen] += 1
+            cases.append(Case(chosen, fault, used[chosen]))
+    return cases
+
+
+@cache
+def candidates() -> tuple[Case, ...]:
+    """Every case that may be one, calibration first."""
+    return (*_candidates(False), *_candidates(True))
+
+
+@cache
+def checked() -> dict[str, Any]:
+    """What `check.py` found, by name."""
+    return json.loads(CHECKED.read_text()) if CHECKED.exists() else {}
+
+
+def cases(unchecked: bool = False) -> list[Case]:
+    """The cases whose fault was shown to do harm; with ``unchecked`` also those not looked at yet."""
+    known = checked()
+    return [c for c in candidates() if (known[c.name]["kept"] if c.name in known else unchecked)]
+
+
+def equivalents(case: Case) -> set[str]:
+    """The causes whose cure was shown to mend this case, its own included."""
+    return {case.cause, *checked().get(case.name, {}).get("equivalents", ())}

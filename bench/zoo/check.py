@@ -1,0 +1,273 @@
+"""Is each planted fault a fault? Trains faulty and twin over five seeds; then finds out which other causes' cures mend the case too.
+
+    python bench/zoo/check.py [--shard 0/2] [--held-out | --calibration] [--causes ...] [--limit N] [--equivalents] [--seconds S]
+
+Results go to checked.json beside this file (of a shard: into a file of its own, joined by --join). Looked-at cases are not looked at again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+import torch
+from scipy import stats
+
+from traindx.records import InputError, NotApplicable, RemedyRef
+from traindx.remedies import make_remedy
+from zoo.cases import CHECKED, Case, candidates
+from zoo.faults import BRANCHES, nothing
+from zoo.programs import PROGRAMS
+from zoo.scoring import chance, score
+
+SEEDS = range(5)
+LEAST_EFFECT, LARGEST_P = 0.05, 0.01
+# A twin that was rearranged must do nearly as well as its program.
+TWIN_SHARE = 0.85
+# A cure brings back this share of the gap.
+CURED = 0.9
+# Cases wanted for each cause: calibration and held-out.
+WANTED = {False: 6, True: 4}
+
+
+def ref(id: str, **params: Any) -> RemedyRef:
+    """A remedy by its id."""
+    return RemedyRef(id=id, params=params)
+
+
+# The interventions that would confirm a cause, by cause.
+CURES: dict[str, list[RemedyRef]] = {
+    "learning-rate-too-high": [ref("scale-rate", factor=f) for f in (0.1, 0.01, 0.001)],
+    "learning-rate-too-low": [ref("scale-rate", factor=f) for f in (10.0, 100.0, 1000.0)],
+    "learning-rate-decays-too-fast": [ref("set-schedule", schedule="constant")],
+    "missing-warmup": [ref("warm-up", share=0.2)],
+    "missing-decay": [ref("set-schedule", schedule="cosine")],
+    "momentum-too-high": [ref("set-momentum", momentum=0.9)],
+    "optimizer-unsuited": [ref("set-optimizer", optimizer="adam")],
+    "batch-too-large": [ref("scale-batch", factor=0.125)],
+    "batch-too-small": [ref("scale-batch", factor=16.0)],
+    "trained-too-briefly": [ref("more-epochs", factor=3.0), ref("more-epochs", factor=10.0)],
+    "vanishing-gradient": [ref("swap-activations", to="relu")],
+    "exploding-gradient": [ref("clip-gradients", norm=1.0)],
+    "dead-units": [ref("swap-activations", to="leaky_relu")],
+    "saturating-activation": [ref("swap-activations", to="relu")],
+    "bad-initialization": [ref("reinitialize")],
+    "saddle-point": [ref("set-momentum", momentum=0.9)],
+    "local-minimum": [ref("restart")],
+    "missing-normalization": [ref("insert-normalization")],
+    "too-deep-without-skips": [ref("add-skips")],
+    "unnormalized-input": [ref("standardize-inputs")],
+    "unnormalized-target": [ref("standardize-targets")],
+    "wrong-loss": [ref("proper-loss")],
+    "softmax-before-cross-entropy": [ref("linear-output")],
+    "single-unit-softmax": [ref("sigmoid-output")],
+    "wrong-output-activation": [ref("linear-output")],
+    "loss-summed-over-batch": [ref("mean-reduction")],
+    "output-width-wrong": [ref("output-width")],
+    "output-target-shape-mismatch": [ref("align-shapes")],
+    "gradient-clipping-too-tight": [ref("loosen-clipping")],
+    "frozen-parameters": [ref("unfreeze")],
+    "data-not-shuffled": [ref("shuffle")],
+    "model-too-simple": [ref("widen"), ref("deepen")],
+    "missing-nonlinearity": [ref("insert-activations")],
+    "bottleneck": [ref("widen", factor=8.0)],
+    "over-regularized": [ref("remove-regularization")],
+    "model-too-flexible": [ref("narrow"), ref("add-dropout"), ref("weight-decay", strength=3.0)],
+    "trained-too-long": [ref("stop-early")],
+    "missing-augmentation": [ref("augment")],
+    "covariate-shift": [ref("importance-weights")],
+    "label-shift": [ref("match-class-proportions")],
+    "label-noise": [ref("drop-suspect-labels")],
+    "wrong-labels": [ref("repair-labels")],
+    "class-imbalance": [ref("balance-classes")],
+    "non-finite-data": [ref("fill-missing")],
+    "train-test-leakage": [ref("remove-duplicates")],
+}
+
+
+def look(case: Case) -> dict[str, Any]:
+    """Whether the faulty training is worse than its twin by more than chance and by enough to matter."""
+    faulty: list[float] = []
+    twin: list[float] = []
+    level = chance(case.draft(False))
+    for seed in SEEDS:
+        faulty.append(case.score(True, seed))
+        twin.append(case.score(False, seed))
+        if seed == 1 and np.mean(twin) - np.mean(faulty) < 0.5 * needed(case, twin, level):
+            break
+    gaps = np.array(twin) - np.array(faulty)
+    p = 1.0 if len(gaps) < len(SEEDS) else p_value(gaps)
+    reason = verdict(case, gaps, twin, level, p)
+    return {
+        "kept": not reason,
+        "reason": reason,
+        "chance": round(level, 4),
+        "faulty": [round(s, 4) for s in faulty],
+        "twin": [round(s, 4) for s in twin],
+        "p": float(f"{p:.2g}"),
+    }
+
+
+def needed(case: Case, twin: list[float], level: float) -> float:
+    """The gap that matters."""
+    return LEAST_EFFECT if case.draft(False).scored == "optimism" else LEAST_EFFECT * (float(np.mean(twin)) - level)
+
+
+def p_value(gaps: np.ndarray) -> float:
+    """Paired one-sided t test."""
+    if gaps.std() < 1e-12:
+        return 0.0 if gaps.mean() > 0 else 1.0
+    return float(stats.ttest_1samp(gaps, 0, alternative="greater").pvalue)
+
+
+def verdict(case: Case, gaps: np.ndarray, twin: list[float], level: float, p: float) -> str:
+    """Why the case is dropped; empty when it is kept."""
+    if case.draft(False).scored != "optimism" and np.mean(twin) - level < 0.1:
+        return "the twin learns nothing"
+    if gaps.mean() < needed(case, twin, level):
+        return "too little harm"
+    if p >= LARGEST_P:
+        return "harm not significant"
+    if case.fault.prepare is not nothing and not twin_is_sound(case, float(np.mean(twin)), level):
+        return "the twin is worse than its program"
+    return ""
+
+
+def twin_is_sound(case: Case, twin: float, level: float) -> bool:
+    """Where the twin was rearranged on the same rows: whether it does nearly as well as its program."""
+    plain, rearranged = PROGRAMS[case.program].draft(case.variant), case.draft(False)
+    same = rearranged.scored == "clean" and not rearranged.balanced and len(plain.x) == len(rearranged.x)
+    if not same or plain.clean[1].dtype != rearranged.clean[1].dtype or not np.array_equal(plain.clean[1], rearranged.clean[1]):
+        return True
+    return twin - level >= TWIN_SHARE * (score(plain, plain.task(scoring=True), plain.recipe) - level)
+
+
+def mending(case: Case, known: dict[str, Any]) -> list[str]:
+    """The causes whose intervention brings back most of the gap."""
+    before, after = np.mean(known["faulty"]), np.mean(known["twin"])
+    goal = before + CURED * (after - before)
+    return sorted({cause for cause, cures in CURES.items() if cause != case.cause and any(cures_it(case, cure, goal) for cure in cures)})
+
+
+def cures_it(case: Case, cure: RemedyRef, goal: float) -> bool:
+    """Whether the remedy reaches the goal, over two seeds; the second is spared where the first falls short by far."""
+    scores: list[float] = []
+    for seed in (0, 1):
+        value = remedied(case, cure, seed)
+        if value is None or value < goal - 0.1:
+            return False
+        scores.append(value)
+    return float(np.mean(scores)) >= goal
+
+
+def remedied(case: Case, cure: RemedyRef, seed: int) -> float | None:
+    """The score under a remedy; None where there is no such remedy, or it does not apply."""
+    draft, task = case.scoring(True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            changed, recipe = make_remedy(cure).apply(task, draft.recipe.replace(seed=seed))
+            return score(draft, changed, recipe)
+        except (InputError, NotApplicable, RuntimeError, ValueError, IndexError):
+            return None  # not there yet, or not for this training
+
+
+def mine(arguments: argparse.Namespace) -> Iterator[Case]:
+    """The cases of this call, cause by cause in turn so that an early end leaves all of them begun."""
+    shard, of = (int(n) for n in arguments.shard.split("/"))
+    causes = arguments.causes or list(BRANCHES)
+    chosen = [
+        c
+        for c in candidates()
+        if c.cause in causes and not (arguments.held_out and not c.held_out) and not (arguments.calibration and c.held_out)
+    ]
+    turn: Counter[tuple[str, bool]] = Counter()
+    ranked = []
+    for case in chosen:
+        turn[case.cause, case.held_out] += 1
+        ranked.append((turn[case.cause, case.held_out], case))
+    for _, case in sorted(ranked, key=lambda pair: pair[0]):
+        if causes.index(case.cause) % of == shard:
+            yield case
+
+
+def main() -> None:
+    """Look at the cases that nobody looked at yet."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shard", default="0/1")
+    parser.add_argument("--held-out", action="store_true")
+    parser.add_argument("--calibration", action="store_true")
+    parser.add_argument("--causes", nargs="+")
+    parser.add_argument("--limit", type=int, default=10**9)
+    parser.add_argument("--seconds", type=float, default=1e9)
+    parser.add_argument("--equivalents", action="store_true", help="find equivalents of kept cases instead of looking at new ones")
+    parser.add_argument("--join", action="store_true")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    if arguments.join:
+        return join()
+    path = CHECKED if arguments.shard == "0/1" else CHECKED.with_name(f"checked.{arguments.shard.replace('/', '-')}.json")
+    known = json.loads(CHECKED.read_text()) if CHECKED.exists() else {}
+    known |= json.loads(path.read_text()) if path.exists() else {}
+    started, done = time.perf_counter(), 0
+    for case in mine(arguments):
+        if done >= arguments.limit or time.perf_counter() - started > arguments.seconds:
+            break
+        row = advance(case, known, arguments.equivalents)
+        if row is None:
+            continue
+        known[case.name] = row
+        done += 1
+        write(path, known)
+        said = ", ".join(row.get("equivalents", ())) if arguments.equivalents else (row["reason"] or "kept")
+        print(f"{case.name:70} {np.mean(row['faulty']):6.3f} {np.mean(row['twin']):6.3f}  {said}", flush=True)
+    summary(known)
+
+
+def advance(case: Case, known: dict[str, Any], equivalents: bool) -> dict[str, Any] | None:
+    """What is new of a case; None where there is nothing to do."""
+    row = known.get(case.name)
+    if equivalents:
+        return {**row, "equivalents": mending(case, row)} if row and row["kept"] and "equivalents" not in row else None
+    names = {c.name for c in candidates() if c.cause == case.cause and c.held_out == case.held_out}
+    enough = sum(known[n]["kept"] for n in names if n in known) >= WANTED[case.held_out]
+    return None if row or enough else look(case)
+
+
+def write(path: Path, known: dict[str, Any]) -> None:
+    """One line a case, sorted."""
+    lines = [f"  {json.dumps(name)}: {json.dumps(known[name])}" for name in sorted(known)]
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def join() -> None:
+    """Shards into one file."""
+    known = json.loads(CHECKED.read_text()) if CHECKED.exists() else {}
+    for path in CHECKED.parent.glob("checked.*-*.json"):
+        for name, row in json.loads(path.read_text()).items():
+            known[name] = {**known.get(name, {}), **row}
+        path.unlink()
+    write(CHECKED, known)
+    summary(known)
+
+
+def summary(known: dict[str, Any]) -> None:
+    """How many cases are kept, by cause and part."""
+    kept = Counter((c.cause, c.held_out) for c in candidates() if known.get(c.name, {}).get("kept"))
+    for cause in BRANCHES:
+        print(f"{cause:32} calibration {kept[cause, False]:2}  held-out {kept[cause, True]:2}")
+    print(f"kept {sum(kept.values())}: held-out {sum(n for (_, held), n in kept.items() if held)}")
+
+
+if __name__ == "__main__":
+    main()
