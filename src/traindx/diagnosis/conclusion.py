@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from traindx.diagnosis.reading import MARGIN, Reading
-from traindx.diagnosis.rules import RULES
+from traindx.diagnosis.rules import RULES, Rule
 from traindx.records import Branch, Evidence, Finding, Standing, Step
+
+# What a sign of full strength is worth beside a full recovery, as in the race.
+SIGN_WORTH = 0.3
 
 _ORDER = {
     s: i for i, s in enumerate((Standing.CONFIRMED, Standing.SUSPECTED, Standing.UNDECIDED, Standing.CLEARED, Standing.NOT_APPLICABLE))
@@ -28,13 +31,22 @@ class Conclusion(NamedTuple):
 def conclude(evidence: Sequence[Evidence]) -> Conclusion:
     """Findings of every rule, ranked: settled before suspected, and among equals what explains most of the loss."""
     reading = Reading(evidence)
-    findings = tuple(sorted((rule.judge(reading) for rule in RULES), key=lambda f: (_ORDER[f.standing], -weight(reading, f))))
+    findings = tuple(sorted((_judge(rule, reading) for rule in RULES), key=lambda f: (_ORDER[f.standing], -weight(reading, f))))
     branch = _branch(reading, findings)
     return Conclusion(branch, _sentence(reading, branch, findings), findings, _path(reading), _advice(reading, branch, findings))
 
 
+def _judge(rule: Rule, reading: Reading) -> Finding:
+    """The rule's finding; where nothing was trained, only what the audit shows."""
+    if reading.asked("baseline") or rule.seen(reading) is not None:
+        return rule.judge(reading)
+    return rule.finding(Standing.UNDECIDED, 0.0, "not looked into: mend first what the audit shows")
+
+
 def weight(reading: Reading, finding: Finding) -> float:
     """How much of the trouble a finding explains, in shares of the distance, with its signs and the size of its change."""
+    if not reading.asked("baseline"):
+        return finding.confidence
     if finding.branch is Branch.MISMATCH:
         return reading.test_harm if math.isfinite(reading.test_harm) else finding.confidence
     if finding.branch is Branch.DATA:  # wrong labels come before what learning them by heart looks like, not before a training that fails
@@ -44,9 +56,14 @@ def weight(reading: Reading, finding: Finding) -> float:
     race = next((e for e in finding.evidence if e.measure == "recovered"), None)
     if race is not None:
         gap = reading.share(float(race.details["before"]) - float(race.details["reachable"]))
-        return gap * float(race.details["score"])
+        # A remedy that cures several causes alike is ascribed to the one that has the signs.
+        return gap * (float(race.details["score"]) + SIGN_WORTH * (_sign(reading, finding) - float(race.details["prior"])))
     gain = next((e for e in finding.evidence if e.measure == "gain_of_doubling"), None)
     return reading.share(gain.value) if gain is not None else 0.1 * finding.confidence
+
+
+def _sign(reading: Reading, finding: Finding) -> float:
+    return next(rule.sign(reading) for rule in RULES if rule.cause == finding.cause)
 
 
 def _branch(reading: Reading, findings: Sequence[Finding]) -> Branch:

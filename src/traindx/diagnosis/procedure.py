@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from traindx.diagnosis.reading import MARGIN, Reading
 from traindx.diagnosis.rules import RULES, Rule
-from traindx.diagnosis.rules.base import CONFIRMING_SHARE, STRONG_SIGN, InspectedRule
+from traindx.diagnosis.rules.base import CONFIRMING_SHARE, NOTICEABLE, STRONG_SIGN
 from traindx.diagnosis.rules.label_noise import error_distance
 from traindx.records import Evidence, Question, RemedyRef, Standing
 
@@ -29,7 +29,7 @@ def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | 
     for experiment in ("audit", "baseline", "references", "label_noise"):
         if not reading.asked(experiment):
             return Question(experiment=experiment)
-    for ask in (_fit, *_longer_or_larger(reading), _test, _labels, _generalization, _learning_curve):
+    for ask in (_fit, _late, *_longer_or_larger(reading), _test, _labels, _generalization, _learning_curve):
         question = ask(reading)
         if question is not None and _cost(question) <= runs_left:
             return question
@@ -38,7 +38,7 @@ def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | 
 
 def seen_plainly(reading: Reading) -> bool:
     """Whether the audit alone settles a cause: no training is needed then."""
-    return any(rule.judge(reading).standing is Standing.CONFIRMED for rule in RULES if isinstance(rule, InspectedRule))
+    return any(rule.seen(reading) is not None for rule in RULES)
 
 
 def _cost(question: Question) -> float:
@@ -114,6 +114,16 @@ def hidden_goal(reading: Reading) -> float:
     return reading.validation - 2 * HIDDEN_MARGIN * reading.distance
 
 
+def _late(reading: Reading) -> Question | None:
+    """What acts at the end of a training only: its runs are as long as the training."""
+    found = suspects(reading, "late", NOTICEABLE if reading.training_is_large else STRONG_SIGN)
+    if not found or _best_recovery(reading, "fit") >= CONFIRMING_SHARE:
+        return None
+    if reading.training_is_large:
+        return _race(reading, _refs(found), "train_loss", reading.train, fit_goal(reading), first_heat=2)
+    return _race(reading, _refs(found), "validation_loss", reading.validation, hidden_goal(reading), first_heat=2)
+
+
 def _longer(reading: Reading) -> Question | None:
     """Still falling: train longer, unless another remedy has already recovered the gap and signs do not insist."""
     found = suspects(reading, "time", 0.1 if reading.training_is_large else STRONG_SIGN)
@@ -121,6 +131,8 @@ def _longer(reading: Reading) -> Question | None:
         return None
     if not reading.training_is_large:
         return _race(reading, _refs(found), "validation_loss", reading.validation, hidden_goal(reading), first_heat=2, repeats=0)
+    if _settled(reading, "fit"):
+        return None
     explained = max(_best_recovery(reading, "fit"), _best_recovery(reading, "capacity"))
     if explained >= CONFIRMING_SHARE and found[0][0] < STRONG_SIGN:
         return None

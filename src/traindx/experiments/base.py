@@ -26,8 +26,15 @@ from traindx.training.keys import CODE_VERSION
 
 # A budget above this is no budget: baseline runs.
 UNLIMITED = 1e6
+# The fixed cost of an update, in rows: on one core, updates of small networks on 32 rows take about twice as long as on one.
+STEP_ROWS = 32
 # A run may take this many times as long as the baseline did, and LEAST_LIMIT_S in any case, before it is stopped.
 TIME_LIMIT_FACTOR, LEAST_LIMIT_S = 20.0, 60.0
+
+
+def work(steps: int, recipe: Recipe, rows: int) -> int:
+    """What so many updates cost, in rows: an update takes as long as STEP_ROWS rows, besides those it reads."""
+    return steps * (STEP_ROWS + min(recipe.batch_size * recipe.accumulate, rows))
 
 
 class Memory(Protocol):
@@ -57,17 +64,17 @@ class Memory(Protocol):
 
 @dataclass
 class Spending:
-    """What was spent so far: baseline runs (by updates trained, so the same on every machine) and when the clock was started."""
+    """What was spent so far: baseline runs (by work, see `work`, so the same on every machine) and when the clock was started."""
 
-    updates: int = 0
-    baseline_updates: int = 1
+    work: int = 0
+    baseline_work: int = 1
     baseline_seconds: float = 0.0
     started: float = field(default_factory=time.perf_counter)
 
     @property
     def runs(self) -> float:
         """In baseline runs."""
-        return self.updates / self.baseline_updates
+        return self.work / self.baseline_work
 
     @property
     def seconds(self) -> float:
@@ -92,7 +99,7 @@ class Lab:
         self._progress, self.budget = progress, budget
         self.total = total_steps(len(task.train), recipe)
         self.per_epoch = steps_per_epoch(len(task.train), recipe)
-        self.spending = Spending(baseline_updates=self.total)
+        self.spending = Spending(baseline_work=work(self.total, recipe, len(task.train)))
         self.runs: dict[str, Run] = {}
 
     @property
@@ -117,6 +124,11 @@ class Lab:
             changed, recipe = make_remedy(remedy).apply(task, recipe)
             task = task.changed(remedy) if changed is task else changed
         return Job(task, recipe, horizon, keep_weights or (not remedies and not repeat and horizon is None))
+
+    def cost(self, job: Job) -> float:
+        """What a job takes, in baseline runs."""
+        steps = total_steps(len(job.task.train), job.recipe)
+        return work(min(steps, job.horizon or steps), job.recipe, len(job.task.train)) / self.spending.baseline_work
 
     def train(self, jobs: Sequence[Job], stage: str) -> list[Run]:
         """The runs of these jobs, from memory where they were done before."""
@@ -153,7 +165,7 @@ class Lab:
 
     def _account(self, run: Run) -> None:
         self.runs[run.key] = run
-        self.spending.updates += run.steps
+        self.spending.work += work(run.steps, run.recipe, len(self.task.train))
         if not run.remedies and run.horizon is None and not self.spending.baseline_seconds:
             self.spending.baseline_seconds = run.seconds
 

@@ -17,7 +17,7 @@ from traindx.records import Curve, Evidence, Outcome, Question, Run
 class Baseline:
     """Trains the untouched task once and reads the run."""
 
-    name, title, version, reads_test = "baseline", "baseline run", 1, False
+    name, title, version, reads_test = "baseline", "baseline run", 2, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """Losses and metrics with intervals, and the signs."""
@@ -71,6 +71,7 @@ def _loss_signs(run: Run) -> dict[str, float]:
         "last_half_fall": train.at(run.steps // 2) - train.last,
         "validation_last_half_fall": validation.at(run.steps // 2) - validation.last,
         "batch_loss_noise": _late_noise(run.curves["batch_loss"]),
+        "late_jumps": _late_noise(train),
     }
 
 
@@ -79,7 +80,7 @@ def _highest(losses: Curve) -> float:
 
 
 def _late_noise(losses: Curve) -> float:
-    """Standard deviation of the batch loss around its trend over the last half."""
+    """Standard deviation of a loss around its trend over the last half."""
     late = np.array(losses.values[len(losses) // 2 :])
     return float(np.diff(late).std() / math.sqrt(2)) if len(late) > 3 and np.isfinite(late).all() else math.nan
 
@@ -89,13 +90,15 @@ def _gradient_signs(run: Run) -> dict[str, float]:
     for name in ("update_ratio", "gradient_cosine", "gradient_norm", "learning_rate"):
         values = np.array(run.curves[name].values) if name in run.curves and len(run.curves[name]) else np.array([math.nan])
         signs[f"median_{name}"] = float(np.nanmedian(values)) if np.isfinite(values).any() else math.nan
+        if np.isfinite(values).any():
+            signs[f"highest_{name}"], signs[f"mean_{name}"] = float(np.nanmax(values)), float(np.nanmean(values))
         late = values[len(values) * 3 // 4 :]
         signs[f"late_{name}"] = float(np.nanmedian(late)) if np.isfinite(late).any() else math.nan
     return signs
 
 
 def _layer_signs(run: Run) -> dict[str, float]:
-    """First against last weight's gradient (root mean square an entry), and shares of units dead or pinned at the end."""
+    """Gradients of the weights against each other (root mean square an entry), and shares of units dead or pinned."""
     layers = [curve for name, curve in run.curves.items() if name.startswith("layer_gradient/")]
     signs: dict[str, float] = {"weight_layers": float(len(layers))}
     if len(layers) >= 3 and layers[-1].values[0] > 0:
@@ -103,6 +106,9 @@ def _layer_signs(run: Run) -> dict[str, float]:
         start = [curve.values[0] for curve in layers]
         if min(start) > 0:
             signs["gradient_decay_per_layer"] = float(np.exp(np.polyfit(range(len(start)), np.log(start), 1)[0]))
+    middles = [m for curve in layers if math.isfinite(m := float(np.median(curve.values))) and m > 0]
+    if len(middles) >= 2:
+        signs["gradient_spread"] = max(middles) / min(middles)
     spreads = [curve.values[0] for name, curve in run.curves.items() if name.startswith("activation/std/")]
     if len(spreads) >= 3 and min(spreads) > 0:
         signs["activation_scale_ratio"] = spreads[-1] / spreads[0]

@@ -1,7 +1,8 @@
 """Interventions race on the same seeds and batches: short first, longer only for those that lead, then repeated with other seeds.
 
 A contender is the baseline with one remedy. What it *recovers* is the share of the gap it closes, between the loss at which the baseline
-ended (``before``) and the loss that is reachable (``goal``). Holding a short run against the baseline's end is the stricter comparison.
+ended (``before``) and the loss that is reachable (``goal``): it settles the cause. Its *lead* is what it is ahead of the baseline at the same
+update, in shares of the same gap: it decides who goes on to the next heat.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from traindx.experiments.base import Lab
 from traindx.records import Evidence, NotApplicable, Outcome, Question, RemedyRef, Run
 from traindx.remedies import make_remedy
-from traindx.training import Job, total_steps
+from traindx.training import Job, steps_per_epoch, total_steps
 
 # Heats as shares of the training. The first is long enough to show a direction, the last is the training itself.
 HEATS = (0.125, 0.5, 1.0)
@@ -25,8 +26,11 @@ SURVIVORS = 2
 NOTHING_LEARNED = 0.97
 # A leader that recovers this share needs no longer heat.
 ENOUGH = 0.8
-# A leader that recovers less than this at half of the training will not recover the half at its end.
-WITHIN_REACH = 0.35
+# Who is less than this ahead at half of the training will not recover the half at its end; a sign from DIRECT on is given the whole length.
+WITHIN_REACH = 0.2
+DIRECT = 0.5
+# A remedy too weak to learn anything says nothing of a stronger one: this many are tried, where signs speak for it.
+BLIND_CLIMBS, CLIMBING_SIGN = 3, 0.2
 # A longer training that the budget cuts off is run from this many times the baseline's length on.
 LEAST_LONGER = 2
 # A difference below this share of the gap is no difference.
@@ -47,8 +51,10 @@ class Contender:
     size: float
     runs: list[Run] = field(default_factory=list)
     repeats: list[Run] = field(default_factory=list)
+    horizons: list[int] = field(default_factory=list)
     horizon: int = 0
     recovered: float = -math.inf
+    lead: float = -math.inf
     after: float = math.nan
     after_other: float = math.nan
     low: float | None = None
@@ -60,6 +66,11 @@ class Contender:
     def score(self) -> float:
         """What orders contenders: recovery, then signs, then smallness."""
         return min(self.recovered, 1.0) + SIGN_WORTH * self.prior - SIZE_COST * self.size
+
+    @property
+    def promise(self) -> float:
+        """What orders contenders before the last heat: the score with the lead in the place of the recovery, if that is more."""
+        return self.score + max(0.0, min(self.lead, 1.0) - min(self.recovered, 1.0))
 
 
 class Race:
@@ -73,7 +84,7 @@ class Race:
         refused = track.enter(question.remedies, question.priors)
         for heat in HEATS[int(question.params.get("first_heat", 0)) :]:
             track.heat(heat)
-            if track.leader is None or track.leader.recovered >= ENOUGH or (heat >= 0.5 and track.leader.recovered < WITHIN_REACH):
+            if track.is_over(heat):
                 break
         if track.leader is not None and track.leader.recovered >= float(question.params.get("worth_repeating", 0.3)):
             track.repeat(track.leader, int(question.params.get("repeats", REPEATS)))
@@ -115,13 +126,21 @@ class _Track:
         helping = [c for c in self.contenders if c.recovered > LEAST_SHARE]
         return max(helping, key=lambda c: c.score, default=None)
 
+    def is_over(self, heat: float) -> bool:
+        """Somebody recovers enough, or nobody is within reach."""
+        if self.leader is not None and self.leader.recovered >= ENOUGH:
+            return True
+        tried = [c for c in self.contenders if c.runs]
+        reach = LEAST_SHARE if heat < 0.5 else WITHIN_REACH
+        return not any(max(c.lead, c.recovered) >= reach or c.prior >= DIRECT for c in tried)
+
     # -- running -------------------------------------------------------------------------------------------------------------------
 
     def heat(self, share: float) -> None:
         """Run those still in the race up to this share of the training."""
         horizon = self.lab.horizon(share) if share < 1 else self.lab.total
         if any(c.runs for c in self.contenders):
-            self._run(self._survivors(), horizon)
+            self._run(self._survivors(horizon), horizon)
         elif self.params.get("one_by_one"):
             self._run_until_enough(horizon)
         else:
@@ -135,10 +154,11 @@ class _Track:
             if self.leader is None or self.leader.recovered < ENOUGH:
                 self._run([contender], horizon)
 
-    def _survivors(self) -> list[Contender]:
-        ranked = sorted((c for c in self.contenders if c.runs), key=lambda c: c.score, reverse=True)
-        chosen = [*ranked[:SURVIVORS], *sorted(ranked, key=lambda c: -c.prior)[:1]]
-        return [c for c in {id(c): c for c in chosen}.values() if c.prior >= 0.5 or c.recovered > -1]
+    def _survivors(self, horizon: int) -> list[Contender]:
+        """The most promising and the one with the strongest signs; at full length one less, so that the budget lasts for repeats."""
+        ranked = sorted((c for c in self.contenders if c.runs), key=lambda c: c.promise, reverse=True)
+        chosen = [*ranked[: SURVIVORS - (horizon >= self.lab.total)], *sorted(ranked, key=lambda c: -c.prior)[:1]]
+        return [c for c in {id(c): c for c in chosen}.values() if c.prior >= DIRECT or max(c.lead, c.recovered) > LEAST_SHARE]
 
     def _affordable(self, contenders: Sequence[Contender], horizon: int) -> Sequence[Contender]:
         """As many of them, in their order, as the budget pays for."""
@@ -147,9 +167,7 @@ class _Track:
 
     def _cost(self, ref: RemedyRef, horizon: int) -> float:
         """Baseline runs that a run of this remedy takes: a longer training takes more than one."""
-        job = self._job(ref, horizon)
-        steps = total_steps(len(job.task.train), job.recipe)
-        return min(steps, job.horizon or steps) / self.lab.total
+        return self.lab.cost(self._job(ref, horizon))
 
     def _run(self, contenders: Sequence[Contender], horizon: int) -> None:
         contenders = self._affordable(contenders, horizon)
@@ -161,16 +179,26 @@ class _Track:
     def _job(self, ref: RemedyRef, horizon: int) -> Job:
         """The contender up to this horizon. At the full one it goes to its own end; a longer training as far as the budget pays."""
         if horizon < self.lab.total:
-            return self.lab.job(ref, horizon=horizon)
+            return self._short(horizon, ref)
         job = self.lab.job(ref)
         steps, most = total_steps(len(job.task.train), job.recipe), int(self.lab.left * self.lab.total)
         return self.lab.job(ref, horizon=most) if LEAST_LONGER * self.lab.total <= most < steps else job
 
+    def _short(self, horizon: int, *refs: RemedyRef, repeat: int = 0) -> Job:
+        """Up to this update of the baseline, or as many epochs of a training with batches of another size."""
+        job = self.lab.job(*refs, repeat=repeat, refold=self.refold)
+        share = (
+            steps_per_epoch(len(job.task.train), job.recipe) / self.lab.per_epoch if len(job.task.train) == len(self.lab.task.train) else 1
+        )
+        return Job(job.task, job.recipe, max(1, round(horizon * share)))
+
     def _note(self, contender: Contender, run: Run, horizon: int) -> None:
         contender.runs.append(run)
+        contender.horizons.append(horizon)
         contender.horizon = horizon
         contender.after, contender.after_other = _loss(run, self.quantity), _loss(run, self.other)
         contender.recovered = self.recovered(contender.after)
+        contender.lead = self._effect(self._baseline_loss(horizon), contender.after)
         contender.seeds = (run.seed,)
 
     def recovered(self, loss: float) -> float:
@@ -178,10 +206,10 @@ class _Track:
         return min(MOST_RECOVERED, max(-1.0, (self.before - loss) / self.gap)) if math.isfinite(loss) else -1.0
 
     def _climb(self, contender: Contender, horizon: int) -> None:
-        """More of what helps: x 10, x 100, ... as long as each beats the one before, or while none has learned anything."""
+        """More of what helps: x 10, x 100, ... as long as each beats the one before, or, where signs speak for it, while none has learned."""
         best, last = contender, self._baseline_loss(horizon)
-        stuck = not self._learned(last)
-        helps = contender.after < last or (stuck and not self._learned(contender.after))
+        blind = BLIND_CLIMBS if contender.prior >= CLIMBING_SIGN and not self._learned(last) else 0
+        helps = contender.after < last or blind > 0
         stronger = make_remedy(contender.ref).stronger()
         while helps and stronger is not None and best.recovered < ENOUGH and self.lab.left > horizon / self.lab.total:
             following = Contender(stronger.ref, contender.prior, contender.size)
@@ -190,7 +218,10 @@ class _Track:
             except NotApplicable:
                 return
             self.contenders.append(following)
-            helps = following.after < best.after or (stuck and not self._learned(best.after))
+            if not following.runs:
+                return
+            blind -= 1
+            helps = following.after < best.after or (blind > 0 and not self._learned(following.after))
             best, stronger = following, make_remedy(following.ref).stronger()
 
     def _learned(self, loss: float) -> bool:
@@ -200,7 +231,7 @@ class _Track:
     def repeat(self, leader: Contender, repeats: int) -> None:
         """The leader and the baseline again, side by side, with other seeds (and divisions): the interval of the effect."""
         horizon = self._shortest_telling(leader)
-        pair = (horizon + min(2 * leader.runs[-1].steps, horizon)) / self.lab.total  # early stopping may come later with other seeds
+        pair = horizon / self.lab.total + self._cost(leader.ref, horizon)
         affordable = math.floor(self.lab.left / pair + 1e-9)
         repeats = max(0, min(repeats, affordable))
         if not repeats:
@@ -226,17 +257,21 @@ class _Track:
 
     def _pair(self, leader: Contender, repeat: int, horizon: int) -> tuple[float, float]:
         """(loss without, loss with the remedy) with another seed, side by side."""
-        short = None if horizon >= self.lab.total else horizon
-        jobs = [self.lab.job(*refs, repeat=repeat, refold=self.refold, horizon=short) for refs in ((), (leader.ref,))]
+        jobs = [
+            self._short(horizon, *refs, repeat=repeat)
+            if horizon < self.lab.total
+            else self.lab.job(*refs, repeat=repeat, refold=self.refold)
+            for refs in ((), (leader.ref,))
+        ]
         runs = self.lab.train(jobs, f"repeated with seed {jobs[0].recipe.seed}: {leader.ref}")
         leader.repeats += runs
         return _loss(runs[0], self.quantity), _loss(runs[1], self.quantity)
 
     def _shortest_telling(self, leader: Contender) -> int:
-        """The first horizon at which the leader had recovered half of what it recovers in the end."""
-        for run in leader.runs:
-            if self.recovered(_loss(run, self.quantity)) >= 0.5 * leader.recovered:
-                return run.horizon or self.lab.total
+        """The first horizon at which the leader was ahead of the baseline by half of what it recovers in the end."""
+        for run, horizon in zip(leader.runs, leader.horizons, strict=True):
+            if self._effect(self._baseline_loss(horizon), _loss(run, self.quantity)) >= 0.5 * leader.recovered:
+                return horizon
         return leader.horizon
 
     def _effect(self, without: float, with_remedy: float) -> float:
@@ -249,8 +284,8 @@ class _Track:
         return self.baseline.curves[self.quantity].at(horizon)
 
     def _loss_at(self, contender: Contender, horizon: int) -> float:
-        run = next((r for r in contender.runs if (r.horizon or self.lab.total) == horizon), contender.runs[-1])
-        return _loss(run, self.quantity)
+        at = contender.horizons.index(horizon) if horizon in contender.horizons else -1
+        return _loss(contender.runs[at], self.quantity)
 
     # -- evidence ------------------------------------------------------------------------------------------------------------------
 
@@ -274,7 +309,7 @@ class _Track:
                 self.other: contender.after_other,
                 "reachable": self.goal,
                 **({} if contender.mean_effect is None else {"mean_effect": contender.mean_effect}),
-                "share_of_training": contender.runs[-1].steps / self.lab.total,
+                "share_of_training": min(contender.horizon, contender.runs[-1].steps) / self.lab.total,
                 "prior": contender.prior,
                 "score": contender.score,
             },

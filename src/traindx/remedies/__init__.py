@@ -3,20 +3,60 @@
 from __future__ import annotations
 
 from traindx.records import InputError, RemedyRef
+from traindx.remedies.align_shapes import AlignShapes
 from traindx.remedies.base import Remedy
+from traindx.remedies.clip_gradients import ClipGradients
 from traindx.remedies.drop_suspect_labels import DropSuspectLabels
 from traindx.remedies.fewer_rows import FewerRows
+from traindx.remedies.insert_activations import InsertActivations
+from traindx.remedies.linear_output import LinearOutput
+from traindx.remedies.loosen_clipping import LoosenClipping
 from traindx.remedies.match_test import ImportanceWeights, MatchClassProportions
+from traindx.remedies.mean_reduction import MeanReduction
 from traindx.remedies.model_changes import AddDropout, AddSkips, Deepen, InsertNormalization, Narrow, SwapActivations, Widen
 from traindx.remedies.more_epochs import MoreEpochs
+from traindx.remedies.output_width import OutputWidth
+from traindx.remedies.proper_loss import ProperLoss
+from traindx.remedies.reinitialize import Reinitialize
+from traindx.remedies.remove_regularization import RemoveRegularization
+from traindx.remedies.restart import Restart
+from traindx.remedies.scale_batch import ScaleBatch
 from traindx.remedies.scale_rate import ScaleRate
+from traindx.remedies.set_momentum import SetMomentum
+from traindx.remedies.set_optimizer import SetOptimizer
+from traindx.remedies.set_schedule import SetSchedule
+from traindx.remedies.shuffle import Shuffle
+from traindx.remedies.sigmoid_output import SigmoidOutput
 from traindx.remedies.standardize_inputs import StandardizeInputs
+from traindx.remedies.standardize_targets import StandardizeTargets
 from traindx.remedies.stop_early import StopEarly
+from traindx.remedies.unfreeze import Unfreeze
+from traindx.remedies.warm_up import WarmUp
 from traindx.remedies.weight_decay import AddWeightDecay
 
 REMEDIES: tuple[type[Remedy], ...] = (
     ScaleRate,
     MoreEpochs,
+    AlignShapes,
+    ClipGradients,
+    InsertActivations,
+    LinearOutput,
+    LoosenClipping,
+    MeanReduction,
+    OutputWidth,
+    ProperLoss,
+    Reinitialize,
+    RemoveRegularization,
+    Restart,
+    ScaleBatch,
+    SetMomentum,
+    SetOptimizer,
+    SetSchedule,
+    Shuffle,
+    SigmoidOutput,
+    StandardizeTargets,
+    Unfreeze,
+    WarmUp,
     StopEarly,
     AddWeightDecay,
     StandardizeInputs,
@@ -56,19 +96,39 @@ __all__ = [
     "AddDropout",
     "AddSkips",
     "AddWeightDecay",
+    "AlignShapes",
+    "ClipGradients",
     "Deepen",
     "DropSuspectLabels",
     "FewerRows",
     "ImportanceWeights",
+    "InsertActivations",
     "InsertNormalization",
+    "LinearOutput",
+    "LoosenClipping",
     "MatchClassProportions",
+    "MeanReduction",
     "MoreEpochs",
     "Narrow",
+    "OutputWidth",
+    "ProperLoss",
+    "Reinitialize",
     "Remedy",
+    "RemoveRegularization",
+    "Restart",
+    "ScaleBatch",
     "ScaleRate",
+    "SetMomentum",
+    "SetOptimizer",
+    "SetSchedule",
+    "Shuffle",
+    "SigmoidOutput",
     "StandardizeInputs",
+    "StandardizeTargets",
     "StopEarly",
     "SwapActivations",
+    "Unfreeze",
+    "WarmUp",
     "Widen",
     "make_remedy",
 ]

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from traindx.records import Recipe, RemedyRef
+from traindx.records import NotApplicable, Recipe, RemedyRef
 from traindx.tasks import Task
 
 Surgery = Callable[[nn.Module, Callable[[nn.Module], Any]], nn.Module]
@@ -77,3 +77,14 @@ def operated(task: Task, remedy: Remedy, surgery: Callable[..., nn.Module], **op
     changed = task.changed(remedy.ref, model=factory)
     changed.build(0)
     return changed
+
+
+def refuse_pretrained(task: Task, what: str) -> None:
+    """Nothing, unless the factory returns pretrained weights, which the change would throw away.
+
+    Raises:
+        NotApplicable: then.
+
+    """
+    if task.pretrained:
+        raise NotApplicable(f"the factory returns pretrained weights, which {what} would throw away")

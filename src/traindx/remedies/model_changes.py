@@ -5,15 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from traindx.records import NotApplicable, Recipe
+from traindx.records import Recipe
 from traindx.remedies import surgery
-from traindx.remedies.base import Remedy, operated
+from traindx.remedies.base import Remedy, operated, refuse_pretrained
 from traindx.tasks import Task
-
-
-def _refuse_pretrained(task: Task, what: str) -> None:
-    if task.pretrained:
-        raise NotApplicable(f"the factory returns pretrained weights, which {what} would throw away")
 
 
 @dataclass(frozen=True)
@@ -26,7 +21,7 @@ class SwapActivations(Remedy):
 
     def apply(self, task: Task, recipe: Recipe) -> tuple[Task, Recipe]:
         """A new task."""
-        _refuse_pretrained(task, "new activations")
+        refuse_pretrained(task, "new activations")
         return operated(task, self, surgery.swap_activations, to=self.to, reinitialize=True), recipe
 
 
@@ -51,7 +46,7 @@ class AddSkips(Remedy):
 
     def apply(self, task: Task, recipe: Recipe) -> tuple[Task, Recipe]:
         """A new task."""
-        _refuse_pretrained(task, "new shortcuts")
+        refuse_pretrained(task, "new shortcuts")
         return operated(task, self, surgery.add_skips), recipe
 
 
@@ -66,7 +61,7 @@ class Widen(Remedy):
 
     def apply(self, task: Task, recipe: Recipe) -> tuple[Task, Recipe]:
         """A new task."""
-        _refuse_pretrained(task, "other widths")
+        refuse_pretrained(task, "other widths")
         return operated(task, self, surgery.widen, factor=self.factor, layer=self.layer or None), recipe
 
     def stronger(self) -> Widen | None:
@@ -97,7 +92,7 @@ class Narrow(Remedy):
 
     def apply(self, task: Task, recipe: Recipe) -> tuple[Task, Recipe]:
         """A new task."""
-        _refuse_pretrained(task, "other widths")
+        refuse_pretrained(task, "other widths")
         return operated(task, self, surgery.narrow, factor=self.factor), recipe
 
 

@@ -16,7 +16,7 @@ class MoreEpochs(Remedy):
     """Train ``factor`` times as long; schedules stretch with it."""
 
     id: ClassVar[str] = "more-epochs"
-    size: ClassVar[float] = 1.1
+    size: ClassVar[float] = 4.0
     factor: float = 3.0
 
     def apply(self, task: Task, recipe: Recipe) -> tuple[Task, Recipe]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from traindx.tasks.kinds import Form, Kind, find_form, labels_of, outputs_from_probabilities
+from traindx.tasks.kinds import Form, Kind, Loss, find_form, is_distance, labels_of, output_form, outputs_from_probabilities
 from traindx.tasks.metrics import Metric
 from traindx.tasks.random_states import preserved_rng, seed_everything
 from traindx.tasks.readers import read
 from traindx.tasks.rows import ArrayRows, Batch, DatasetRows, Rows, to_device
 from traindx.tasks.sealed import SealedTest
 from traindx.tasks.splits import FOLDS
-from traindx.tasks.task import Task
+from traindx.tasks.task import Forward, ModelFactory, Task
 
 __all__ = [
     "FOLDS",
@@ -17,13 +17,18 @@ __all__ = [
     "Batch",
     "DatasetRows",
     "Form",
+    "Forward",
     "Kind",
+    "Loss",
     "Metric",
+    "ModelFactory",
     "Rows",
     "SealedTest",
     "Task",
     "find_form",
+    "is_distance",
     "labels_of",
+    "output_form",
     "outputs_from_probabilities",
     "preserved_rng",
     "read",

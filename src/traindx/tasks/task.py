@@ -77,6 +77,7 @@ class Task:
                 "loss", f"found {type(loss).__name__}", "give (outputs, targets) -> scalar tensor, such as nn.CrossEntropyLoss()"
             )
         self.name, self.loss, self.forward = name, loss, forward or pair_forward
+        self.training_loss = loss
         self.remedies: tuple[RemedyRef, ...] = ()
         self._factory = model
         pool = as_rows(train, "train", collate)
@@ -182,17 +183,27 @@ class Task:
         remedy: RemedyRef,
         model: ModelFactory | None = None,
         loss: Loss | None = None,
+        training_loss: Loss | None = None,
+        forward: Forward | None = None,
         train: Rows | None = None,
         map_inputs: Callable[[Tensor], Tensor] | None = None,
         weights: Tensor | None = None,
     ) -> Self:
-        """A copy changed by a remedy: another factory or loss, other training rows, inputs mapped in every split, rows re-weighted."""
+        """A copy changed by a remedy.
+
+        Another factory, loss or forward pass; a loss to descend on that is not the one to be judged by; other training rows; inputs mapped
+        in every split; rows re-weighted.
+        """
         other = copy.copy(self)
-        other.remedies = (*self.remedies, remedy)
+        other.remedies = self.remedies if self.remedies[-1:] == (remedy,) else (*self.remedies, remedy)
         if model is not None:
             other._factory, other._first_model = model, None
         if loss is not None:
-            other.loss = loss
+            other.loss = other.training_loss = loss
+        if training_loss is not None:
+            other.training_loss = training_loss
+        if forward is not None:
+            other.forward = forward
         if train is not None:
             other.train, other._given_validation, other._weights = train, True, None
         if map_inputs is not None:
@@ -209,10 +220,10 @@ class Task:
     def fingerprint(self) -> str:
         """Equal for equal content, in any process; the sealed test set is not read for it. Cost: one pass over the training data."""
         known = self.__dict__.get("_fingerprint")
-        identity = (id(self.train), id(self.validation), id(self._factory), id(self.loss), id(self._weights))
+        identity = tuple(map(id, (self.train, self.validation, self._factory, self.loss, self.training_loss, self.forward, self._weights)))
         if known is None or known[0] != identity:
             metric = self.metric.function if self.metric else None
-            parts = (self.build(0), self.loss, self.forward, self.kind, metric, self._weights)
+            parts = (self.build(0), self.loss, self.training_loss, self.forward, self.kind, metric, self._weights)
             known = (identity, digest(*parts, rows_digest(self.train), rows_digest(self.validation)))
             self.__dict__["_fingerprint"] = known
         return str(known[1])

@@ -317,7 +317,7 @@ class _Training:
         for micro, batch in zip(range(self.recipe.accumulate), micro_batches, strict=False):
             with self.autocast:
                 outputs, targets = self.task.forward(model, self._cast(batch))
-                part = self.task.loss(outputs, targets)
+                part = self.task.training_loss(outputs, targets)
             (part / self.recipe.accumulate if self.recipe.accumulate > 1 else part).backward()
             loss = part.detach() if loss is None else loss + (part.detach() - loss) / (micro + 1)
             state.outputs, state.targets = outputs, targets

@@ -21,6 +21,12 @@ LONG_ENOUGH = 0.4
 CONFIRMING_SEEDS = 3
 # A suspect whose strongest sign is at least this strong is worth an experiment even where the losses alone do not ask for one.
 STRONG_SIGN = 0.5
+# What many causes bring about (divergence, small updates) speaks less for each of them than what only one of them is.
+SYMPTOM = 0.7
+# A sign below this is no reason to race a remedy that nothing else calls for.
+NOTICEABLE = 0.05
+# Confidence in what is seen without an experiment.
+PLAIN = 0.97
 
 
 class Rule:
@@ -42,9 +48,17 @@ class Rule:
         """The evidence that the sign was read from."""
         return ()
 
+    def seen(self, reading: Reading) -> Evidence | None:
+        """The evidence of the audit that shows the cause plainly, so that the diagnosis can end before any training; None for most."""
+        return None
+
     def judge(self, reading: Reading) -> Finding:
         """Where the cause stands."""
         raise NotImplementedError(self.cause)
+
+    def shown(self, reading: Reading, found: Evidence) -> Finding:
+        """The finding of what the audit shows plainly: to train would show nothing more."""
+        return self.finding(Standing.CONFIRMED, PLAIN, found.text, (found, *self.signs(reading)), self.remedies(reading))
 
     def finding(
         self, standing: Standing, confidence: float, summary: str, evidence: tuple[Evidence, ...] = (), remedies: tuple[RemedyRef, ...] = ()
@@ -62,16 +76,9 @@ class Rule:
 
 
 class InspectedRule(Rule):
-    """A cause that the audit sees plainly, in rows, model, recipe or shapes: to train the network would show nothing more.
-
-    Where it is confirmed, the diagnosis ends.
-    """
+    """A cause that the audit sees plainly, in rows, model, recipe or shapes, or not at all."""
 
     question = "audit"
-
-    def seen(self, reading: Reading) -> Evidence | None:
-        """The evidence that shows it, or None."""
-        raise NotImplementedError(self.cause)
 
     def unseen(self, reading: Reading) -> str:
         """What was looked at where nothing was found."""
@@ -80,9 +87,7 @@ class InspectedRule(Rule):
     def judge(self, reading: Reading) -> Finding:
         """Confirmed where the audit shows it, cleared where it does not."""
         found = self.seen(reading)
-        if found is None:
-            return self.finding(Standing.CLEARED, 0.9, self.unseen(reading))
-        return self.finding(Standing.CONFIRMED, 0.97, found.text, (found, *self.signs(reading)), self.remedies(reading))
+        return self.finding(Standing.CLEARED, 0.9, self.unseen(reading)) if found is None else self.shown(reading, found)
 
 
 class RacedRule(Rule):
@@ -93,6 +98,8 @@ class RacedRule(Rule):
 
     def judge(self, reading: Reading) -> Finding:
         """Confirmed by a repeated recovery, suspected by a single one or by signs, cleared by none."""
+        if (plain := self.seen(reading)) is not None:
+            return self.shown(reading, plain)
         remedies, sign = self.remedies(reading), self.sign(reading)
         raced = [e for ref in remedies if (e := reading.raced(ref)) is not None]
         tried = [e for e in raced if e.measure == "recovered"]
@@ -172,6 +179,22 @@ class FitRule(RacedRule):
         return "" if reading.training_is_large else "training reaches what is reachable, and no strong sign speaks for it"
 
 
+class DirectFitRule(FitRule):
+    """A cause of a large training loss with a sign of its own: its remedies race only where that sign is seen."""
+
+    def cures(self, reading: Reading) -> tuple[RemedyRef, ...]:
+        """What would cure it."""
+        raise NotImplementedError(self.cause)
+
+    def remedies(self, reading: Reading) -> tuple[RemedyRef, ...]:
+        """The cures, where the sign is noticeable."""
+        return self.cures(reading) if self.sign(reading) >= NOTICEABLE else ()
+
+    def nothing_to_try(self, reading: Reading) -> str:
+        """No sign."""
+        return "no sign of it"
+
+
 class CapacityRule(RacedRule):
     """A cause of a large training loss that no recipe cures."""
 
@@ -212,6 +235,11 @@ def ramp(value: float, none: float, full: float) -> float:
 def log_ramp(value: float, none: float, full: float) -> float:
     """As `ramp`, on a logarithmic scale; 0 for values that are not positive."""
     return ramp(math.log(value), math.log(none), math.log(full)) if value > 0 else 0.0
+
+
+def ratio(value: float, over: float) -> float:
+    """Their quotient; NaN where there is none."""
+    return value / over if over else math.nan
 
 
 def present(*evidence: Evidence | None) -> tuple[Evidence, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from traindx.diagnosis.reading import Reading
-from traindx.diagnosis.rules.base import FitRule, log_ramp, present, ramp
+from traindx.diagnosis.rules.base import SYMPTOM, FitRule, log_ramp, present, ramp
 from traindx.records import Evidence, RemedyRef
 
 # Updates of a few per cent of the weights wreck what was learned; around 1e-3 is common in trainings that go well.
@@ -26,11 +26,11 @@ class LearningRateTooHigh(FitRule):
     def sign(self, reading: Reading) -> float:
         """Divergence, a loss above its start now or once, large updates, opposed gradients."""
         if reading.broken:
-            return 1.0
+            return SYMPTOM
         risen = ramp(reading.train / max(reading.sign("initial_loss"), 1e-12), 1.02, 1.5)
         spike = log_ramp(reading.sign("highest_batch_loss") / max(reading.sign("initial_loss"), 1e-12), SPIKE_NONE, SPIKE_FULL)
         ratio = log_ramp(reading.sign("median_update_ratio"), RATIO_NONE, RATIO_FULL)
-        return max(risen, spike, ratio, 0.7 * ramp(reading.sign("late_gradient_cosine"), COSINE_NONE, COSINE_FULL))
+        return SYMPTOM * max(risen, spike, ratio, 0.7 * ramp(reading.sign("late_gradient_cosine"), COSINE_NONE, COSINE_FULL))
 
     def signs(self, reading: Reading) -> tuple[Evidence, ...]:
         """The run's outcome, its update ratio and gradient cosine."""

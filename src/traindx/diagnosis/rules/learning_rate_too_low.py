@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from traindx.diagnosis.reading import Reading
-from traindx.diagnosis.rules.base import FitRule, log_ramp, present, ramp
+from traindx.diagnosis.rules.base import SYMPTOM, FitRule, log_ramp, present, ramp
 from traindx.records import Evidence, RemedyRef
 
 # Updates far below a thousandth of the weights; see learning_rate_too_high for the upper end.
@@ -25,7 +25,7 @@ class LearningRateTooLow(FitRule):
         if reading.broken:
             return 0.0
         tiny = log_ramp(reading.sign("median_update_ratio"), RATIO_NONE, RATIO_FULL)
-        return max(tiny, 0.5 * ramp(reading.sign("median_gradient_cosine"), COSINE_NONE, COSINE_FULL))
+        return SYMPTOM * max(tiny, 0.5 * ramp(reading.sign("median_gradient_cosine"), COSINE_NONE, COSINE_FULL))
 
     def signs(self, reading: Reading) -> tuple[Evidence, ...]:
         """Update ratio and gradient cosine."""

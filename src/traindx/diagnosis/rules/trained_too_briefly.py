@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from traindx.diagnosis.reading import Reading
-from traindx.diagnosis.rules.base import FitRule, log_ramp, present, ramp
+from traindx.diagnosis.rules.base import SYMPTOM, FitRule, log_ramp, present, ramp
 from traindx.diagnosis.rules.learning_rate_too_low import RATIO_FULL, RATIO_NONE
 from traindx.records import Evidence, RemedyRef
 
@@ -12,6 +12,9 @@ from traindx.records import Evidence, RemedyRef
 FALL_NONE, FALL_FULL = 0.1, 0.5
 # Trainings of fewer updates than this are short for any network.
 UPDATES_NONE, UPDATES_FULL = 2000.0, 200.0
+
+# A few passes over the rows are few for any network; a fall that goes on after many may have other reasons.
+EPOCHS_NONE, EPOCHS_FULL = 6.0, 2.0
 
 
 class TrainedTooBriefly(FitRule):
@@ -43,7 +46,8 @@ class TrainedTooBriefly(FitRule):
             falling = min(falling, ramp(reading.share(reading.sign("validation_last_half_fall")), FALL_NONE, FALL_FULL))
         short = 0.4 + 0.6 * log_ramp(reading.sign("updates"), UPDATES_NONE, UPDATES_FULL)
         tiny_steps = log_ramp(reading.sign("median_update_ratio"), RATIO_NONE, RATIO_FULL)
-        return falling * short * (1 - tiny_steps)
+        few = ramp(-reading.sign("epochs"), -EPOCHS_NONE, -EPOCHS_FULL)
+        return falling * short * (1 - tiny_steps) * (SYMPTOM + (1 - SYMPTOM) * few)
 
     def signs(self, reading: Reading) -> tuple[Evidence, ...]:
         """The late fall and the number of updates."""

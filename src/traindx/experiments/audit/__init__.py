@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from traindx.experiments.audit.data import data_evidence
 from traindx.experiments.audit.model import model_evidence
+from traindx.experiments.audit.recipe import recipe_evidence
+from traindx.experiments.audit.shapes import shape_evidence
 from traindx.experiments.base import Lab
 from traindx.records import Evidence, Question
 
@@ -17,4 +19,4 @@ class Audit:
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """One piece of evidence a number."""
-        return [*data_evidence(lab), *model_evidence(lab)]
+        return [*data_evidence(lab), *model_evidence(lab), *recipe_evidence(lab), *shape_evidence(lab)]

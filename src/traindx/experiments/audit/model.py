@@ -1,29 +1,65 @@
-"""The audit of the model: parameters and widths."""
+"""The audit of the model: parameters, widths, scales of fresh weights, and what a fresh model cannot be."""
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from traindx.experiments.audit.measured import evidence
 from traindx.experiments.base import Lab
-from traindx.records import Evidence
+from traindx.records import Evidence, NotApplicable
+from traindx.remedies.remove_regularization import dropouts
+from traindx.remedies.surgery import remove_output_activation
+from traindx.remedies.surgery.layers import NORMS
+from traindx.remedies.surgery.trace import WEIGHTED
+from traindx.tasks import Task
+from traindx.training import evaluated_index, evaluation_mode
+
+ROWS = 32
+# Inputs are scaled by this for the additivity test, so that a bend far from the origin shows.
+FAR = 10.0
+# Outputs that vary by less than this share of themselves are constant: affine, and trivially so.
+ROUNDING = 1e-9
 
 
-def model_evidence(lab: Lab) -> list[Evidence]:
-    """Parameters, frozen share, and the narrowest hidden layer against its neighbours."""
-    model = lab.task.build(lab.recipe.seed)
-    total = sum(p.numel() for p in model.parameters())
-    frozen = sum(p.numel() for p in model.parameters() if not p.requires_grad)
-    found = [
+def model_evidence(lab: Lab) -> Sequence[Evidence]:
+    """Parameters, frozen and unused ones, widths, scales of the fresh weights, dropout, affinity."""
+    model, other = lab.task.build(lab.recipe.seed), lab.task.build(lab.recipe.seed + 1)
+    return [
         evidence("pretrained", float(lab.task.pretrained)),
-        evidence("parameters", total),
-        evidence("frozen_share", frozen / total if total else math.nan),
+        *_parameters(model, other),
+        *_narrowings(model),
+        *_scales(model),
+        evidence("dropout", max(dropouts(model), default=0.0)),
+        evidence("norm_layers", sum(isinstance(m, NORMS) for m in model.modules())),
+        *_affinity(lab.task, model, other),
+        *_unused(lab.task, model),
     ]
+
+
+def _parameters(model: nn.Module, other: nn.Module) -> list[Evidence]:
+    """How many, how many frozen, and how many frozen ones differ between two draws: nobody has trained those."""
+    total = sum(p.numel() for p in model.parameters())
+    frozen = [(p, q) for p, q in zip(model.parameters(), other.parameters(), strict=True) if not p.requires_grad]
+    drawn = sum(p.numel() for p, q in frozen if p.ndim >= 2 and not torch.equal(p, q))
+    weights = sum(p.numel() for p in model.parameters() if p.ndim >= 2)
+    return [
+        evidence("parameters", total),
+        evidence("frozen_share", sum(p.numel() for p, _ in frozen) / total if total else math.nan),
+        evidence("frozen_drawn_share", drawn / weights if weights else 0.0),
+        evidence("trained_layers", sum(p.requires_grad for p in model.parameters() if p.ndim >= 2)),
+    ]
+
+
+def _narrowings(model: nn.Module) -> list[Evidence]:
+    """Every hidden layer's width against its neighbours' needs."""
     layers = [(name, m) for name, m in model.named_modules() if isinstance(m, (nn.Linear, nn.Conv1d, nn.Conv2d))]
-    found.append(evidence("linear_layers", len(layers)))
+    found = [evidence("linear_layers", len(layers))]
     widths = [(name, *_widths(layer)) for name, layer in layers]
     for (name, inputs, outputs), (_, _, after) in pairwise(widths):
         needed = min(inputs, after)
@@ -36,3 +72,77 @@ def _widths(layer: nn.Module) -> tuple[int, int]:
         return layer.in_features, layer.out_features
     assert isinstance(layer, (nn.Conv1d, nn.Conv2d))
     return layer.in_channels, layer.out_channels
+
+
+def _scales(model: nn.Module) -> list[Evidence]:
+    """Gains of the fresh weights (root mean square times the root of the fan-in), equal units, biases against what their layer adds up."""
+    gains, twins, biases = [], [], []
+    for module in model.modules():
+        if not isinstance(module, WEIGHTED) or isinstance(module, nn.Embedding):
+            continue
+        for weight in (p.detach().flatten(1) for p in module.parameters(recurse=False) if p.ndim >= 2):
+            gains.append(float(weight.double().square().mean().sqrt()) * math.sqrt(weight.shape[1]))
+            if weight.shape[0] > 1:
+                twins.append(1 - (len(torch.unique(weight, dim=0)) - 1) / (weight.shape[0] - 1))
+        bias = getattr(module, "bias", None)
+        if isinstance(bias, Tensor) and bias.numel() > 1:
+            biases.append(float(bias.detach().double().mean().abs()))
+    if not gains:
+        return []
+    found = [evidence("smallest_gain", min(gains)), evidence("largest_gain", max(gains))]
+    found += [evidence("equal_units", max(twins[:-1] or twins))] if twins else []
+    return [*found, evidence("bias_offset", max(biases))] if biases else found
+
+
+def _batch(task: Task, rows: int) -> object:
+    return next(task.train.batches([evaluated_index(len(task.train), rows)], torch.device("cpu")))
+
+
+def _affinity(task: Task, model: nn.Module, other: nn.Module) -> list[Evidence]:
+    """How far fresh models are from affine: |f(a + b) + f(0) - f(a) - f(b)| over the spread of f, the larger of two draws; 0 but for rounding
+    when there is no nonlinearity between input and output. Only for arrays of real numbers.
+    """
+    with contextlib.suppress(NotApplicable):  # an activation behind the last layer bends what is one affine map before it
+        model, other = (remove_output_activation(m, lambda fresh: task.forward(fresh, _batch(task, 4))[0]) for m in (model, other))
+    batch = _batch(task, ROWS)
+    if not (isinstance(batch, (tuple, list)) and isinstance(batch[0], Tensor) and batch[0].is_floating_point() and len(batch[0]) >= 4):
+        return []
+    noise = torch.randn(batch[0].shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    scale = batch[0].double().nan_to_num(0.0, 0.0, 0.0).abs().amax().clamp_min(1e-12)
+    half = len(noise) // 2
+    first, second = FAR * scale * noise[:half], FAR * scale * noise[half : 2 * half]  # far from the origin on all sides
+    errors = []
+    for fresh in (model, other):
+        double = fresh.double()
+        try:
+            with evaluation_mode(double):
+                f_sum, f_first, f_second, f_zero = (
+                    task.forward(double, (x, *[column[:half] for column in batch[1:]]))[0]
+                    for x in (first + second, first, second, torch.zeros_like(first))
+                )
+            spread = (f_first - f_zero).abs().amax()
+            if not spread > ROUNDING * f_zero.abs().amax():
+                return []
+            errors.append(float((f_sum + f_zero - f_first - f_second).abs().amax() / spread.clamp_min(1e-30)))
+        except Exception:  # a forward pass may refuse doubles or zeros: then nothing can be said
+            return []
+        finally:
+            fresh.float()
+    return [evidence("distance_from_affine", max(errors), weight_layers=_chained(model))]
+
+
+def _chained(model: nn.Module) -> int:
+    return sum(isinstance(m, WEIGHTED) for m in model.modules())
+
+
+def _unused(task: Task, model: nn.Module) -> list[Evidence]:
+    """The share of learnable parameters that no gradient reaches."""
+    try:
+        outputs_targets = task.forward(model, _batch(task, ROWS))
+        task.loss(*outputs_targets).backward()
+    except Exception:  # told by the audit of shapes
+        return []
+    learnable = [p for p in model.parameters() if p.requires_grad]
+    unused = sum(p.numel() for p in learnable if p.grad is None)
+    total = sum(p.numel() for p in learnable)
+    return [evidence("unused_share", unused / total)] if total else []

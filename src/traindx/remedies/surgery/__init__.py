@@ -7,7 +7,8 @@ from traindx.remedies.surgery.insert_activations import insert_activations
 from traindx.remedies.surgery.insert_normalization import insert_normalization
 from traindx.remedies.surgery.layers import Layer, layers
 from traindx.remedies.surgery.reinitialize import reinitialize
-from traindx.remedies.surgery.remove_output_activation import remove_output_activation
+from traindx.remedies.surgery.remove_output_activation import output_activation, remove_output_activation, replace_output_activation
+from traindx.remedies.surgery.set_output_width import set_output_width
 from traindx.remedies.surgery.swap_activations import swap_activations
 from traindx.remedies.surgery.trace import Probe
 from traindx.remedies.surgery.widen import narrow, widen
@@ -23,8 +24,11 @@ __all__ = [
     "insert_normalization",
     "layers",
     "narrow",
+    "output_activation",
     "reinitialize",
     "remove_output_activation",
+    "replace_output_activation",
+    "set_output_width",
     "swap_activations",
     "widen",
 ]

@@ -1,13 +1,15 @@
-"""The model without the activation at its end."""
+"""The model without the activation at its end, or with another one."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from torch import nn
 
 from traindx.records import NotApplicable
 from traindx.remedies.surgery.edit import replace, surgery
 from traindx.remedies.surgery.functional import with_own_activations
-from traindx.remedies.surgery.layers import Activation, activations, is_dropout
+from traindx.remedies.surgery.layers import Activation, activations, is_dropout, new_activation
 from traindx.remedies.surgery.trace import Probe, Trace, trace
 
 _HARMLESS = frozenset(
@@ -21,6 +23,21 @@ def remove_output_activation(model: nn.Module, probe: Probe) -> nn.Module:
 
     A function at the end of a hand-written forward pass is reached by torch.fx: the result is then a GraphModule.
     """
+    return _replaced(model, probe, nn.Identity)
+
+
+@surgery
+def replace_output_activation(model: nn.Module, probe: Probe, to: str = "sigmoid") -> nn.Module:
+    """Put another activation, by its name, in place of the one that the outputs come from."""
+    return _replaced(model, probe, lambda: new_activation(to))
+
+
+def output_activation(model: nn.Module, probe: Probe) -> str | None:
+    """The name of the activation that the outputs come from, or None."""
+    return next((a.kind for a in _final(trace(model, probe))), None)
+
+
+def _replaced(model: nn.Module, probe: Probe, make: Callable[[], nn.Module]) -> nn.Module:
     seen = trace(model, probe)
     final = _final(seen)
     if not final:
@@ -32,7 +49,7 @@ def remove_output_activation(model: nn.Module, probe: Probe) -> nn.Module:
         if not final or not _alone(final, seen):
             raise NotApplicable("the output activation is a function that no module replacement reaches: make it a module")
     for module in dict.fromkeys(a.module for a in final if a.module is not None):
-        model = replace(model, module, nn.Identity())
+        model = replace(model, module, make())
     return model
 
 

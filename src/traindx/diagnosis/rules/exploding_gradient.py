@@ -1,0 +1,36 @@
+"""The gradient grows through depth or time (CAUSES: clipping, initialization, normalization)."""
+
+from __future__ import annotations
+
+from traindx.diagnosis.reading import Reading
+from traindx.diagnosis.rules.base import NOTICEABLE, SYMPTOM, DirectFitRule, log_ramp, present, ratio
+from traindx.records import Evidence, RemedyRef
+
+# Gradient of the first weight over that of the last, at step 0.
+RATIO_NONE, RATIO_FULL = 10.0, 300.0
+# The largest gradient norm over the median one: cliffs of recurrent networks (Pascanu et al. 2013).
+CLIFF_NONE, CLIFF_FULL = 20.0, 500.0
+
+
+class ExplodingGradient(DirectFitRule):
+    """Settled by clipping."""
+
+    cause = "exploding-gradient"
+
+    def cures(self, reading: Reading) -> tuple[RemedyRef, ...]:
+        """A bound on the norm."""
+        return (RemedyRef(id="clip-gradients", params={"norm": 1.0}),)
+
+    def sign(self, reading: Reading) -> float:
+        """Growth towards the first layer; cliffs."""
+        growth = log_ramp(reading.sign("first_last_gradient_ratio"), RATIO_NONE, RATIO_FULL)
+        cliff = log_ramp(ratio(reading.sign("highest_gradient_norm"), reading.sign("median_gradient_norm")), CLIFF_NONE, CLIFF_FULL)
+        return max(growth, SYMPTOM * cliff, NOTICEABLE if reading.broken else 0.0)
+
+    def signs(self, reading: Reading) -> tuple[Evidence, ...]:
+        """Gradient norms."""
+        return present(
+            reading.find("baseline", "first_last_gradient_ratio"),
+            reading.find("baseline", "highest_gradient_norm"),
+            reading.find("baseline", "median_gradient_norm"),
+        )
