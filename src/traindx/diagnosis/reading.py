@@ -58,7 +58,7 @@ class Reading:
         """What the race showed of a remedy and its relatives of other strength: a repeated recovery before a single one, then the most."""
         found = [e for e in self.evidence if e.experiment == "intervention" and e.remedy is not None and e.remedy.id == remedy.id]
         found = [e for e in found if e.remedy is not None and _same_family(e.remedy, remedy)]
-        return max(found, key=_telling, default=None)
+        return max(found, key=telling, default=None)
 
     # -- the numbers ---------------------------------------------------------------------------------------------------------------
 
@@ -203,7 +203,7 @@ class Reading:
         return self.test_harm > MARGIN and beyond
 
 
-def _telling(evidence: Evidence) -> tuple[bool, float]:
+def telling(evidence: Evidence) -> tuple[bool, float]:
     """Orders relatives in a race: what was repeated first, then by recovery, the whole gap being enough."""
     return evidence.low is not None, -math.inf if math.isnan(evidence.value) else min(evidence.value, 1.0)
 
@@ -215,9 +215,11 @@ def _half_width(evidence: Evidence | None) -> float:
 
 
 def _same_family(found: RemedyRef, wanted: RemedyRef) -> bool:
-    """The same remedy; factors on the same side of 1 belong together, other parameters must agree."""
+    """The same remedy; factors on the same side of 1 belong together, and any rates, other parameters must agree."""
     for name, value in wanted.params.items():
         other = found.params.get(name)
+        if name == "lr":
+            continue
         if name in ("factor", "width"):
             if isinstance(other, (int, float)) and isinstance(value, (int, float)) and (other > 1) != (value > 1):
                 return False

@@ -33,6 +33,8 @@ DIRECT = 0.5
 BLIND_CLIMBS, CLIMBING_SIGN = 3, 0.2
 # A longer training that the budget cuts off is run from this many times the baseline's length on.
 LEAST_LONGER = 2
+# A sign that is stronger by this much keeps its contender in a race that another has won.
+CLEARLY = 0.2
 # A difference below this share of the gap is no difference.
 LEAST_SHARE = 0.05
 # Of contenders that recover alike, signs decide: a sign of full strength is worth this share, a unit of size costs that share.
@@ -127,12 +129,19 @@ class _Track:
         return max(helping, key=lambda c: c.score, default=None)
 
     def is_over(self, heat: float) -> bool:
-        """Somebody recovers enough, or nobody is within reach."""
+        """Somebody recovers enough and nobody with stronger signs is on the way, or nobody is within reach."""
         if self.leader is not None and self.leader.recovered >= ENOUGH:
-            return True
+            return not self._challengers()
         tried = [c for c in self.contenders if c.runs]
         reach = LEAST_SHARE if heat < 0.5 else WITHIN_REACH
         return not any(max(c.lead, c.recovered) >= reach or c.prior >= DIRECT for c in tried)
+
+    def _challengers(self) -> list[Contender]:
+        """Who has clearly stronger signs than a leader that recovers enough, and is ahead of the baseline too: the strongest of them."""
+        if self.leader is None or self.leader.recovered < ENOUGH:
+            return []
+        stronger = [c for c in self.contenders if c.runs and c.prior >= self.leader.prior + CLEARLY and c.lead >= LEAST_SHARE]
+        return sorted(stronger, key=lambda c: -c.promise)[:1]
 
     # -- running -------------------------------------------------------------------------------------------------------------------
 
@@ -140,7 +149,7 @@ class _Track:
         """Run those still in the race up to this share of the training."""
         horizon = self.lab.horizon(share) if share < 1 else self.lab.total
         if any(c.runs for c in self.contenders):
-            self._run(self._survivors(horizon), horizon)
+            self._run(self._challengers() or self._survivors(horizon), horizon)
         elif self.params.get("one_by_one"):
             self._run_until_enough(horizon)
         else:

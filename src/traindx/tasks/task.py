@@ -164,7 +164,7 @@ class Task:
         return copy.deepcopy(self._first_model) if self._first_model is not None else _checked(self._factory())
 
     def _inspect_factory(self) -> tuple[nn.Module | None, bool]:
-        """(a copy of the model if the factory hands out one object again and again, whether two seeds give equal weights)."""
+        """(a copy of the model if the factory hands out one object again and again, whether two seeds give equal weights, other than constants)."""
         with preserved_rng():
             seed_everything(1)
             first = _checked(self._factory())
@@ -174,7 +174,9 @@ class Task:
         shared = {id(p) for p in first.parameters()} & {id(p) for p in second.parameters()}
         state = second.state_dict()
         equal = kept.keys() == state.keys() and all(torch.equal(kept[k], state[k]) for k in kept if isinstance(kept[k], Tensor))
-        return (copy.deepcopy(first) if shared or first is second else None), equal
+        weights = [v for v in state.values() if isinstance(v, Tensor) and v.ndim >= 2 and v.is_floating_point()]
+        constant = bool(weights) and all(bool((w == w.reshape(-1)[0]).all()) for w in weights if w.numel())
+        return (copy.deepcopy(first) if shared or first is second else None), equal and not constant
 
     # -- changes -------------------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from traindx.diagnosis.reading import MARGIN, Reading
+from traindx.diagnosis.reading import MARGIN, Reading, telling
 from traindx.records import Branch, Evidence, Finding, RemedyRef, Standing
 
 # A remedy that recovers this share of the gap has brought the loss near the reference: the cause is shown.
@@ -105,7 +105,7 @@ class RacedRule(Rule):
         tried = [e for e in raced if e.measure == "recovered"]
         if not tried:
             return self._untried(reading, remedies, [e for e in raced if e.measure == "not-applicable"], sign)
-        best = max(tried, key=lambda e: e.value)
+        best = max(tried, key=telling)
         assert best.remedy is not None, "a race gives evidence of remedies"
         evidence = (best, *self.signs(reading))
         effect, ran = self._effect(reading, best), float(best.details["share_of_training"])
