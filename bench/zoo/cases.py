@@ -1,6 +1,6 @@
 """Cases: a program with a planted fault, and its healthy twin that differs in that fault only.
 
-Which programs a fault is planted in is drawn once, by a fixed seed: the least used first, calibration and held-out programs apart.
+Which programs a fault is planted in is drawn once, by a fixed hash, calibration and held-out programs apart.
 """
 
 from __future__ import annotations
@@ -86,29 +86,26 @@ def _plain(program: str) -> Draft:
     return PROGRAMS[program].draft()
 
 
-def _candidates(held_out: bool) -> list[Case]:
-    """For every cause, its faults in turn, each in the program that was used least."""
-    used: Counter[str] = Counter()
-    cases: list[Case] = []
+def _candidates(cause: str, held_out: bool) -> list[Case]:
+    """The faults of a cause in turn, each in the program that has fewest of them; the same whatever other causes have."""
     names = [p.name for p in PROGRAMS.values() if p.held_out == held_out]
-    for cause in BRANCHES:
-        faults = [f for f in FAULTS if f.cause == cause]
-        for turn in range(CANDIDATES[held_out]):
-            fault = faults[(turn + 2 * held_out) % len(faults)]
-            fitting = [n for n in names if fault.sensible(_plain(n))]
-            if not fitting:
-                continue
-            here = Counter(c.program for c in cases if c.cause == cause)
-            chosen = min(fitting, key=lambda n: (here[n], used[n], zlib.crc32(f"{n}{fault.name}".encode())))
-            used[chosen] += 1
-            cases.append(Case(chosen, fault, used[chosen]))
+    faults = [f for f in FAULTS if f.cause == cause]
+    here: Counter[str] = Counter()
+    cases: list[Case] = []
+    for turn in range(CANDIDATES[held_out]):
+        fault = faults[(turn + 2 * held_out) % len(faults)]
+        fitting = [n for n in names if fault.sensible(_plain(n))]
+        if fitting:
+            chosen = min(fitting, key=lambda n: (here[n], zlib.crc32(f"{n}/{cause}".encode())))
+            here[chosen] += 1
+            cases.append(Case(chosen, fault, 1 + zlib.crc32(f"{chosen}/{fault.name}/{turn}".encode()) % 97))
     return cases
 
 
 @cache
 def candidates() -> tuple[Case, ...]:
     """Every case that may be one, calibration first."""
-    return (*_candidates(False), *_candidates(True))
+    return tuple(case for held_out in (False, True) for cause in BRANCHES for case in _candidates(cause, held_out))
 
 
 @cache

@@ -181,9 +181,15 @@ def batch(size: int, most: int = 3000) -> Plant:
     return plant
 
 
-def hot(factor: float) -> Plant:
-    """A high rate that a warm-up over a third of the training makes bearable."""
-    return lambda d: d.set(lr=d.recipe.lr * factor, warmup_steps=d.updates // 3, schedule="cosine")
+def hot(family: str, depth: int, width: int, lr: float) -> Plant:
+    """A deep network at a high rate of Adam, which a warm-up over a third of the training makes bearable."""
+
+    def prepare(d: Draft) -> None:
+        d.arch = d.arch.replace(family=family, depth=depth, width=width, act="relu", norm="", drop=0.0)
+        d.set(optimizer="adam", lr=lr, momentum=0.0, schedule="cosine", batch_size=32, epochs=min(8, d.recipe.epochs))
+        d.set(warmup_steps=d.updates // 3)
+
+    return prepare
 
 
 def noisy_steps(factor: float) -> Plant:
@@ -209,12 +215,19 @@ plants(
     lambda d: d.recipe.optimizer in ("adam", "adamw"),
     medium=lambda d: d.set(optimizer="adagrad", lr=d.recipe.lr * 0.7),
 )
-for _severity, _factor in {"mild": 4.0, "medium": 8.0, "gross": 16.0}.items():
+for _severity, _rate in {"mild": 0.02, "medium": 0.03, "gross": 0.04}.items():
     plants(
         "missing-warmup",
-        "cold-start",
-        lambda d: d.arch.family in ("encoder", "attention", "residual") or (is_stack(d) and d.arch.depth >= 4),
-        hot(_factor),
+        "cold-encoder",
+        lambda d: d.shape.step > 0 and len(d.x) >= 1000,
+        hot("encoder", 2, 24, _rate),
+        **{_severity: recipe(warmup_steps=0)},
+    )
+    plants(
+        "missing-warmup",
+        "cold-stack",
+        lambda d: is_stack(d) and d.shape.image is not None,
+        hot("mlp", 6, 48, _rate),
         **{_severity: recipe(warmup_steps=0)},
     )
 for _severity, _factor in {"mild": 4.0, "medium": 8.0, "gross": 16.0}.items():
@@ -270,6 +283,7 @@ def other_units(spread: float) -> Plant:
     """Parameters on scales far apart, trained by Adam."""
 
     def prepare(d: Draft) -> None:
+        d.rearrange(depth=3)
         d.changes.append(partial(in_other_units, spread=spread))
         d.set(optimizer="adam", lr=0.01, schedule="cosine", momentum=0.0)
 
@@ -277,7 +291,7 @@ def other_units(spread: float) -> Plant:
 
 
 plants(
-    "optimizer-unsuited", "scales", both(is_stack, lambda d: d.arch.depth >= 2), other_units(10.0), gross=recipe(optimizer="sgd", lr=0.01)
+    "optimizer-unsuited", "scales", both(is_stack, lambda d: d.arch.depth >= 2), other_units(20.0), gross=recipe(optimizer="sgd", lr=0.01)
 )
 plants(
     "optimizer-unsuited",
@@ -419,6 +433,13 @@ plants(
     mild=each_layer(gain(30), True),
     medium=each_layer(gain(100), True),
     gross=each_layer(gain(500), True),
+)
+plants(
+    "saturating-activation",
+    "steep",
+    both(is_stack, is_large, lambda d: not d.arch.norm),
+    medium=lambda d: d.rearrange(act="steep-tanh", depth=max(2, d.arch.depth)),
+    gross=lambda d: d.rearrange(act="steep-sigmoid", depth=max(2, d.arch.depth)),
 )
 plants("bad-initialization", "zeros", starts_raw, gross=each_layer(constant(0.0)))
 plants("bad-initialization", "constant", starts_raw, medium=each_layer(constant(0.1)))

@@ -11,6 +11,26 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+# Factor in front of tanh and sigmoid that pins their units at the ends.
+STEEPNESS = 40.0
+
+
+class SteepTanh(nn.Module):
+    """tanh of its input times STEEPNESS."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Elementwise."""
+        return torch.tanh(STEEPNESS * x)
+
+
+class SteepSigmoid(nn.Module):
+    """sigmoid of its input times STEEPNESS."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Elementwise."""
+        return torch.sigmoid(STEEPNESS * x)
+
+
 MODULES: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
@@ -18,6 +38,8 @@ MODULES: dict[str, type[nn.Module]] = {
     "sigmoid": nn.Sigmoid,
     "leaky": nn.LeakyReLU,
     "identity": nn.Identity,
+    "steep-tanh": SteepTanh,
+    "steep-sigmoid": SteepSigmoid,
 }
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
@@ -26,6 +48,8 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
     "leaky": F.leaky_relu,
     "identity": lambda x: x,
+    "steep-tanh": lambda x: torch.tanh(STEEPNESS * x),
+    "steep-sigmoid": lambda x: torch.sigmoid(STEEPNESS * x),
 }
 STACKS = ("mlp", "functional")
 SEQUENCES = ("lstm", "gru", "encoder", "attention")

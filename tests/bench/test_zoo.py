@@ -1,0 +1,77 @@
+"""The zoo: every fault can be planted, differs from its twin, and the figures are computed right."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
+
+from accuracy import wilson
+from zoo.cases import Case
+from zoo.faults import BRANCHES, FAULTS
+from zoo.programs import PROGRAMS
+
+# Programs on data that ships with scikit-learn.
+SHIPPED = [
+    "digits-mlp",
+    "digits-deep-tanh",
+    "digits-lstm",
+    "digits-encoder",
+    "digits-cnn",
+    "friedman1-gelu",
+    "clusters-sgd",
+    "linear-sgd",
+    "cancer-mlp",
+    "moons-bce",
+]
+
+
+def test_every_cause_can_be_planted() -> None:
+    assert {f.cause for f in FAULTS} == set(BRANCHES)
+
+
+def test_a_fault_has_one_name_within_its_cause() -> None:
+    names = [(f.cause, f.name) for f in FAULTS]
+    assert len(names) == len(set(names))
+
+
+def test_a_third_of_the_programs_is_held_out() -> None:
+    held_out = [p for p in PROGRAMS.values() if p.held_out]
+    assert len(PROGRAMS) >= 24
+    assert len(held_out) >= 8
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f"{f.cause}-{f.name}")
+def test_a_fault_differs_from_its_twin(fault) -> None:
+    fitting = [name for name in SHIPPED if fault.sensible(PROGRAMS[name].draft())]
+    if not fitting:
+        pytest.skip("no program on shipped data")
+    case = Case(fitting[0], fault, 1)
+    assert case.build(True)[1].seed == case.build(False)[1].seed
+    faulty, twin = case.draft(True), case.draft(False)
+    parts = [
+        (*(vars(d)[k] for k in ("arch", "recipe", "shape", "form")), repr(d.loss), d.loss.reduction, len(d.changes)) for d in (faulty, twin)
+    ]
+    same_rows = all((a is None) == (b is None) and (a is None or _equal(a, b)) for a, b in zip(_rows(faulty), _rows(twin), strict=True))
+    assert parts[0] != parts[1] or not same_rows or fault.cause == "local-minimum"
+
+
+def _rows(draft):
+    tables = [(draft.x, draft.y), draft.validation, draft.test]
+    return [array for pair in tables for array in (pair or (None, None))]
+
+
+def _equal(a, b) -> bool:
+    return a.shape == b.shape and bool(((a == b) | ((a != a) & (b != b))).all())
+
+
+def test_two_variants_are_two_trainings() -> None:
+    first, second = (PROGRAMS["digits-mlp"].draft(v) for v in (1, 2))
+    assert first.recipe != second.recipe
+    assert not _equal(first.x, second.x)
+
+
+def test_the_interval_of_wilson() -> None:
+    low, high = wilson(8, 10)
+    assert (round(low, 3), round(high, 3)) == (0.490, 0.943)
