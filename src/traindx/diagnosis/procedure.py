@@ -17,8 +17,13 @@ from traindx.records import Evidence, Question, RemedyRef, Standing
 
 # An intervention that lowers a loss which no yardstick calls large must do so by this share of the distance.
 HIDDEN_MARGIN = 0.15
-# Below this many training rows, divisions differ so much that effects on validation are repeated more often.
-SMALL_SET = 1000
+# Below this many training rows, one validation set says little: the baseline is repeated on others on a share DOUBTFUL of MARGIN, or where
+# it learned its rows by heart.
+SMALL_SET, DOUBTFUL = 1000, 0.3
+# Divisions of the rows, each with a seed of its own, that a finding of overfitting rests on.
+DIVISIONS = 3
+# What each of them must gain, in shares of MARGIN, for a remedy to be confirmed.
+LEAST_EFFECT = 0.3
 
 
 def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | None:
@@ -29,7 +34,7 @@ def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | 
     for experiment in ("audit", "baseline", "references", "label_noise"):
         if not reading.asked(experiment):
             return Question(experiment=experiment)
-    for ask in (_fit, _late, *_longer_or_larger(reading), _test, _labels, _generalization, _learning_curve):
+    for ask in (_fit, _late, *_longer_or_larger(reading), _test, _labels, _divisions, _consistency, _constraints, _learning_curve):
         question = ask(reading)
         if question is not None and _cost(question) <= runs_left:
             return question
@@ -43,7 +48,7 @@ def seen_plainly(reading: Reading) -> bool:
 
 def _cost(question: Question) -> float:
     """The least that a question costs, in baseline runs."""
-    return {"learning_curve": 1.0, "two_sample": 0.0}.get(question.experiment, 1.0)
+    return {"learning_curve": 1.0, "divisions": 2.0, "two_sample": 0.0, "consistency": 0.0}.get(question.experiment, 1.0)
 
 
 def _longer_or_larger(reading: Reading) -> list[Callable[[Reading], Question | None]]:
@@ -106,6 +111,8 @@ def _fit(reading: Reading) -> Question | None:
     if reading.training_is_large:
         return _race(reading, _refs(suspects(reading, "fit")), "train_loss", reading.train, fit_goal(reading))
     strong = _refs(suspects(reading, "fit", STRONG_SIGN))
+    if reading.memorizes:  # batches of another size are dear to try, and training needs no more updates
+        strong = {ref: sign for ref, sign in strong.items() if ref.id != "scale-batch"}
     return _race(reading, strong, "validation_loss", reading.validation, hidden_goal(reading), worth_repeating=CONFIRMING_SHARE)
 
 
@@ -117,7 +124,7 @@ def hidden_goal(reading: Reading) -> float:
 def _late(reading: Reading) -> Question | None:
     """What acts at the end of a training only: its runs are as long as the training."""
     found = suspects(reading, "late", NOTICEABLE if reading.training_is_large else STRONG_SIGN)
-    if not found or _best_recovery(reading, "fit") >= CONFIRMING_SHARE:
+    if not found or _best_recovery(reading, "fit") >= CONFIRMING_SHARE or reading.overfits or reading.memorizes:
         return None
     if reading.training_is_large:
         return _race(reading, _refs(found), "train_loss", reading.train, fit_goal(reading), first_heat=2)
@@ -167,23 +174,72 @@ def _labels(reading: Reading) -> Question | None:
     return _race(reading, _refs(found), "validation_error", error, error - 2 * MARGIN * distance, first_heat=2, refold=True)
 
 
-def _generalization(reading: Reading) -> Question | None:
-    """Validation ends above what is reachable, or above its own lowest point: race what constrains the training."""
-    if reading.training_is_large or max(reading.validation_excess, reading.late_rise) <= MARGIN:
+def _divisions(reading: Reading) -> Question | None:
+    """Overfitting suspected, or few rows learned by heart: the baseline on other divisions, from which early stopping is read as well."""
+    if reading.asked("divisions") or reading.training_is_large or _explained(reading):
         return None
-    floor = [v for v in (reading.reachable, reading.sign("lowest_validation_loss")) if math.isfinite(v)]
-    goal = min(floor, default=math.nan)
-    if _settled(reading, "generalization") or _settled(reading, "fit") or _settled(reading, "labels"):
+    rows = reading.value("audit", "rows")
+    doubtful = rows < SMALL_SET and (reading.memorizes or max(reading.validation_excess, reading.late_rise) > DOUBTFUL * MARGIN)
+    if not reading.overfits and not doubtful:
         return None
-    found = _refs(suspects(reading, "generalization"))
-    repeats = 4 if reading.value("audit", "rows") < SMALL_SET else 2
-    return _race(reading, found, "validation_loss", reading.validation, goal, first_heat=2, refold=True, one_by_one=True, repeats=repeats)
+    rule = next(rule for rule in RULES if rule.cause == "trained-too-long")
+    refs = {ref: rule.sign(reading) for ref in rule.remedies(reading)}
+    return Question(
+        experiment="divisions",
+        remedies=tuple(refs),
+        priors=tuple(round(prior, 3) for prior in refs.values()),
+        params={"repeats": DIVISIONS, "goal": reading.floor, "least": LEAST_EFFECT * MARGIN * reading.distance},
+    )
+
+
+def _explained(reading: Reading) -> bool:
+    """Whether another question has already settled why validation is what it is."""
+    return any(_settled(reading, question) for question in ("fit", "labels"))
+
+
+def _consistency(reading: Reading) -> Question | None:
+    """Images: do small shifts change the predictions?"""
+    if reading.asked("consistency") or not reading.asked("divisions") or not (reading.overfits or reading.memorizes):
+        return None
+    return Question(experiment="consistency")
+
+
+def _constraints(reading: Reading) -> Question | None:
+    """Validation ends above what is reachable, and stopping early does not bring it there: constrain the model."""
+    if (
+        not reading.asked("divisions")
+        or any("least_effect" in e.details and e.remedy is not None and e.remedy.id != "stop-early" for e in reading.evidence)
+        or _explained(reading)
+    ):
+        return None
+    found = [(sign, rule, refs) for sign, rule, refs in suspects(reading, "generalization") if rule.cause != "trained-too-long"]
+    shifts = any(rule.cause == "missing-augmentation" and sign >= STRONG_SIGN for sign, rule, _ in found)
+    left = reading.share(reading.lowest_validation - reading.reachable)
+    if not reading.overfits or (_settled(reading, "generalization") and not left > MARGIN):
+        if not shifts or reading.generalization_gap <= MARGIN:
+            return None
+        found = [s for s in found if s[1].cause == "missing-augmentation"]
+    fresh = {ref: prior for ref, prior in _refs(found).items() if reading.raced(ref) is None}
+    if not fresh:
+        return None
+    gap = max(reading.judged_validation - reading.floor, MARGIN * reading.distance)
+    return Question(
+        experiment="constraints",
+        remedies=tuple(fresh),
+        priors=tuple(round(prior, 3) for prior in fresh.values()),
+        params={
+            "repeats": DIVISIONS,
+            "gap": gap,
+            "least": LEAST_EFFECT * MARGIN * reading.distance,
+            "stopping": _settled(reading, "generalization"),
+        },
+    )
 
 
 def _learning_curve(reading: Reading) -> Question | None:
     """A gap between training and validation: would more rows close it?"""
-    if reading.asked("learning_curve") or reading.training_is_large or reading.generalization_gap <= MARGIN:
+    if reading.asked("learning_curve") or not reading.asked("divisions") or _explained(reading):
         return None
-    if any(_settled(reading, question) for question in ("generalization", "fit", "labels")):
+    if reading.training_is_large or reading.generalization_gap <= 2 * MARGIN:
         return None
-    return Question(experiment="learning_curve", params={"repeats": 2 if reading.value("audit", "rows") < SMALL_SET else 0})
+    return Question(experiment="learning_curve", params={"repeats": DIVISIONS})

@@ -159,20 +159,49 @@ class Reading:
         return above and self.fit_excess > NEARLY * MARGIN and self.generalization_gap < self.fit_excess
 
     @property
+    def judged_validation(self) -> float:
+        """Where validation ends: the mean over divisions where the baseline was repeated on others, else the baseline's."""
+        known = self.value("divisions", "validation_loss")
+        return self.validation if math.isnan(known) or self.broken else known
+
+    @property
+    def lowest_validation(self) -> float:
+        """Where validation was lowest: over divisions, each at the step that the others choose; else the baseline's lowest point."""
+        known = self.value("divisions", "lowest_validation_loss")
+        return self.sign("lowest_validation_loss") if math.isnan(known) else known
+
+    @property
+    def floor(self) -> float:
+        """The best of what is reachable and the training's own lowest point; NaN where neither is known."""
+        known = [v for v in (self.reachable, self.lowest_validation) if math.isfinite(v)]
+        return min(known, default=math.nan)
+
+    @property
     def validation_excess(self) -> float:
         """How far validation ends above reachable (above its own lowest point, where no reference applies), in shares."""
-        floor = [v for v in (self.reachable, self.sign("lowest_validation_loss")) if math.isfinite(v)]
-        return self.share(self.validation - max(min(floor, default=math.nan), 0 if self.train < 0 else min(self.train, self.validation)))
+        ended = self.judged_validation
+        return self.share(ended - max(self.floor, 0 if self.train < 0 else min(self.train, ended)))
 
     @property
     def generalization_gap(self) -> float:
         """Validation minus training loss, in shares."""
-        return self.share(self.validation - self.train)
+        return self.share(self.judged_validation - self.train)
 
     @property
     def late_rise(self) -> float:
         """How far validation ended above its lowest point, in shares."""
-        return self.share(self.validation - self.sign("lowest_validation_loss"))
+        return self.share(self.judged_validation - self.lowest_validation)
+
+    @property
+    def overfits(self) -> bool:
+        """Training is not large, and validation ends above what is reachable, or above its own lowest point, by MARGIN."""
+        return not self.training_is_large and max(self.validation_excess, self.late_rise) > MARGIN
+
+    @property
+    def memorizes(self) -> bool:
+        """Training got far below what any reference reaches on unseen rows, and below its own validation."""
+        below = self.share(self.reachable - self.train)
+        return not self.training_is_large and self.generalization_gap > MARGIN and (math.isnan(below) or below > MARGIN)
 
     @property
     def test(self) -> float:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from traindx.experiments.audit import Audit
 from traindx.experiments.base import Experiment, Lab, Memory, Spending
 from traindx.experiments.baseline import Baseline
+from traindx.experiments.consistency import Consistency
+from traindx.experiments.constraints import Constraints
+from traindx.experiments.divisions import Divisions
 from traindx.experiments.label_noise import LabelNoise
 from traindx.experiments.learning_curve import LearningCurve
 from traindx.experiments.mismatch import Mismatch
@@ -12,13 +15,28 @@ from traindx.experiments.race import Race
 from traindx.experiments.references import References
 
 EXPERIMENTS: dict[str, Experiment] = {
-    e.name: e for e in (Audit(), Baseline(), References(), Mismatch(), LabelNoise(), Race(), LearningCurve())
+    e.name: e
+    for e in (
+        Audit(),
+        Baseline(),
+        References(),
+        Mismatch(),
+        LabelNoise(),
+        Race(),
+        Divisions(),
+        Consistency(),
+        Constraints(),
+        LearningCurve(),
+    )
 }
 
 __all__ = [
     "EXPERIMENTS",
     "Audit",
     "Baseline",
+    "Consistency",
+    "Constraints",
+    "Divisions",
     "Experiment",
     "Lab",
     "LabelNoise",

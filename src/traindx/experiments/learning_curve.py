@@ -4,50 +4,82 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from traindx.experiments.base import Lab
+from traindx.experiments.divisions import CONFIDENCE, baselines
 from traindx.records import Evidence, NotApplicable, Question, Run
 from traindx.remedies import FewerRows
+
+# Runs on half of the rows are cut off this many times later than the whole ones were lowest: they have their lowest point no later.
+AFTER_LOWEST = 1.25
+# But no sooner than this share of the training.
+LEAST_SHARE = 0.2
 
 
 class LearningCurve:
     """Trains on half of the rows for as many updates, and compares the lowest validation losses: what each could give at its best."""
 
-    name, title, version, reads_test = "learning_curve", "learning curve", 1, False
+    name, title, version, reads_test = "learning_curve", "learning curve", 2, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``gain_of_doubling``: mean fall of the lowest validation loss from half to all rows, with its interval over divisions."""
-        repeats = range(1 + max(0, min(int(question.params["repeats"]), math.floor((lab.left - 1) / 2))))
+        wholes = baselines(lab, int(question.params["repeats"]))
         half = FewerRows(0.5).ref
+        horizon = self._horizon(lab, wholes)
         try:
-            jobs = [lab.job(half, repeat=repeat, refold=True) for repeat in repeats]
+            jobs = [lab.job(half, repeat=repeat, refold=True, horizon=horizon) for repeat in range(len(wholes))]
         except NotApplicable as reason:
-            return [Evidence(experiment="learning_curve", measure="not-applicable", value=math.nan, text=str(reason))]
-        wholes = lab.train([lab.job(repeat=repeat, refold=True) for repeat in repeats], "learning curve: all rows")
+            return [Evidence(experiment=self.name, measure="not-applicable", value=math.nan, text=str(reason))]
+        if not jobs:
+            return [Evidence(experiment=self.name, measure="not-applicable", value=math.nan, text="no baseline ended with a finite loss")]
+        spent = np.cumsum([lab.cost(job) for job in jobs])
+        jobs = [job for job, cost in zip(jobs, spent, strict=True) if cost <= lab.left + 1e-9] or jobs[:1]
         halves = lab.train(jobs, "learning curve: half of the rows")
-        gains = np.array([_lowest(h) - _lowest(w) for h, w in zip(halves, wholes, strict=True)])
-        shared = {"runs": tuple(run.key for run in (*wholes, *halves)), "seeds": tuple(run.seed for run in wholes)}
-        gain, error = float(gains.mean()), _error(gains, wholes[0], halves[0])
+        wholes = wholes[: len(halves)]
+        gains = np.array([_lowest(h, horizon) - _lowest(w, horizon) for h, w in zip(halves, wholes, strict=True)])
+        shared: dict[str, Any] = {"runs": tuple(run.key for run in (*wholes, *halves)), "seeds": tuple(run.seed for run in wholes)}
+        gain, margin = float(gains.mean()), _margin(gains, wholes[0], halves[0])
         found = [
             Evidence(
-                experiment="learning_curve", measure="gain_of_doubling", value=gain, low=gain - 2 * error, high=gain + 2 * error, **shared
+                experiment=self.name,
+                measure="gain_of_doubling",
+                value=gain,
+                low=gain - margin,
+                high=gain + margin,
+                details={"least": float(gains.min())},
+                **shared,
             )
         ]
         for share, runs in ((0.5, halves), (1.0, wholes)):
-            value = float(np.mean([_lowest(run) for run in runs]))
-            found.append(Evidence(experiment="learning_curve", measure="validation_loss", value=value, details={"share": share}, **shared))
+            value = float(np.mean([_lowest(run, horizon) for run in runs]))
+            found.append(Evidence(experiment=self.name, measure="validation_loss", value=value, details={"share": share}, **shared))
         return found
 
+    def _horizon(self, lab: Lab, wholes: Sequence[Run]) -> int | None:
+        """The step at which runs on half of the rows may stop: soon after the last of the whole ones was lowest."""
+        latest = max((_lowest_step(run) for run in wholes), default=lab.total)
+        step = lab.horizon(max(LEAST_SHARE, min(1.0, AFTER_LOWEST * latest / lab.total)))
+        return None if step >= lab.total else step
 
-def _lowest(run: Run) -> float:
+
+def _lowest(run: Run, horizon: int | None) -> float:
     curve = run.curves["validation_loss"]
-    return min((value for value in curve.values if math.isfinite(value)), default=math.nan)
+    known = [v for s, v in zip(curve.steps, curve.values, strict=True) if math.isfinite(v) and (horizon is None or s <= horizon)]
+    return min(known, default=math.nan)
 
 
-def _error(gains: np.ndarray, whole: Run, half: Run) -> float:
-    """Standard error of the mean gain: over divisions where there are several, else from the spread over rows."""
+def _lowest_step(run: Run) -> int:
+    curve = run.curves["validation_loss"]
+    return curve.steps[int(np.nanargmin(curve.values))]
+
+
+def _margin(gains: np.ndarray, whole: Run, half: Run) -> float:
+    """Half of the interval of the mean gain: over divisions where there are several, else from the spread over rows."""
+    from scipy.stats import t
+
     if len(gains) > 1:
-        return float(gains.std(ddof=1)) / math.sqrt(len(gains))
-    return math.hypot(whole.spread.get("validation_loss", 0.0), half.spread.get("validation_loss", 0.0))
+        return float(t.ppf(0.5 + CONFIDENCE / 2, len(gains) - 1)) * float(gains.std(ddof=1)) / math.sqrt(len(gains))
+    return 2 * math.hypot(whole.spread.get("validation_loss", 0.0), half.spread.get("validation_loss", 0.0))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from traindx.records import InputError, RemedyRef
 from traindx.remedies.align_shapes import AlignShapes
+from traindx.remedies.augment import Augment
 from traindx.remedies.base import Remedy
 from traindx.remedies.clip_gradients import ClipGradients
 from traindx.remedies.drop_suspect_labels import DropSuspectLabels
 from traindx.remedies.fewer_rows import FewerRows
+from traindx.remedies.fill_missing import FillMissing
 from traindx.remedies.insert_activations import InsertActivations
 from traindx.remedies.linear_output import LinearOutput
 from traindx.remedies.loosen_clipping import LoosenClipping
@@ -18,7 +20,9 @@ from traindx.remedies.more_epochs import MoreEpochs
 from traindx.remedies.output_width import OutputWidth
 from traindx.remedies.proper_loss import ProperLoss
 from traindx.remedies.reinitialize import Reinitialize
+from traindx.remedies.remove_duplicates import RemoveDuplicates
 from traindx.remedies.remove_regularization import RemoveRegularization
+from traindx.remedies.repair_labels import RepairLabels
 from traindx.remedies.restart import Restart
 from traindx.remedies.scale_batch import ScaleBatch
 from traindx.remedies.scale_rate import ScaleRate
@@ -71,6 +75,10 @@ REMEDIES: tuple[type[Remedy], ...] = (
     Widen,
     Deepen,
     FewerRows,
+    Augment,
+    FillMissing,
+    RepairLabels,
+    RemoveDuplicates,
 )
 
 _BY_ID = {remedy.id: remedy for remedy in REMEDIES}
@@ -97,10 +105,12 @@ __all__ = [
     "AddSkips",
     "AddWeightDecay",
     "AlignShapes",
+    "Augment",
     "ClipGradients",
     "Deepen",
     "DropSuspectLabels",
     "FewerRows",
+    "FillMissing",
     "ImportanceWeights",
     "InsertActivations",
     "InsertNormalization",
@@ -114,7 +124,9 @@ __all__ = [
     "ProperLoss",
     "Reinitialize",
     "Remedy",
+    "RemoveDuplicates",
     "RemoveRegularization",
+    "RepairLabels",
     "Restart",
     "ScaleBatch",
     "ScaleRate",

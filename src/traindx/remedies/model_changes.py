@@ -10,6 +10,9 @@ from traindx.remedies import surgery
 from traindx.remedies.base import Remedy, operated, refuse_pretrained
 from traindx.tasks import Task
 
+# Layers are not widened beyond this: it is enough for what a table or a small image holds, and more would take longer than it tells.
+WIDEST = 1024
+
 
 @dataclass(frozen=True)
 class SwapActivations(Remedy):
@@ -62,11 +65,11 @@ class Widen(Remedy):
     def apply(self, task: Task, recipe: Recipe) -> tuple[Task, Recipe]:
         """A new task."""
         refuse_pretrained(task, "other widths")
-        return operated(task, self, surgery.widen, factor=self.factor, layer=self.layer or None), recipe
+        return operated(task, self, surgery.widen, factor=self.factor, layer=self.layer or None, cap=WIDEST), recipe
 
     def stronger(self) -> Widen | None:
-        """Up to 64 times."""
-        return Widen(self.factor * 4, self.layer) if self.factor < 64 else None
+        """Up to 16 times."""
+        return Widen(self.factor * 4, self.layer) if self.factor < 16 else None
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,9 @@ class Rows(Protocol):
     def map_inputs(self, function: Callable[[Tensor], Tensor]) -> Rows:
         """The same rows with ``function`` applied to inputs of shape (n, ...)."""
 
+    def map_targets(self, function: Callable[[Tensor], Tensor]) -> Rows:
+        """The same rows with ``function`` applied to targets of shape (n, ...)."""
+
     def to(self, device: torch.device) -> Rows:
         """The same rows, held on the device where that is possible."""
 
@@ -83,6 +86,10 @@ class ArrayRows:
     def map_inputs(self, function: Callable[[Tensor], Tensor]) -> ArrayRows:
         """Maps the first column at once."""
         return ArrayRows([function(self.columns[0]), *self.columns[1:]])
+
+    def map_targets(self, function: Callable[[Tensor], Tensor]) -> ArrayRows:
+        """Maps the last column at once."""
+        return ArrayRows([*self.columns[:-1], function(self.columns[-1])]) if len(self.columns) >= 2 else self
 
     def to(self, device: torch.device) -> ArrayRows:
         """Moves every column."""
@@ -147,7 +154,11 @@ class DatasetRows:
 
     def map_inputs(self, function: Callable[[Tensor], Tensor]) -> DatasetRows:
         """Maps row by row, as rows are asked for."""
-        return DatasetRows(_Mapped(self.dataset, function), self.collate, self.workers)
+        return DatasetRows(_Mapped(self.dataset, function, 0), self.collate, self.workers)
+
+    def map_targets(self, function: Callable[[Tensor], Tensor]) -> DatasetRows:
+        """Maps row by row, as rows are asked for."""
+        return DatasetRows(_Mapped(self.dataset, function, -1), self.collate, self.workers)
 
     def to(self, device: torch.device) -> DatasetRows:
         """Itself: rows are moved batch by batch."""
@@ -155,15 +166,16 @@ class DatasetRows:
 
 
 class _Mapped(Dataset[Any]):
-    def __init__(self, dataset: Dataset[Any], function: Callable[[Tensor], Tensor]) -> None:
-        self.dataset, self.function = dataset, function
+    def __init__(self, dataset: Dataset[Any], function: Callable[[Tensor], Tensor], place: int) -> None:
+        self.dataset, self.function, self.place = dataset, function, place
 
     def __len__(self) -> int:
         return len(self.dataset)  # type: ignore[arg-type]
 
     def __getitem__(self, index: int) -> Any:
-        inputs, *rest = self.dataset[index]
-        return (self.function(torch.as_tensor(inputs)[None])[0], *rest)
+        row = list(self.dataset[index])
+        row[self.place] = self.function(torch.as_tensor(row[self.place])[None])[0]
+        return tuple(row)
 
 
 def _is_plain(value: Any) -> bool:

@@ -47,7 +47,14 @@ class SealedTest:
 
     def map_inputs(self, function: Callable[[Tensor], Tensor]) -> SealedTest:
         """The same sealed set behind another pipeline; both count into one ledger."""
-        mapped = SealedTest(self._rows.map_inputs(function), self.has_labels)
+        return self._behind(self._rows.map_inputs(function))
+
+    def map_targets(self, function: Callable[[Tensor], Tensor]) -> SealedTest:
+        """The same sealed set with its labels mapped, where it has any."""
+        return self._behind(self._rows.map_targets(function)) if self.has_labels else self
+
+    def _behind(self, rows: Rows) -> SealedTest:
+        mapped = SealedTest(rows, self.has_labels)
         mapped.questions, mapped.on_open = self.questions, self.on_open
         return mapped
 

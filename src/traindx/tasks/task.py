@@ -119,6 +119,11 @@ class Task:
         return SealedTest(self._like_train(rows) if has_labels else rows, has_labels)
 
     @property
+    def validation_given(self) -> bool:
+        """Whether the validation rows were given apart from the training rows, rather than split off by traindx."""
+        return self._given_validation
+
+    @property
     def can_resplit(self) -> bool:
         """Whether other folds are other divisions: the validation set was split off by traindx, and not by time."""
         return not self._given_validation and self._time is None
@@ -188,13 +193,16 @@ class Task:
         training_loss: Loss | None = None,
         forward: Forward | None = None,
         train: Rows | None = None,
+        validation: Rows | None = None,
         map_inputs: Callable[[Tensor], Tensor] | None = None,
+        map_targets: Callable[[Tensor], Tensor] | None = None,
+        map_test: Callable[[Tensor], Tensor] | None = None,
         weights: Tensor | None = None,
     ) -> Self:
         """A copy changed by a remedy.
 
-        Another factory, loss or forward pass; a loss to descend on that is not the one to be judged by; other training rows; inputs mapped
-        in every split; rows re-weighted.
+        Another factory, loss or forward pass; a loss to descend on that is not the one to be judged by; other training or validation rows;
+        inputs or targets mapped in every split, or the test inputs alone; rows re-weighted.
         """
         other = copy.copy(self)
         other.remedies = self.remedies if self.remedies[-1:] == (remedy,) else (*self.remedies, remedy)
@@ -208,10 +216,18 @@ class Task:
             other.forward = forward
         if train is not None:
             other.train, other._given_validation, other._weights = train, True, None
+        if validation is not None:
+            other.validation, other._given_validation = validation, True
         if map_inputs is not None:
             other.train, other.validation = other.train.map_inputs(map_inputs), other.validation.map_inputs(map_inputs)
             other._pool = other._pool.map_inputs(map_inputs)
             other.test = other.test.map_inputs(map_inputs) if other.test else None
+        if map_targets is not None:
+            other.train, other.validation = other.train.map_targets(map_targets), other.validation.map_targets(map_targets)
+            other._pool = other._pool.map_targets(map_targets)
+            other.test = other.test.map_targets(map_targets) if other.test else None
+        if map_test is not None:
+            other.test = other.test.map_inputs(map_test) if other.test else None
         if weights is not None:
             column = np.zeros(len(other._pool))
             column[other.train_index.numpy()] = weights.double().numpy()

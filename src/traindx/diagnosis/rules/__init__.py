@@ -20,6 +20,7 @@ from traindx.diagnosis.rules.learning_rate_decays_too_fast import LearningRateDe
 from traindx.diagnosis.rules.learning_rate_too_high import LearningRateTooHigh
 from traindx.diagnosis.rules.learning_rate_too_low import LearningRateTooLow
 from traindx.diagnosis.rules.loss_summed_over_batch import LossSummedOverBatch
+from traindx.diagnosis.rules.missing_augmentation import MissingAugmentation
 from traindx.diagnosis.rules.missing_decay import MissingDecay
 from traindx.diagnosis.rules.missing_nonlinearity import MissingNonlinearity
 from traindx.diagnosis.rules.missing_normalization import MissingNormalization
@@ -27,6 +28,7 @@ from traindx.diagnosis.rules.missing_warmup import MissingWarmup
 from traindx.diagnosis.rules.model_too_flexible import ModelTooFlexible
 from traindx.diagnosis.rules.model_too_simple import ModelTooSimple
 from traindx.diagnosis.rules.momentum_too_high import MomentumTooHigh
+from traindx.diagnosis.rules.non_finite_data import NonFiniteData
 from traindx.diagnosis.rules.optimizer_unsuited import OptimizerUnsuited
 from traindx.diagnosis.rules.output_target_shape_mismatch import OutputTargetShapeMismatch
 from traindx.diagnosis.rules.output_width_wrong import OutputWidthWrong
@@ -36,11 +38,13 @@ from traindx.diagnosis.rules.single_unit_softmax import SingleUnitSoftmax
 from traindx.diagnosis.rules.softmax_before_cross_entropy import SoftmaxBeforeCrossEntropy
 from traindx.diagnosis.rules.too_deep_without_skips import TooDeepWithoutSkips
 from traindx.diagnosis.rules.too_little_data import TooLittleData
+from traindx.diagnosis.rules.train_test_leakage import TrainTestLeakage
 from traindx.diagnosis.rules.trained_too_briefly import TrainedTooBriefly
 from traindx.diagnosis.rules.trained_too_long import TrainedTooLong
 from traindx.diagnosis.rules.unnormalized_input import UnnormalizedInput
 from traindx.diagnosis.rules.unnormalized_target import UnnormalizedTarget
 from traindx.diagnosis.rules.vanishing_gradient import VanishingGradient
+from traindx.diagnosis.rules.wrong_labels import WrongLabels
 from traindx.diagnosis.rules.wrong_loss import WrongLoss
 from traindx.diagnosis.rules.wrong_output_activation import WrongOutputActivation
 
@@ -80,11 +84,15 @@ RULES: tuple[Rule, ...] = (
     Bottleneck(),
     FeaturesInsufficient(),
     ModelTooFlexible(),
+    MissingAugmentation(),
     TooLittleData(),
     TrainedTooLong(),
     CovariateShift(),
     LabelShift(),
     LabelNoise(),
+    NonFiniteData(),
+    WrongLabels(),
+    TrainTestLeakage(),
 )
 
 __all__ = ["RULES", "Rule"]

@@ -31,12 +31,12 @@ class FrozenParameters(DirectFitRule):
     def signs(self, reading: Reading) -> tuple[Evidence, ...]:
         """Frozen shares."""
         return present(
-            reading.find("audit", "frozen_share"), reading.find("audit", "frozen_drawn_share"), reading.find("audit", "trained_layers")
+            reading.find("audit", "frozen_share"), reading.find("audit", "frozen_drawn_share"), reading.find("audit", "learnable")
         )
 
     def seen(self, reading: Reading) -> Evidence | None:
         """Random weights that never learn, or nothing that learns at all."""
-        drawn, trained = reading.find("audit", "frozen_drawn_share"), reading.value("audit", "trained_layers")
-        if drawn is None or not (drawn.value >= FROZEN_PLAIN or trained == 0):
+        drawn, learnable = reading.find("audit", "frozen_drawn_share"), reading.value("audit", "learnable")
+        if drawn is None or not (drawn.value >= FROZEN_PLAIN or learnable == 0):
             return None
         return drawn.replace(text=f"{drawn.value:.0%} of the weights are frozen as they were drawn: they never learn")

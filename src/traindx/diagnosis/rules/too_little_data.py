@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from traindx.diagnosis.reading import MARGIN, Reading
-from traindx.diagnosis.rules.base import Rule
+from traindx.diagnosis.rules.base import CONFIRMING_SEEDS, Rule
 from traindx.records import Branch, Finding, Standing
 
 
@@ -31,7 +31,7 @@ class TooLittleData(Rule):
             e.replace(threshold=MARGIN * reading.distance) if e is gain else e for e in reading.evidence if e.experiment == "learning_curve"
         )
         said = f"the last doubling of the rows lowered the best validation loss by {gain.value:.3g} ({share:.0%} of the distance to the constant predictor)"
-        if share >= MARGIN and (gain.low or 0.0) > 0:
+        if share >= MARGIN and (gain.low or 0.0) > 0 and len(gain.seeds) >= CONFIRMING_SEEDS:
             return self.finding(Standing.CONFIRMED, 0.6 + 0.4 * min(1.0, share), said, evidence)
         if share >= MARGIN:
             return self.finding(Standing.SUSPECTED, 0.4, f"{said}, but not on every division", evidence)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from traindx.diagnosis.reading import Reading
-from traindx.diagnosis.rules.base import FitRule, log_ramp, present
+from traindx.diagnosis.rules.base import NOTICEABLE, SYMPTOM, FitRule, log_ramp, present
 from traindx.records import Evidence, RemedyRef
 
 # Gradient of the first weight over that of the last, at step 0; AutoTrainer alarms below 1e-3, sound deep ReLU networks stay near 1.
@@ -18,21 +18,23 @@ class VanishingGradient(FitRule):
     cause = "vanishing-gradient"
 
     def remedies(self, reading: Reading) -> tuple[RemedyRef, ...]:
-        """Rectifiers, normalization, and shortcuts in deep networks; none for a network of two layers."""
-        if reading.sign("weight_layers") < 3:
+        """Rectifiers, normalization, and shortcuts in deep networks; none for a network of two layers, or without a sign."""
+        if reading.sign("weight_layers") < 3 or self.sign(reading) < NOTICEABLE:
             return ()
         skips = (RemedyRef(id="add-skips"),) if reading.sign("weight_layers") >= DEEP else ()
         return (RemedyRef(id="swap-activations", params={"to": "relu"}), RemedyRef(id="insert-normalization"), *skips)
 
     def sign(self, reading: Reading) -> float:
-        """The first layer's gradient against the last one's; depth beyond what plain networks train at."""
+        """The first layer's gradient against the last one's, the more so behind bounded activations; depth beyond what plain networks train at."""
         depth = 0.6 * log_ramp(reading.sign("weight_layers"), 10.0, 40.0)
-        return max(log_ramp(reading.sign("first_last_gradient_ratio"), RATIO_NONE, RATIO_FULL), depth)
+        fading = log_ramp(reading.sign("first_last_gradient_ratio"), RATIO_NONE, RATIO_FULL)
+        bounded = reading.find("baseline", "initial_pinned_share") is not None
+        return max(fading if bounded else SYMPTOM * fading, depth)
 
     def signs(self, reading: Reading) -> tuple[Evidence, ...]:
         """The ratio, the decay a layer, the depth."""
         return present(*(reading.find("baseline", m) for m in ("first_last_gradient_ratio", "gradient_decay_per_layer", "weight_layers")))
 
     def nothing_to_try(self, reading: Reading) -> str:
-        """Too shallow."""
-        return "fewer than three weight layers: there is no depth for gradients to vanish in"
+        """Too shallow, or no sign."""
+        return "fewer than three weight layers, or gradients of like size in all of them"

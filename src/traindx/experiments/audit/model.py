@@ -52,7 +52,7 @@ def _parameters(model: nn.Module, other: nn.Module) -> list[Evidence]:
         evidence("parameters", total),
         evidence("frozen_share", sum(p.numel() for p, _ in frozen) / total if total else math.nan),
         evidence("frozen_drawn_share", drawn / weights if weights else 0.0),
-        evidence("trained_layers", sum(p.requires_grad for p in model.parameters() if p.ndim >= 2)),
+        evidence("learnable", sum(p.numel() for p in model.parameters() if p.requires_grad)),
     ]
 
 

@@ -60,8 +60,9 @@ def _looked_at(lab: Lab) -> Sequence[Evidence]:
         return [evidence("forward_error", 1.0, text=f"{type(error).__name__}: {error}")]
     if not isinstance(outputs, Tensor) or not isinstance(targets, Tensor) or not outputs.ndim:
         return []
-    reached = torch.cat([o.reshape(len(o), -1) for o in _reached(task, models, batch)])
-    return [*_widths(task, outputs, targets), *_reduction(task, outputs, targets), *_reach(task, models[0], batch, outputs, reached)]
+    reached = [o.reshape(len(o), -1) for o in _reached(task, models, batch)]
+    found = [*_widths(task, outputs, targets), *_reduction(task, outputs, targets)]
+    return [*found, *_reach(task, models[0], batch, torch.cat(reached))] if reached else found
 
 
 def _forward(task: Task, model: nn.Module, batch: object) -> tuple[object, object]:
@@ -131,7 +132,7 @@ def _broadcasts(task: Task, outputs: Tensor, targets: Tensor) -> bool:
 # -- reach -------------------------------------------------------------------------------------------------------------------------------
 
 
-def _reach(task: Task, model: nn.Module, batch: object, outputs: Tensor, reached: Tensor) -> list[Evidence]:
+def _reach(task: Task, model: nn.Module, batch: object, reached: Tensor) -> list[Evidence]:
     """What the outputs can never be: constant, confined to probabilities, confined to less than the targets span."""
     activation = _activation(task, model, batch)
     found = [] if activation is None else [evidence("output_activation", 1.0, text=activation)]

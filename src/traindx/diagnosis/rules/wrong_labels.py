@@ -1,0 +1,66 @@
+"""Labels transformed wrongly: out of range, shifted, another coding or unit on one side (CAUSES: repair)."""
+
+from __future__ import annotations
+
+from traindx.diagnosis.reading import Reading
+from traindx.diagnosis.rules.base import InspectedRule, present
+from traindx.records import Branch, Evidence, Finding, RemedyRef, Standing
+
+# Labels that only one side has count from this share of its rows, and where chance would hide them from the other side this rarely.
+UNSEEN_SHARE, UNSEEN_CHANCE = 0.01, 1e-3
+# A recoding of the validation labels must raise the share of rows that agree with reference models by this much, the lower end of its
+# interval; untouched validation sets gain at most 0.00, and two classes of ten that were swapped gain 0.15.
+AGREEMENT_GAIN = 0.05
+
+
+class WrongLabels(InspectedRule):
+    """Seen in the label sets; or shown by a recoding under which reference models fit the validation labels far better."""
+
+    cause = "wrong-labels"
+    branch = Branch.DATA
+
+    def remedies(self, reading: Reading) -> tuple[RemedyRef, ...]:
+        """The map that mends them."""
+        refused, unseen = reading.find("audit", "refused_labels"), reading.find("audit", "unseen_labels")
+        if refused is not None and refused.details["distinct"] <= refused.details["width"]:
+            return (RemedyRef(id="repair-labels", params={"split": "all", "order": "", "scale": 1.0, "offset": 0.0}),)
+        if unseen is not None and unseen.details["shift"]:
+            return (_repaired(offset=float(unseen.details["shift"])),)
+        recoded = reading.find("label_map", "agreement_gain")
+        if recoded is not None:
+            return (_repaired(order=str(recoded.details["order"])),)
+        mapped = reading.find("label_map", "affine_map")
+        return (_repaired(scale=float(mapped.details["scale"]), offset=float(mapped.details["offset"])),) if mapped is not None else ()
+
+    def seen(self, reading: Reading) -> Evidence | None:
+        """Labels that the loss refuses, or a label set that is not the training rows'."""
+        refused, unseen = reading.find("audit", "refused_labels"), reading.find("audit", "unseen_labels")
+        if refused is not None and refused.details["distinct"] <= refused.details["width"]:
+            return refused
+        if unseen is not None and unseen.value >= UNSEEN_SHARE and float(unseen.details["chance"]) < UNSEEN_CHANCE:
+            return unseen.replace(threshold=UNSEEN_SHARE)
+        return None
+
+    def judge(self, reading: Reading) -> Finding:
+        """Confirmed by the label sets, by a recoding of the validation labels, or by labels of the test set that training does not have."""
+        if (found := self.seen(reading)) is not None:
+            return self.shown(reading, found)
+        recoded, mapped = reading.find("label_map", "agreement_gain"), reading.find("label_map", "affine_map")
+        if recoded is not None and (recoded.low or 0.0) >= AGREEMENT_GAIN:
+            evidence = present(recoded.replace(threshold=AGREEMENT_GAIN), reading.find("label_map", "agreement"))
+            return self.finding(Standing.CONFIRMED, 0.9, recoded.text, evidence, self.remedies(reading))
+        if mapped is not None and mapped.details["wrong"]:
+            return self.finding(Standing.CONFIRMED, 0.9, mapped.text, (mapped,), self.remedies(reading))
+        test = reading.find("two_sample", "label_distance")
+        if test is not None and float(test.details["unseen_share"]) >= UNSEEN_SHARE:
+            said = f"{float(test.details['unseen_share']):.0%} of the test rows have labels that no training row has"
+            return self.finding(Standing.CONFIRMED, 0.9, said, (test,))
+        return super().judge(reading)
+
+    def unseen(self, reading: Reading) -> str:
+        """What was looked at."""
+        return "labels fit the outputs, and every split has the same ones"
+
+
+def _repaired(order: str = "", scale: float = 1.0, offset: float = 0.0) -> RemedyRef:
+    return RemedyRef(id="repair-labels", params={"split": "validation", "order": order, "scale": scale, "offset": offset})
