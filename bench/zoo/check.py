@@ -34,6 +34,8 @@ SEEDS = range(5)
 LEAST_EFFECT, LARGEST_P = 0.05, 0.01
 # A twin that was rearranged must do nearly as well as its program.
 TWIN_SHARE = 0.85
+# A twin must be above the constant predictor by this much.
+LEAST_TWIN = 0.04
 # A cure brings back this share of the gap.
 CURED = 0.9
 # Cases wanted for each cause: calibration and held-out.
@@ -132,7 +134,7 @@ def p_value(gaps: np.ndarray) -> float:
 
 def verdict(case: Case, gaps: np.ndarray, twin: list[float], level: float, p: float) -> str:
     """Why the case is dropped; empty when it is kept."""
-    if case.draft(False).scored != "optimism" and np.mean(twin) - level < 0.1:
+    if case.draft(False).scored != "optimism" and np.mean(twin) - level < LEAST_TWIN:
         return "the twin learns nothing"
     if gaps.mean() < needed(case, twin, level):
         return "too little harm"

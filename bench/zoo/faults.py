@@ -219,18 +219,18 @@ for _severity, _rate in {"mild": 0.02, "medium": 0.03, "gross": 0.04}.items():
     plants(
         "missing-warmup",
         "cold-encoder",
-        lambda d: d.shape.step > 0 and len(d.x) >= 1000,
+        lambda d: d.shape.step > 0 and len(d.x) >= 1000 and d.shape.image != (3, 16),
         hot("encoder", 2, 24, _rate),
         **{_severity: recipe(warmup_steps=0)},
     )
     plants(
         "missing-warmup",
         "cold-stack",
-        lambda d: is_stack(d) and d.shape.image is not None,
+        lambda d: d.shape.image is not None and len(d.x) >= 1000 and d.shape.image != (3, 16),
         hot("mlp", 6, 48, _rate),
         **{_severity: recipe(warmup_steps=0)},
     )
-for _severity, _factor in {"mild": 4.0, "medium": 8.0, "gross": 16.0}.items():
+for _severity, _factor in {"mild": 8.0, "medium": 16.0, "gross": 32.0}.items():
     plants("missing-decay", "constant-rate", always, noisy_steps(_factor), **{_severity: recipe(schedule="constant")})
 plants(
     "momentum-too-high",
@@ -290,9 +290,7 @@ def other_units(spread: float) -> Plant:
     return prepare
 
 
-plants(
-    "optimizer-unsuited", "scales", both(is_stack, lambda d: d.arch.depth >= 2), other_units(20.0), gross=recipe(optimizer="sgd", lr=0.01)
-)
+plants("optimizer-unsuited", "scales", both(is_stack, is_large), other_units(20.0), gross=recipe(optimizer="sgd", lr=0.01))
 plants(
     "optimizer-unsuited",
     "plain-sgd",
@@ -1101,7 +1099,7 @@ def holes(share: float) -> Plant:
     def plant(d: Draft) -> None:
         x = d.x.copy()
         x[d.rng.random(x.shape) < share] = np.nan
-        x[0, 0] = np.nan
+        x[:5, 0] = np.nan
         d.x = x
 
     return plant
@@ -1114,7 +1112,7 @@ def missing_targets(d: Draft) -> None:
     d.y = y
 
 
-plants("non-finite-data", "one-hole", mild=holes(0.0))
+plants("non-finite-data", "five-holes", mild=holes(0.0))
 plants("non-finite-data", "holes", medium=holes(0.01))
 plants("non-finite-data", "targets", is_regression, gross=missing_targets)
 
