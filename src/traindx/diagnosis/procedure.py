@@ -34,7 +34,22 @@ def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | 
     for experiment in ("audit", "baseline", "references", "label_noise"):
         if not reading.asked(experiment):
             return Question(experiment=experiment)
-    for ask in (_fit, _late, *_longer_or_larger(reading), _test, _labels, _divisions, _consistency, _constraints, _learning_curve):
+    if rows_explain(reading):
+        return None
+    for ask in (
+        _recoding,
+        _relation,
+        _fit,
+        _late,
+        *_longer_or_larger(reading),
+        _restarts,
+        _test,
+        _labels,
+        _divisions,
+        _consistency,
+        _constraints,
+        _learning_curve,
+    ):
         question = ask(reading)
         if question is not None and _cost(question) <= runs_left:
             return question
@@ -46,9 +61,33 @@ def seen_plainly(reading: Reading) -> bool:
     return any(rule.seen(reading) is not None for rule in RULES)
 
 
+def rows_explain(reading: Reading) -> bool:
+    """Whether reference models have shown that the labels are wrong or unrelated to the inputs: no training of these rows says more."""
+    asked = reading.asked("label_map") or reading.asked("relation")
+    return asked and any(
+        rule.judge(reading).standing is Standing.CONFIRMED for rule in RULES if rule.cause in ("wrong-labels", "labels-unrelated-to-inputs")
+    )
+
+
+def _recoding(reading: Reading) -> Question | None:
+    """Validation rows given apart: do their labels mean what the training labels mean?"""
+    if reading.value("audit", "validation_given") != 1 or reading.asked("label_map"):
+        return None
+    return Question(experiment="label_map")
+
+
+def _relation(reading: Reading) -> Question | None:
+    """No reference model beats the constant predictor: do the labels have anything to do with the inputs?"""
+    if reading.best_reference is None or reading.references_beat_constant or reading.asked("relation"):
+        return None
+    return Question(experiment="relation")
+
+
 def _cost(question: Question) -> float:
     """The least that a question costs, in baseline runs."""
-    return {"learning_curve": 1.0, "divisions": 2.0, "two_sample": 0.0, "consistency": 0.0}.get(question.experiment, 1.0)
+    return {"learning_curve": 1.0, "divisions": 2.0, "two_sample": 0.0, "label_map": 0.0, "relation": 0.0, "consistency": 0.0}.get(
+        question.experiment, 1.0
+    )
 
 
 def _longer_or_larger(reading: Reading) -> list[Callable[[Reading], Question | None]]:
@@ -155,6 +194,15 @@ def _capacity(reading: Reading) -> Question | None:
     ):
         return None
     return _race(reading, _refs(suspects(reading, "capacity")), "train_loss", reading.train, fit_goal(reading))
+
+
+def _restarts(reading: Reading) -> Question | None:
+    """Nothing lowered the training loss: does another start?"""
+    refs = {ref: 0.0 for _, _, found in suspects(reading, "restarts") for ref in found}
+    best = max(_best_recovery(reading, question) for question in ("fit", "late", "time", "capacity"))
+    if not reading.training_is_large or reading.broken or best >= CONFIRMING_SHARE:
+        return None
+    return _race(reading, refs, "train_loss", reading.train, fit_goal(reading), first_heat=2, one_by_one=True, repeats=0)
 
 
 def _test(reading: Reading) -> Question | None:

@@ -8,11 +8,13 @@ from traindx.experiments.baseline import Baseline
 from traindx.experiments.consistency import Consistency
 from traindx.experiments.constraints import Constraints
 from traindx.experiments.divisions import Divisions
+from traindx.experiments.label_map import LabelMap
 from traindx.experiments.label_noise import LabelNoise
 from traindx.experiments.learning_curve import LearningCurve
 from traindx.experiments.mismatch import Mismatch
 from traindx.experiments.race import Race
 from traindx.experiments.references import References
+from traindx.experiments.relation import Relation
 
 EXPERIMENTS: dict[str, Experiment] = {
     e.name: e
@@ -20,6 +22,8 @@ EXPERIMENTS: dict[str, Experiment] = {
         Audit(),
         Baseline(),
         References(),
+        Relation(),
+        LabelMap(),
         Mismatch(),
         LabelNoise(),
         Race(),
@@ -39,11 +43,13 @@ __all__ = [
     "Divisions",
     "Experiment",
     "Lab",
+    "LabelMap",
     "LabelNoise",
     "LearningCurve",
     "Memory",
     "Mismatch",
     "Race",
     "References",
+    "Relation",
     "Spending",
 ]

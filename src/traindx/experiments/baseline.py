@@ -72,7 +72,15 @@ def _loss_signs(run: Run) -> dict[str, float]:
         "validation_last_half_fall": validation.at(run.steps // 2) - validation.last,
         "batch_loss_noise": _late_noise(run.curves["batch_loss"]),
         "late_jumps": _late_noise(train),
+        "plateau_share": _plateau(train),
     }
+
+
+def _plateau(losses: Curve) -> float:
+    """The share of the training during which the loss stays within a fiftieth of where it began."""
+    start = losses.values[0]
+    left = next((s for s, v in zip(losses.steps, losses.values, strict=True) if not abs(v - start) <= abs(start) / 50), losses.steps[-1])
+    return left / max(losses.steps[-1], 1)
 
 
 def _highest(losses: Curve) -> float:
@@ -91,6 +99,7 @@ def _gradient_signs(run: Run) -> dict[str, float]:
         values = np.array(run.curves[name].values) if name in run.curves and len(run.curves[name]) else np.array([math.nan])
         signs[f"median_{name}"] = float(np.nanmedian(values)) if np.isfinite(values).any() else math.nan
         if np.isfinite(values).any():
+            signs[f"first_{name}"] = float(values[0])
             signs[f"highest_{name}"], signs[f"mean_{name}"] = float(np.nanmax(values)), float(np.nanmean(values))
         late = values[len(values) * 3 // 4 :]
         signs[f"late_{name}"] = float(np.nanmedian(late)) if np.isfinite(late).any() else math.nan

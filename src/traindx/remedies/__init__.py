@@ -18,12 +18,13 @@ from traindx.remedies.mean_reduction import MeanReduction
 from traindx.remedies.model_changes import AddDropout, AddSkips, Deepen, InsertNormalization, Narrow, SwapActivations, Widen
 from traindx.remedies.more_epochs import MoreEpochs
 from traindx.remedies.output_width import OutputWidth
+from traindx.remedies.perturb_start import PerturbStart
 from traindx.remedies.proper_loss import ProperLoss
+from traindx.remedies.realign_labels import RealignLabels
 from traindx.remedies.reinitialize import Reinitialize
 from traindx.remedies.remove_duplicates import RemoveDuplicates
 from traindx.remedies.remove_regularization import RemoveRegularization
 from traindx.remedies.repair_labels import RepairLabels
-from traindx.remedies.restart import Restart
 from traindx.remedies.scale_batch import ScaleBatch
 from traindx.remedies.scale_rate import ScaleRate
 from traindx.remedies.set_momentum import SetMomentum
@@ -51,7 +52,7 @@ REMEDIES: tuple[type[Remedy], ...] = (
     ProperLoss,
     Reinitialize,
     RemoveRegularization,
-    Restart,
+    PerturbStart,
     ScaleBatch,
     SetMomentum,
     SetOptimizer,
@@ -79,6 +80,7 @@ REMEDIES: tuple[type[Remedy], ...] = (
     FillMissing,
     RepairLabels,
     RemoveDuplicates,
+    RealignLabels,
 )
 
 _BY_ID = {remedy.id: remedy for remedy in REMEDIES}
@@ -121,13 +123,14 @@ __all__ = [
     "MoreEpochs",
     "Narrow",
     "OutputWidth",
+    "PerturbStart",
     "ProperLoss",
+    "RealignLabels",
     "Reinitialize",
     "Remedy",
     "RemoveDuplicates",
     "RemoveRegularization",
     "RepairLabels",
-    "Restart",
     "ScaleBatch",
     "ScaleRate",
     "SetMomentum",

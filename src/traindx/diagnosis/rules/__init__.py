@@ -16,9 +16,11 @@ from traindx.diagnosis.rules.frozen_parameters import FrozenParameters
 from traindx.diagnosis.rules.gradient_clipping_too_tight import GradientClippingTooTight
 from traindx.diagnosis.rules.label_noise import LabelNoise
 from traindx.diagnosis.rules.label_shift import LabelShift
+from traindx.diagnosis.rules.labels_unrelated_to_inputs import LabelsUnrelatedToInputs
 from traindx.diagnosis.rules.learning_rate_decays_too_fast import LearningRateDecaysTooFast
 from traindx.diagnosis.rules.learning_rate_too_high import LearningRateTooHigh
 from traindx.diagnosis.rules.learning_rate_too_low import LearningRateTooLow
+from traindx.diagnosis.rules.local_minimum import LocalMinimum
 from traindx.diagnosis.rules.loss_summed_over_batch import LossSummedOverBatch
 from traindx.diagnosis.rules.missing_augmentation import MissingAugmentation
 from traindx.diagnosis.rules.missing_decay import MissingDecay
@@ -33,6 +35,7 @@ from traindx.diagnosis.rules.optimizer_unsuited import OptimizerUnsuited
 from traindx.diagnosis.rules.output_target_shape_mismatch import OutputTargetShapeMismatch
 from traindx.diagnosis.rules.output_width_wrong import OutputWidthWrong
 from traindx.diagnosis.rules.over_regularized import OverRegularized
+from traindx.diagnosis.rules.saddle_point import SaddlePoint
 from traindx.diagnosis.rules.saturating_activation import SaturatingActivation
 from traindx.diagnosis.rules.single_unit_softmax import SingleUnitSoftmax
 from traindx.diagnosis.rules.softmax_before_cross_entropy import SoftmaxBeforeCrossEntropy
@@ -49,6 +52,8 @@ from traindx.diagnosis.rules.wrong_loss import WrongLoss
 from traindx.diagnosis.rules.wrong_output_activation import WrongOutputActivation
 
 RULES: tuple[Rule, ...] = (
+    LocalMinimum(),
+    SaddlePoint(),
     LossSummedOverBatch(),
     UnnormalizedTarget(),
     SoftmaxBeforeCrossEntropy(),
@@ -93,6 +98,7 @@ RULES: tuple[Rule, ...] = (
     NonFiniteData(),
     WrongLabels(),
     TrainTestLeakage(),
+    LabelsUnrelatedToInputs(),
 )
 
 __all__ = ["RULES", "Rule"]

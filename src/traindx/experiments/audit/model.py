@@ -75,23 +75,29 @@ def _widths(layer: nn.Module) -> tuple[int, int]:
 
 
 def _scales(model: nn.Module) -> list[Evidence]:
-    """Gains of the fresh weights (root mean square times the root of the fan-in), equal units, biases against what their layer adds up."""
-    gains, twins, biases = [], [], []
+    """Gains of the fresh weights (root mean square times the root of the fan-in), spread of the units, biases against what their layer adds up."""
+    gains, spreads, biases = [], [], []
     for module in model.modules():
         if not isinstance(module, WEIGHTED) or isinstance(module, nn.Embedding):
             continue
         for weight in (p.detach().flatten(1) for p in module.parameters(recurse=False) if p.ndim >= 2):
             gains.append(float(weight.double().square().mean().sqrt()) * math.sqrt(weight.shape[1]))
             if weight.shape[0] > 1:
-                twins.append(1 - (len(torch.unique(weight, dim=0)) - 1) / (weight.shape[0] - 1))
+                spreads.append(_spread(weight.double()))
         bias = getattr(module, "bias", None)
         if isinstance(bias, Tensor) and bias.numel() > 1:
             biases.append(float(bias.detach().double().mean().abs()))
     if not gains:
         return []
     found = [evidence("smallest_gain", min(gains)), evidence("largest_gain", max(gains))]
-    found += [evidence("equal_units", max(twins[:-1] or twins))] if twins else []
+    found += [evidence("unit_spread", min(spreads[:-1] or spreads))] if spreads else []
     return [*found, evidence("bias_offset", max(biases))] if biases else found
+
+
+def _spread(weight: Tensor) -> float:
+    """How much the units of a layer (U, I) differ, in units of their weights: near 1 for independent draws, 0 for equal units."""
+    size = float(weight.square().mean().sqrt())
+    return float(weight.std(0, correction=1).square().mean().sqrt()) / size if size else 0.0
 
 
 def _batch(task: Task, rows: int) -> object:

@@ -1,0 +1,65 @@
+"""Labels shuffled against their inputs, or out of step with them (CAUSES: realign)."""
+
+from __future__ import annotations
+
+from traindx.diagnosis.reading import Reading
+from traindx.diagnosis.rules.base import Rule, present
+from traindx.records import Branch, Finding, RemedyRef, Standing
+
+# The labels do no better than permuted ones above this p-value; labels shifted by a row or two do better below the other, by this share of
+# explained variance at least. On 21 data sets of 150 to 3000 rows the p-value is 0.005, the least there is, but once (150 images of 10
+# classes); labels shifted by a row or two explain what they should, and by chance at most 0.06 on 150 rows, 0.01 on 300 and more.
+AS_PERMUTED, BEYOND, SHIFTED_SHARE = 0.02, 0.011, 0.05
+# Rows are enough from this many on, when the test would have noticed this share of explained variance.
+LEAST_ROWS, DETECTABLE = 300, 0.05
+# A network that gets below the constant predictor's loss by this share of it, or above its accuracy by this many standard errors, has
+# found what reference models miss.
+BETTER_LOSS, BETTER_ERRORS = 0.05, 3.0
+
+
+class LabelsUnrelatedToInputs(Rule):
+    """Settled by a permutation test, where neither a reference model nor the network predicts unseen rows better than a constant."""
+
+    cause = "labels-unrelated-to-inputs"
+    branch = Branch.DATA
+    question = "relation"
+
+    def judge(self, reading: Reading) -> Finding:
+        """Confirmed when the labels do as permuted ones do, though enough rows were tested."""
+        found = reading.find("relation", "explained")
+        refused = reading.find("relation", "not-applicable")
+        if found is None and reading.best_reference is not None and reading.references_beat_constant:
+            said = "a reference model predicts held-out rows better than the constant predictor"
+            return self.finding(Standing.CLEARED, 0.95, said, present(reading.best_reference))
+        if found is None:
+            return self.finding(Standing.NOT_APPLICABLE, 0.0, refused.text if refused else "no reference model could be had")
+        moved = reading.find("relation", "explained_shifted")
+        evidence = present(found.replace(threshold=AS_PERMUTED), moved, reading.best_reference, reading.find("baseline", "validation_loss"))
+        p_value = float(found.details["p_value"])
+        if moved is not None and moved.value - max(found.value, 0.0) >= SHIFTED_SHARE and float(moved.details["p_value"]) < BEYOND:
+            offset = int(moved.details["offset"])
+            said = (
+                f"the labels are out of step: with those of the row {abs(offset)} {'further on' if offset > 0 else 'before'}, reference models"
+                f" explain {moved.value:.0%} of the variance on held-out rows, and {max(found.value, 0.0):.0%} as they are"
+            )
+            return self.finding(Standing.CONFIRMED, 0.95, said, evidence, (RemedyRef(id="realign-labels", params={"offset": offset}),))
+        said = f"of {found.details['rows']:g} rows, the labels explain {found.value:.1%} of the variance out of fold, p = {p_value:.2g} against permuted labels"
+        if p_value <= AS_PERMUTED:
+            return self.finding(Standing.CLEARED, 0.8, f"{said}: they do better", evidence)
+        if _network_knows(reading):
+            return self.finding(Standing.CLEARED, 0.8, f"{said}, but the network predicts unseen rows better than a constant", evidence)
+        if float(found.details["rows"]) < LEAST_ROWS or float(found.details["detectable"]) > DETECTABLE:
+            return self.finding(Standing.UNDECIDED, 0.3, f"{said}: too few rows to notice a weak relation", evidence)
+        return self.finding(Standing.CONFIRMED, 0.9, f"{said}: they might as well be drawn at random", evidence)
+
+
+def _network_knows(reading: Reading) -> bool:
+    """Whether the network was ever better on validation rows than the constant predictor."""
+    if reading.broken:
+        return False
+    loss = min(reading.validation, reading.sign("lowest_validation_loss"))
+    if loss < reading.constant - BETTER_LOSS * abs(reading.constant):
+        return True
+    share, reached = reading.value("references", "out_of_fold_metric", "constant"), reading.value("baseline", "validation_metric")
+    rows = max(reading.value("audit", "rows") / 4, 1.0)
+    return 0 < share < 1 and reached <= 1 and reached > share + BETTER_ERRORS * (share * (1 - share) / rows) ** 0.5

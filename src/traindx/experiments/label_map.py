@@ -1,0 +1,135 @@
+"""Do the labels of given validation rows mean what those of the training rows mean?
+
+Reference models are fitted on training rows and predict the validation rows. Where another coding of the validation labels, or an affine
+map of their targets, fits these predictions far better than the labels as they are, the two were written down differently. No network is
+trained.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from traindx.experiments.base import Lab
+from traindx.records import Evidence, Question
+from traindx.remedies.drop_suspect_labels import held_out_probabilities
+from traindx.tasks import Kind, labels_of
+from traindx.tasks.features import Features, array_pairs, one_thread
+from traindx.training import evaluated_index
+
+MAX_ROWS = 3000
+LEAST_ROWS = 40
+# A recoding counts where it brings agreement to this share of what it is within training; fewer agree where inputs come from elsewhere.
+USUAL_SHARE = 0.8
+# Validation targets are in other units where they correlate with predictions by this much, and by this share of what is usual, while their
+# slope against the usual lies outside these bounds, or their mean is off by this many of their standard deviations.
+LEAST_CORRELATION, LEAST_SLOPE, LARGEST_SLOPE, LARGEST_OFFSET = 0.5, 0.6, 1.67, 1.5
+
+
+class LabelMap:
+    """Validation labels against what reference models expect of them."""
+
+    name, title, version, reads_test = "label_map", "validation labels against reference models", 1, False
+
+    def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
+        """``agreement`` and ``agreement_gain`` for classes, ``affine_map`` for numbers."""
+        task = lab.task
+        mine, theirs = (array_pairs(rows, evaluated_index(len(rows), MAX_ROWS)) for rows in (task.train, task.validation))
+        if not task.validation_given or mine is None or theirs is None or min(len(mine[0]), len(theirs[0])) < LEAST_ROWS:
+            return [_missing(f"needs validation rows that were given apart, {LEAST_ROWS} at least, as arrays")]
+        if not all(bool(torch.isfinite(pair[1].float()).all()) for pair in (mine, theirs)) or mine[0].shape[1:] != theirs[0].shape[1:]:
+            return [_missing("targets are not finite, or inputs differ in shape")]
+        features = Features(mine[0])
+        x, held = features(mine[0]), features(theirs[0])
+        labels, wanted = (labels_of(pair[1], task.kind) for pair in (mine, theirs))
+        if labels is not None and wanted is not None:
+            return _recoding(x, labels.numpy(), held, wanted.numpy())
+        if task.kind is Kind.REGRESSION and mine[1][0].numel() == 1:
+            return _affine(x, mine[1].reshape(-1).double().numpy(), held, theirs[1].reshape(-1).double().numpy())
+        return [_missing("rows have no single class or number")]
+
+
+def _missing(reason: str) -> Evidence:
+    return Evidence(experiment="label_map", measure="not-applicable", value=math.nan, text=reason)
+
+
+def _recoding(x: np.ndarray, labels: np.ndarray, held: np.ndarray, wanted: np.ndarray) -> list[Evidence]:
+    """The gain of the best one-to-one recoding, found on one half of the validation rows and counted on the other."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neighbors import KNeighborsClassifier
+
+    x, labels = x[labels >= 0], labels[labels >= 0]
+    classes = int(labels.max()) + 1
+    counts = np.bincount(labels)
+    inside = (wanted >= 0) & (wanted < classes)
+    if len(np.unique(labels)) < 2 or counts[counts > 0].min() < 2 or inside.sum() < LEAST_ROWS:
+        return [_missing("a class has a single row, or too few validation rows have a class that training rows have")]
+    held, wanted = held[inside], wanted[inside]
+    probabilities = np.zeros((len(held), classes))
+    with one_thread():
+        for model in (LogisticRegression(max_iter=100, C=0.1), KNeighborsClassifier(n_neighbors=min(10, len(x)))):
+            fitted = model.fit(x, labels)
+            probabilities[:, fitted.classes_] += fitted.predict_proba(held)
+        usual = float((np.unique(labels)[held_out_probabilities(x, labels).argmax(1)] == labels).mean())
+    predicted = probabilities.argmax(1)
+    agreement = float((predicted == wanted).mean())
+    half = np.random.default_rng(0).permutation(len(wanted)) % 2
+    recoded = np.zeros(len(wanted), dtype=bool)
+    for side in (0, 1):
+        order = _best_order(predicted[half == side], wanted[half == side], classes)
+        recoded[half != side] = order[wanted[half != side]] == predicted[half != side]
+    gains = recoded.astype(float) - (predicted == wanted)
+    gain, error = float(gains.mean()), float(gains.std()) / math.sqrt(len(gains))
+    order = _best_order(predicted, wanted, classes)
+    moved = [f"{v} for {c}" for v, c in enumerate(order) if v != c]
+    after = float(recoded.mean())
+    text = (
+        f"{agreement:.0%} of the validation labels are what reference models expect, and {after:.0%} are if they are read as another coding: "
+        f"{', '.join(moved[:5])}{', ...' if len(moved) > 5 else ''}"
+    )
+    found = [Evidence(experiment="label_map", measure="agreement", value=agreement, details={"usual": usual, "rows": len(wanted)})]
+    if after < USUAL_SHARE * usual:
+        return found
+    details = {"order": ",".join(map(str, order.tolist())), "after": after, "usual": usual, "rows": len(wanted)}
+    low, high = gain - 1.96 * error, gain + 1.96 * error
+    return [*found, Evidence(experiment="label_map", measure="agreement_gain", value=gain, low=low, high=high, text=text, details=details)]
+
+
+def _best_order(predicted: np.ndarray, wanted: np.ndarray, classes: int) -> np.ndarray:
+    """The class that every label stands for: the one-to-one assignment under which most predictions agree, the identity where it is as good."""
+    from scipy.optimize import linear_sum_assignment
+
+    table = np.zeros((classes, classes))
+    np.add.at(table, (wanted, predicted), 1.0)
+    return np.asarray(linear_sum_assignment(table + 0.5 * np.eye(classes), maximize=True)[1])
+
+
+def _affine(x: np.ndarray, y: np.ndarray, held: np.ndarray, wanted: np.ndarray) -> list[Evidence]:
+    """The straight line from predictions to validation targets, against the one from held-out predictions to training targets."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.linear_model import RidgeCV
+    from sklearn.model_selection import cross_val_predict
+
+    models = (
+        RidgeCV(np.logspace(-2, 4, 7)),
+        HistGradientBoostingRegressor(max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=0),
+    )
+    with one_thread():
+        expected = np.mean([model.fit(x, y).predict(held) for model in models], axis=0)
+        usual = np.mean([cross_val_predict(model, x, y, cv=3) for model in models], axis=0)
+    if min(part.std() for part in (expected, usual, wanted, y)) < 1e-12:
+        return [_missing("targets or predictions are constant")]
+    correlation, usual_correlation = (float(np.corrcoef(a, b)[0, 1]) for a, b in ((expected, wanted), (usual, y)))
+    scale = float(np.polyfit(expected, wanted, 1)[0] / np.polyfit(usual, y, 1)[0])
+    offset = float(wanted.mean() - scale * expected.mean())
+    shift = abs(float(wanted.mean() - expected.mean())) / max(float(y.std()), float(wanted.std()))
+    clear = abs(correlation) >= max(LEAST_CORRELATION, USUAL_SHARE * usual_correlation)
+    wrong = clear and (not LEAST_SLOPE <= scale <= LARGEST_SLOPE or shift > LARGEST_OFFSET)
+    text = (
+        f"the validation targets are {scale:.3g} times what reference models expect, {offset:+.3g}, with a correlation of {correlation:.2f}"
+    )
+    details = {"wrong": wrong, "scale": scale, "offset": offset, "correlation": correlation, "usual": usual_correlation, "shift": shift}
+    return [Evidence(experiment="label_map", measure="affine_map", value=scale, text=text, details=details)]
