@@ -20,7 +20,8 @@ from traindx.remedies import make_remedy
 SIGN_WORTH, SIZE_COST = 0.3, 0.03
 # The bounds of a mean paired effect: a two-sided Student interval of this confidence, beside which every single pair must agree.
 CONFIDENCE = 0.8
-MOST_RECOVERED = 1.5
+# Recoveries are told up to this share of the gap. Scores are not cut off so soon: of two that reach the goal, the better one stands first.
+MOST_RECOVERED, MOST_SCORED = 1.5, 10.0
 
 
 class Divisions:
@@ -110,7 +111,7 @@ def recovery(
             "least_effect": float(effects.min()),
             "share_of_training": 1.0,
             "prior": prior,
-            "score": min(value, 1.0) + SIGN_WORTH * prior - SIZE_COST * size,
+            "score": float(np.clip(effects.mean() / gap, -1.0, MOST_SCORED)) + SIGN_WORTH * prior - SIZE_COST * size,
             **details,
         },
         **shared,

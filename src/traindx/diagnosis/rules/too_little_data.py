@@ -6,6 +6,9 @@ from traindx.diagnosis.reading import MARGIN, Reading
 from traindx.diagnosis.rules.base import CONFIRMING_SEEDS, Rule
 from traindx.records import Branch, Finding, Standing
 
+# Where more rows are wanted, training ends below this share of the validation loss: the rows were learned by heart.
+BY_HEART = 0.5
+
 
 class TooLittleData(Rule):
     """Settled by the learning curve: what the last doubling of the rows gave at its best."""
@@ -31,8 +34,15 @@ class TooLittleData(Rule):
             e.replace(threshold=MARGIN * reading.distance) if e is gain else e for e in reading.evidence if e.experiment == "learning_curve"
         )
         said = f"the last doubling of the rows lowered the best validation loss by {gain.value:.3g} ({share:.0%} of the distance to the constant predictor)"
+        if share >= MARGIN and not _learned_by_heart(reading):
+            return self.finding(Standing.CLEARED, 0.6, f"{said}, but the rows it has are not learned by heart", evidence)
         if share >= MARGIN and (gain.low or 0.0) > 0 and len(gain.seeds) >= CONFIRMING_SEEDS:
             return self.finding(Standing.CONFIRMED, 0.6 + 0.4 * min(1.0, share), said, evidence)
         if share >= MARGIN:
             return self.finding(Standing.SUSPECTED, 0.4, f"{said}, but not on every division", evidence)
         return self.finding(Standing.CLEARED, 0.8, f"{said}: little", evidence)
+
+
+def _learned_by_heart(reading: Reading) -> bool:
+    """Whether training ended far below validation; losses that may be negative tell nothing of it."""
+    return reading.train < BY_HEART * reading.judged_validation or reading.train < 0
