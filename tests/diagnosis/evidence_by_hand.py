@@ -39,6 +39,19 @@ BASELINE = {
     "weight_layers": 4.0,
     "first_last_gradient_ratio": 0.9,
     "gradient_decay_per_layer": 1.0,
+    "late_jumps": 0.001,
+    "plateau_share": 0.01,
+    "gradient_spread": 5.0,
+    "activation_scale_ratio": 0.8,
+    "median_gradient_norm": 1.0,
+    "highest_gradient_norm": 5.0,
+    "mean_learning_rate": 0.05,
+    "initial_zero_share": 0.2,
+    "initial_pinned_share": 0.0,
+    "most_initial_zero_share": 0.3,
+    "final_zero_share": 0.3,
+    "most_initial_pinned_share": 0.0,
+    "final_pinned_share": 0.0,
 }
 AUDIT = {
     "rows": 6400.0,
@@ -50,6 +63,26 @@ AUDIT = {
     "feature_scale_median": 1.0,
     "feature_scale_spread": 1.2,
     "feature_offset": 0.1,
+    "validation_given": 0.0,
+    "learnable": 3000.0,
+    "frozen_drawn_share": 0.0,
+    "unused_share": 0.0,
+    "smallest_gain": 0.6,
+    "largest_gain": 1.4,
+    "unit_spread": 1.0,
+    "bias_offset": 0.01,
+    "dropout": 0.0,
+    "norm_layers": 0.0,
+    "planned_updates": 4000.0,
+    "momentum": 0.9,
+    "weight_decay": 0.0,
+    "planned_warmup": 0.0,
+    "spent_share": 0.14,
+    "shuffled": 1.0,
+    "row_order": 0.0,
+    "output_width": 10.0,
+    "outputs_are_probabilities": 0.0,
+    "loss_growth_with_rows": 1.0,
 }
 REFERENCES = {"constant": (CONSTANT, 0.1), "linear": (0.3, 0.92), "nearest-neighbours": (0.4, 0.9), "gradient-boosting": (REACHABLE, 0.95)}
 LABEL_NOISE = {"contradicted_among_surest": 0.001, "contradicted": 0.03, "suspect_share": 0.01}
@@ -92,12 +125,17 @@ class Facts:
             facts = facts.put("baseline", measure, value)
         return facts
 
-    def audit(self, **values: float) -> Facts:
-        """Numbers of the audit."""
+    def audit(self, **values: float | str) -> Facts:
+        """Numbers of the audit, or what it says in words."""
         facts = self
         for measure, value in values.items():
-            facts = facts.put("audit", measure, value)
+            text = value if isinstance(value, str) else ""
+            facts = facts.put("audit", measure, 1.0 if isinstance(value, str) else value, text=text)
         return facts
+
+    def batches_of(self, rows: float) -> Facts:
+        """The recipe's batch holds this many rows."""
+        return self.put("audit", "batch_share", rows / self.reading.value("audit", "rows"), details={"batch_size": rows})
 
     def without(self, experiment: str, *measures: str) -> Facts:
         """All but this experiment's evidence, or but these measures of it."""
@@ -174,6 +212,10 @@ def healthy() -> Facts:
     facts = Facts([]).put("baseline", "outcome", 1.0, details={"outcome": "finished"}).baseline(**LOSSES, **BASELINE).audit(**AUDIT)
     facts = facts.put("audit", "pure_error", 0.0, details={"repeated_rows": 0.0})
     facts = facts.put("audit", "narrowing", 1.0, "0", details={"width": 32, "inputs": 32, "after": 32})
+    facts = facts.put("audit", "schedule", 1.0, text="cosine").put("audit", "optimizer", 1.0, text="sgd")
+    facts = facts.put("audit", "batch_share", 0.01, details={"batch_size": 64})
+    facts = facts.put("audit", "needed_width", 10.0, details={"smallest": 0.0, "distinct": 10.0})
+    facts = facts.put("audit", "distance_from_affine", 0.3, details={"weight_layers": 4})
     for name, (loss, metric) in REFERENCES.items():
         facts = facts.put("references", "out_of_fold_loss", loss, name).put("references", "out_of_fold_metric", metric, name)
     for measure, value in LABEL_NOISE.items():

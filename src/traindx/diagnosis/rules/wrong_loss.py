@@ -20,16 +20,14 @@ class WrongLoss(DirectFitRule):
         return (RemedyRef(id="proper-loss"),)
 
     def sign(self, reading: Reading) -> float:
-        """A distance on classes."""
+        """A distance on classes, or what is seen plainly."""
+        if self.seen(reading) is not None:
+            return 1.0
         return DISTANCE_SIGN if reading.value("audit", "distance_on_classes") == 1 else 0.0
 
     def signs(self, reading: Reading) -> tuple[Evidence, ...]:
         """What the loss expects."""
-        return present(
-            reading.find("audit", "distance_on_classes"),
-            reading.find("audit", "log_probabilities"),
-            reading.find("audit", "outside_unit_interval"),
-        )
+        return present(reading.find("audit", "distance_on_classes"))
 
     def seen(self, reading: Reading) -> Evidence | None:
         """Logits taken for log-probabilities, or for probabilities: the loss means nothing, or refuses."""
