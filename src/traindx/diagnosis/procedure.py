@@ -16,12 +16,13 @@ from traindx.diagnosis.rules.label_noise import error_distance
 from traindx.records import Evidence, Question, RemedyRef, Standing
 
 # An intervention that lowers a loss which no yardstick calls large must do so by this share of the distance.
-HIDDEN_MARGIN = 0.15
+HIDDEN_MARGIN = 0.1
 # Below this many training rows, one validation set says little: the baseline is repeated on others on a share DOUBTFUL of MARGIN, or where
 # it learned its rows by heart.
 SMALL_SET, DOUBTFUL = 1000, 0.3
-# Divisions of the rows, each with a seed of its own, that a finding of overfitting rests on.
-DIVISIONS = 3
+# Divisions of the rows, each with a seed of its own, that a finding of overfitting rests on; all of them below FEW_ROWS training rows, where
+# the learning curve comes before constraints.
+DIVISIONS, MOST_DIVISIONS, FEW_ROWS = 3, 5, 130
 # What each of them must gain, in shares of MARGIN, for a remedy to be confirmed.
 LEAST_EFFECT = 0.3
 
@@ -47,8 +48,7 @@ def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | 
         _labels,
         _divisions,
         _consistency,
-        _constraints,
-        _learning_curve,
+        *_constraints_and_curve(reading),
     ):
         question = ask(reading)
         if question is not None and _cost(question) <= runs_left:
@@ -236,8 +236,17 @@ def _divisions(reading: Reading) -> Question | None:
         experiment="divisions",
         remedies=tuple(refs),
         priors=tuple(round(prior, 3) for prior in refs.values()),
-        params={"repeats": DIVISIONS, "goal": reading.floor, "least": LEAST_EFFECT * MARGIN * reading.distance},
+        params={"repeats": _repeats(reading), "goal": reading.floor, "least": LEAST_EFFECT * MARGIN * reading.distance},
     )
+
+
+def _repeats(reading: Reading) -> int:
+    return MOST_DIVISIONS if reading.value("audit", "rows") < FEW_ROWS else DIVISIONS
+
+
+def _constraints_and_curve(reading: Reading) -> list[Callable[[Reading], Question | None]]:
+    """Constraints and the learning curve; the curve first where rows are few."""
+    return [_learning_curve, _constraints] if reading.value("audit", "rows") < FEW_ROWS else [_constraints, _learning_curve]
 
 
 def _explained(reading: Reading) -> bool:
@@ -276,7 +285,7 @@ def _constraints(reading: Reading) -> Question | None:
         remedies=tuple(fresh),
         priors=tuple(round(prior, 3) for prior in fresh.values()),
         params={
-            "repeats": DIVISIONS,
+            "repeats": _repeats(reading),
             "gap": gap,
             "least": LEAST_EFFECT * MARGIN * reading.distance,
             "stopping": _settled(reading, "generalization"),
@@ -290,4 +299,4 @@ def _learning_curve(reading: Reading) -> Question | None:
         return None
     if reading.training_is_large or reading.generalization_gap <= 2 * MARGIN:
         return None
-    return Question(experiment="learning_curve", params={"repeats": DIVISIONS})
+    return Question(experiment="learning_curve", params={"repeats": _repeats(reading)})

@@ -177,8 +177,13 @@ class _Track:
 
     def _affordable(self, contenders: Sequence[Contender], horizon: int) -> Sequence[Contender]:
         """As many of them, in their order, as the budget pays for."""
-        spent = np.cumsum([self._cost(c.ref, horizon) for c in contenders])
-        return [c for c, cost in zip(contenders, spent, strict=True) if cost <= self.lab.left + 1e-9]
+        left, chosen = self.lab.left + 1e-9, []
+        for contender in contenders:
+            cost = self._cost(contender.ref, horizon)
+            if cost <= left:
+                left -= cost
+                chosen.append(contender)
+        return chosen
 
     def _cost(self, ref: RemedyRef, horizon: int) -> float:
         """Baseline runs that a run of this remedy takes: a longer training takes more than one."""

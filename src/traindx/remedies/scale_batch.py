@@ -10,6 +10,9 @@ from traindx.records import NotApplicable, Recipe
 from traindx.remedies.base import Remedy
 from traindx.tasks import Task
 
+# Batches are not made smaller than this: their updates would be mostly noise, and a training of them long.
+SMALLEST = 8
+
 
 @dataclass(frozen=True)
 class ScaleBatch(Remedy):
@@ -23,7 +26,7 @@ class ScaleBatch(Remedy):
         """A new recipe."""
         rows = len(task.train)
         size = round(min(recipe.batch_size, rows) * self.factor)
-        if not 2 <= size <= rows:
+        if not SMALLEST <= size <= rows:
             raise NotApplicable(f"a batch of {size} rows cannot be drawn from {rows}")
         longest = None if recipe.max_steps is None else max(1, math.ceil(recipe.max_steps / self.factor))
         return task, recipe.replace(batch_size=size, max_steps=longest)

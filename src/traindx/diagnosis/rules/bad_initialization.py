@@ -13,6 +13,7 @@ SMALL_NONE, SMALL_FULL = 0.15, 0.03
 SPREAD_NONE, SPREAD_FULL = 0.3, 0.03
 # A loss at the start this many times what the constant predictor pays.
 START_NONE, START_FULL = 5.0, 50.0
+START_SIGN = 0.9
 
 TINY = 1e-9
 
@@ -35,7 +36,7 @@ class BadInitialization(DirectFitRule):
             log_ramp(max(reading.value("audit", "unit_spread"), TINY), SPREAD_NONE, SPREAD_FULL),
             log_ramp(reading.value("audit", "largest_gain"), LARGE_NONE, LARGE_FULL),
             log_ramp(max(reading.value("audit", "smallest_gain"), TINY), SMALL_NONE, SMALL_FULL),
-            0.5 * log_ramp(start, START_NONE, START_FULL),
+            START_SIGN * log_ramp(start, START_NONE, START_FULL),
         )
 
     def signs(self, reading: Reading) -> tuple[Evidence, ...]:

@@ -13,6 +13,8 @@ from traindx.records import Branch, Evidence, Finding, RemedyRef, Standing
 
 # A remedy that recovers this share of the gap has brought the loss near the reference: the cause is shown.
 CONFIRMING_SHARE = 0.5
+# A gap is at least about MARGIN of the distance; what recovers most of a small one has an effect of at least this share of MARGIN.
+LEAST_EFFECT = 0.5
 # A remedy that recovers less than this, though run for long enough, clears its cause.
 CLEARING_SHARE = 0.15
 # A remedy that recovered nothing by this share of the training's length will not do so later.
@@ -110,7 +112,7 @@ class RacedRule(Rule):
         evidence = (best, *self.signs(reading))
         effect, ran = self._effect(reading, best), float(best.details["share_of_training"])
         said = f"{best.remedy} recovers {_percent(best.value)} of the gap after {_percent(ran)} of the training"
-        if best.value >= self.confirming_share and effect >= MARGIN:
+        if best.value >= self.confirming_share and effect >= LEAST_EFFECT * MARGIN:
             repeated = len(best.seeds) >= self.confirming_seeds and best.low is not None
             if repeated and best.low is not None and best.low > 0:
                 return self.finding(

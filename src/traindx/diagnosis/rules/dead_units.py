@@ -21,12 +21,12 @@ class DeadUnits(DirectFitRule):
 
     def sign(self, reading: Reading) -> float:
         """Dead at step 0."""
-        return ramp(reading.sign("most_initial_zero_share"), DEAD_NONE, DEAD_FULL)
+        return ramp(reading.value("audit", "dead_share"), DEAD_NONE, DEAD_FULL)
 
     def signs(self, reading: Reading) -> tuple[Evidence, ...]:
         """Dead shares."""
         return present(
-            reading.find("baseline", "most_initial_zero_share"),
+            reading.find("audit", "dead_share"),
             reading.find("baseline", "final_zero_share"),
             reading.find("audit", "bias_offset"),
         )

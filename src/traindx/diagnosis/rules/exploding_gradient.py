@@ -13,13 +13,13 @@ CLIFF_NONE, CLIFF_FULL = 20.0, 500.0
 
 
 class ExplodingGradient(DirectFitRule):
-    """Settled by clipping."""
+    """Settled by clipping, by fresh weights or by normalization."""
 
     cause = "exploding-gradient"
 
     def cures(self, reading: Reading) -> tuple[RemedyRef, ...]:
-        """A bound on the norm."""
-        return (RemedyRef(id="clip-gradients", params={"norm": 1.0}),)
+        """A bound on the norm; fresh weights; normalization."""
+        return (RemedyRef(id="clip-gradients", params={"norm": 1.0}), RemedyRef(id="reinitialize"), RemedyRef(id="insert-normalization"))
 
     def sign(self, reading: Reading) -> float:
         """Growth towards the first layer; cliffs."""

@@ -21,9 +21,9 @@ class SaturatingActivation(DirectFitRule):
 
     def sign(self, reading: Reading) -> float:
         """Pinned at step 0; less so, pinned at the end."""
-        start, end = reading.sign("most_initial_pinned_share"), reading.sign("final_pinned_share")
+        start, end = reading.value("audit", "pinned_share"), reading.sign("final_pinned_share")
         return max(ramp(start, PINNED_NONE, PINNED_FULL), 0.5 * ramp(end, PINNED_NONE, PINNED_FULL))
 
     def signs(self, reading: Reading) -> tuple[Evidence, ...]:
         """Pinned shares."""
-        return present(reading.find("baseline", "most_initial_pinned_share"), reading.find("baseline", "final_pinned_share"))
+        return present(reading.find("audit", "pinned_share"), reading.find("baseline", "final_pinned_share"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from traindx.experiments.audit.activity import activity_evidence
 from traindx.experiments.audit.data import data_evidence
 from traindx.experiments.audit.model import model_evidence
 from traindx.experiments.audit.recipe import recipe_evidence
@@ -19,4 +20,4 @@ class Audit:
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """One piece of evidence a number."""
-        return [*data_evidence(lab), *model_evidence(lab), *recipe_evidence(lab), *shape_evidence(lab)]
+        return [*data_evidence(lab), *model_evidence(lab), *activity_evidence(lab), *recipe_evidence(lab), *shape_evidence(lab)]

@@ -23,10 +23,12 @@ TRIED_ROWS = 32
 
 def data_evidence(lab: Lab) -> Sequence[Evidence]:
     """What can be seen in the training and validation rows."""
-    found = [evidence("rows", len(lab.task.train))]
+    found = [evidence("rows", len(lab.task.train)), evidence("validation_given", float(lab.task.validation_given))]
     pairs = array_pairs(lab.task.train, evaluated_index(len(lab.task.train), MAX_ROWS))
     if pairs is not None:
-        found += [*input_evidence(pairs[0]), *target_evidence(pairs[1], lab.task.kind), *pure_error(*pairs, lab.task.kind)]
+        found += [*input_evidence(pairs[0]), *target_evidence(pairs[1], lab.task.kind)]
+        if bool(torch.isfinite(pairs[1].float()).all()):
+            found += pure_error(*pairs, lab.task.kind)
     seed = lab.recipe.seed
     return [*found, *non_finite_rows(lab.task, seed), *label_sets(lab.task, seed), *copies(lab.task)]
 
@@ -223,6 +225,7 @@ def target_evidence(targets: Tensor, kind: Kind) -> list[Evidence]:
     found = []
     if targets.is_floating_point():
         found.append(evidence("non_finite_targets", float((~torch.isfinite(targets)).float().mean())))
+        targets = targets[torch.isfinite(targets.reshape(len(targets), -1)).all(1)]
     if kind is Kind.REGRESSION and len(targets) > 1:
         found += [evidence("target_mean", float(targets.double().mean())), evidence("target_std", float(targets.double().std()))]
     if kind is Kind.CLASSIFICATION and targets.ndim == 1 and bool(torch.isfinite(targets.float()).all()):
