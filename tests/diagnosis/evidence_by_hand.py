@@ -71,6 +71,8 @@ AUDIT = {
     "largest_gain": 1.4,
     "unit_spread": 1.0,
     "bias_offset": 0.01,
+    "dead_share": 0.0,
+    "pinned_share": 0.0,
     "dropout": 0.0,
     "norm_layers": 0.0,
     "planned_updates": 4000.0,

@@ -23,10 +23,10 @@ def cure(facts: Facts, cause: str, remedy: str) -> RemedyRef:
 
 
 def fires(facts: Facts, cause: str, *remedies: str, branch: Branch = Branch.OPTIMIZATION) -> None:
-    """Strong signs, with their evidence; each remedy confirms by a repeated recovery, and by one on a single seed only suspects."""
+    """Strong signs, with their evidence; each remedy, these among them, confirms by a repeated recovery, and by one on a single seed only suspects."""
     assert sign(facts, cause) >= STRONG_SIGN
     assert rule(cause).signs(facts.reading)
-    assert [ref.id for ref in facts.remedies(cause)] == list(remedies)
+    assert set(remedies) <= {ref.id for ref in facts.remedies(cause)}
     for ref in facts.remedies(cause):
         confirmed = facts.raced(ref, ENOUGH).judged(cause)
         assert (confirmed.standing, confirmed.branch, confirmed.remedies) == (Standing.CONFIRMED, branch, (ref,))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from evidence_by_hand import Facts, rule
 
+from traindx.diagnosis.rules.base import SYMPTOM
 from traindx.diagnosis.rules.learning_rate_too_high import COSINE_FULL, RATIO_FULL, SPIKE_FULL
 from traindx.records import Branch, Standing
 
@@ -38,7 +39,7 @@ def test_declines_when_the_rate_cannot_be_scaled(facts: Facts) -> None:
 def test_signs_are_divergence_spikes_large_updates_and_opposed_gradients(facts: Facts) -> None:
     initial = facts.reading.sign("initial_loss")
     assert _sign(facts) < 0.1
-    assert _sign(facts.diverged()) == 1
-    assert _sign(facts.baseline(highest_batch_loss=SPIKE_FULL * initial)) == 1
-    assert _sign(facts.baseline(median_update_ratio=RATIO_FULL)) == 1
+    assert _sign(facts.diverged()) == SYMPTOM
+    assert _sign(facts.baseline(highest_batch_loss=SPIKE_FULL * initial)) == SYMPTOM
+    assert _sign(facts.baseline(median_update_ratio=RATIO_FULL)) == SYMPTOM
     assert _sign(facts.baseline(late_gradient_cosine=COSINE_FULL)) > 0.5

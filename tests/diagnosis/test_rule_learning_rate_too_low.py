@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from evidence_by_hand import Facts, rule
 
+from traindx.diagnosis.rules.base import SYMPTOM
 from traindx.diagnosis.rules.learning_rate_too_low import RATIO_FULL, RATIO_NONE
 from traindx.records import Branch, Standing
 
@@ -40,5 +41,5 @@ def test_declines_when_the_race_was_not_run(facts: Facts) -> None:
 
 def test_the_sign_is_a_tiny_update(facts: Facts) -> None:
     signs = [rule(CAUSE).sign(facts.baseline(median_update_ratio=ratio).reading) for ratio in (RATIO_NONE, RATIO_FULL, 0.0)]
-    assert signs[0] < 0.1 and signs[1] == 1
+    assert signs[0] < 0.1 and signs[1] == SYMPTOM
     assert rule(CAUSE).sign(facts.diverged().reading) == 0

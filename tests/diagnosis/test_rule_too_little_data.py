@@ -7,6 +7,7 @@ from traindx.diagnosis.reading import MARGIN
 from traindx.records import Branch, Standing
 
 CAUSE = "too-little-data"
+SEEDS = (0, 1, 2)
 
 
 @pytest.fixture
@@ -17,14 +18,28 @@ def gap(facts: Facts) -> Facts:
 
 def test_fires_when_the_last_doubling_gained_much(gap: Facts) -> None:
     much = 3 * MARGIN * gap.reading.distance
-    finding = gap.put("learning_curve", "gain_of_doubling", much).judged(CAUSE)
+    finding = gap.put("learning_curve", "gain_of_doubling", much, seeds=SEEDS).judged(CAUSE)
     assert (finding.standing, finding.branch) == (Standing.CONFIRMED, Branch.OVERFITTING)
     assert finding.evidence[0].threshold == pytest.approx(MARGIN * gap.reading.distance)
 
 
 def test_suspects_when_divisions_disagree(gap: Facts) -> None:
     much = 3 * MARGIN * gap.reading.distance
-    assert gap.put("learning_curve", "gain_of_doubling", much, low=-much, high=3 * much).judged(CAUSE).standing is Standing.SUSPECTED
+    assert (
+        gap.put("learning_curve", "gain_of_doubling", much, low=-much, high=3 * much, seeds=SEEDS).judged(CAUSE).standing
+        is Standing.SUSPECTED
+    )
+
+
+def test_suspects_on_one_division(gap: Facts) -> None:
+    much = 3 * MARGIN * gap.reading.distance
+    assert gap.put("learning_curve", "gain_of_doubling", much, seeds=(0,)).judged(CAUSE).standing is Standing.SUSPECTED
+
+
+def test_stays_silent_where_rows_are_not_learned_by_heart(gap: Facts) -> None:
+    much = 3 * MARGIN * gap.reading.distance
+    facts = gap.put("learning_curve", "gain_of_doubling", much, seeds=SEEDS).baseline(train_loss=1.0)
+    assert facts.put("references", "out_of_fold_loss", 1.0, "gradient-boosting").judged(CAUSE).standing is Standing.CLEARED
 
 
 def test_stays_silent_when_the_last_doubling_gained_little(gap: Facts) -> None:

@@ -26,7 +26,7 @@ def test_stays_silent_on_a_network_of_two_layers(facts: Facts) -> None:
 
 
 def test_declines_when_no_operation_fits_the_model(facts: Facts) -> None:
-    facts = facts.underfitted()
+    facts = facts.underfitted().baseline(first_last_gradient_ratio=RATIO_FULL)
     finding = facts.race_refused(facts.remedies(CAUSE), "the factory returns pretrained weights").judged(CAUSE)
     assert (finding.standing, finding.summary) == (Standing.NOT_APPLICABLE, "the factory returns pretrained weights")
 
@@ -38,5 +38,6 @@ def test_signs_are_a_faint_first_layer_and_great_depth(facts: Facts) -> None:
 
 
 def test_shortcuts_are_for_deep_networks(facts: Facts) -> None:
+    facts = facts.baseline(first_last_gradient_ratio=RATIO_FULL)
     assert "add-skips" not in {r.id for r in facts.baseline(weight_layers=DEEP - 1).remedies(CAUSE)}
     assert "add-skips" in {r.id for r in facts.baseline(weight_layers=DEEP).remedies(CAUSE)}

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from evidence_by_hand import Facts
+from standings import declines, fires, is_silent, sign
+
+from traindx.diagnosis.rules.base import SYMPTOM
+from traindx.diagnosis.rules.missing_decay import COSINE_FULL, COSINE_NONE, JUMPS_FULL, JUMPS_NONE
+
+CAUSE = "missing-decay"
+
+
+def constant_rate(facts: Facts) -> Facts:
+    """A constant rate, and late gradients that are at right angles."""
+    return facts.underfitted().put("audit", "schedule", 0.0, text="constant").baseline(late_gradient_cosine=COSINE_NONE)
+
+
+def opposed(facts: Facts) -> Facts:
+    return constant_rate(facts).baseline(late_gradient_cosine=2 * COSINE_FULL)
+
+
+def jumping(facts: Facts, share: float = 2 * JUMPS_FULL) -> Facts:
+    facts = constant_rate(facts)
+    return facts.baseline(late_jumps=share * facts.reading.train)
+
+
+def test_fires_when_a_falling_rate_recovers_the_gap(facts: Facts) -> None:
+    fires(opposed(facts), CAUSE, "set-schedule")
+    fires(jumping(facts), CAUSE, "set-schedule")
+    assert sign(opposed(facts), CAUSE) == sign(jumping(facts), CAUSE) == SYMPTOM
+
+
+def test_stays_silent_on_a_loss_that_settles(facts: Facts) -> None:
+    is_silent(constant_rate(facts), CAUSE)
+    is_silent(jumping(facts, JUMPS_NONE), CAUSE)
+
+
+def test_stays_silent_where_the_rate_falls_or_the_training_diverged(facts: Facts) -> None:
+    is_silent(opposed(facts).put("audit", "schedule", 1.0, text="cosine"), CAUSE)
+    is_silent(opposed(facts).diverged(), CAUSE)
+
+
+def test_declines_without_an_experiment_that_shows_it(facts: Facts) -> None:
+    declines(opposed(facts), CAUSE)
