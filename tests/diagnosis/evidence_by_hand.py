@@ -213,6 +213,10 @@ def healthy() -> Facts:
     """Everything was measured, and nothing is wrong."""
     facts = Facts([]).put("baseline", "outcome", 1.0, details={"outcome": "finished"}).baseline(**LOSSES, **BASELINE).audit(**AUDIT)
     facts = facts.put("audit", "pure_error", 0.0, details={"repeated_rows": 0.0})
+    copies = {"within": 0.0, "error": 0.01, "agreeing": 1.0, "most_in_a_class": 0.0}
+    facts = facts.put("audit", "validation_given", 0.0).put(
+        "audit", "copied_share", 0.0, "validation", text="0 % are copies", details=copies
+    )
     facts = facts.put("audit", "narrowing", 1.0, "0", details={"width": 32, "inputs": 32, "after": 32})
     facts = facts.put("audit", "schedule", 1.0, text="cosine").put("audit", "optimizer", 1.0, text="sgd")
     facts = facts.put("audit", "batch_share", 0.01, details={"batch_size": 64})

@@ -1,0 +1,190 @@
+"""The audit of the model, on small real models whose numbers are known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from small_labs import dict_task, digits_task, lab_for, values, vectors_task
+from torch import nn
+
+from traindx.diagnosis.rules.missing_nonlinearity import AFFINE
+from traindx.experiments.audit.model import model_evidence
+from traindx.records import Evidence
+from traindx.tasks import Task
+
+X = np.random.default_rng(0).normal(size=(60, 6)).astype(np.float32)
+Y = np.arange(60) % 3
+WIDE = 400
+"""Units of layers whose weights' root mean square is near its expectation."""
+
+
+def audited(build: Callable[[], nn.Module], x: Any = X, loss: nn.Module | None = None, **arguments: Any) -> dict[str, Evidence]:
+    task = Task(build, loss or nn.CrossEntropyLoss(), (x, Y), **arguments)
+    return {e.measure: e for e in model_evidence(lab_for(task)) if e.measure != "narrowing"}
+
+
+def stack(*between: nn.Module, outputs: int = 3) -> Callable[[], nn.Module]:
+    """Two layers with something between them."""
+    return lambda: nn.Sequential(nn.Linear(6, 8), *between, nn.Linear(8, outputs))
+
+
+# --- Affinity ----------------------------------------------------------------------------------------------------------------------
+
+AFFINE_MAPS = {
+    "nothing between": stack(),
+    "identity and dropout": stack(nn.Identity(), nn.Dropout(0.5)),
+    "a norm in evaluation mode": stack(nn.BatchNorm1d(8)),
+    "a softmax at the end": lambda: nn.Sequential(*stack()(), nn.Softmax(1)),
+    "a sigmoid at the end": lambda: nn.Sequential(*stack()(), nn.Sigmoid()),
+}
+BENT_MAPS = {
+    "relu": stack(nn.ReLU()),
+    "leaky relu": stack(nn.LeakyReLU(0.2)),
+    "tanh": stack(nn.Tanh()),
+    "layer norm": stack(nn.LayerNorm(8)),
+    "relu, and a softmax at the end": lambda: nn.Sequential(*stack(nn.ReLU())(), nn.Softmax(1)),
+}
+
+
+@pytest.mark.parametrize("name", AFFINE_MAPS)
+def test_layers_without_a_bend_are_one_affine_map(name: str) -> None:
+    found = audited(AFFINE_MAPS[name])["distance_from_affine"]
+    assert found.value < AFFINE
+    assert found.details["weight_layers"] >= 2
+
+
+@pytest.mark.parametrize("name", BENT_MAPS)
+def test_a_single_bend_is_far_from_affine(name: str) -> None:
+    assert audited(BENT_MAPS[name])["distance_from_affine"].value > 1e6 * AFFINE
+
+
+def test_a_bend_far_from_the_rows_is_seen() -> None:
+    """Inputs so small that biases keep every rectifier on its side."""
+    assert audited(stack(nn.ReLU()), 1e-3 * X)["distance_from_affine"].value > AFFINE
+
+
+def test_a_bend_of_few_units_is_seen() -> None:
+    class OneBend(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(6, 50), nn.Linear(50, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            h = self.first(x)
+            return self.last(torch.cat([h[:, :49], h[:, 49:].relu()], 1))
+
+    assert audited(OneBend)["distance_from_affine"].value > AFFINE
+
+
+def test_what_is_no_array_of_real_numbers_has_no_affinity() -> None:
+    assert "distance_from_affine" not in values(model_evidence(lab_for(dict_task())))
+    tokens = np.random.default_rng(0).integers(0, 9, (60, 5))
+    found = audited(lambda: nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(20, 3)), tokens)
+    assert "distance_from_affine" not in found
+
+
+def test_missing_inputs_do_not_raise() -> None:
+    x = X.copy()
+    x[::3, 0], x[1, 1] = np.nan, np.inf
+    found = audited(stack(), x)
+    assert found["distance_from_affine"].value < AFFINE
+
+
+def test_the_model_that_is_audited_stays_as_it_was() -> None:
+    kept = stack(nn.ReLU())()
+    before = {k: v.clone() for k, v in kept.state_dict().items()}
+    audited(lambda: kept)
+    assert kept.training and all(torch.equal(v, before[k]) and v.dtype == before[k].dtype for k, v in kept.state_dict().items())
+
+
+# --- Parameters --------------------------------------------------------------------------------------------------------------------
+
+
+def test_everything_learns_by_default() -> None:
+    found = audited(stack(nn.ReLU()))
+    assert found["learnable"].value == found["parameters"].value == 6 * 8 + 8 + 8 * 3 + 3
+    assert found["frozen_share"].value == found["frozen_drawn_share"].value == found["unused_share"].value == 0
+
+
+def test_frozen_weights_that_were_drawn_are_told_from_pretrained_ones() -> None:
+    def drawn() -> nn.Module:
+        model = stack(nn.ReLU())()
+        model[0].weight.requires_grad_(False)
+        return model
+
+    kept = torch.full((8, 6), 0.1)
+
+    def loaded() -> nn.Module:
+        model = drawn()
+        model[0].weight.data.copy_(kept)
+        return model
+
+    assert audited(drawn)["frozen_drawn_share"].value == pytest.approx(48 / 72), "of the weights, biases aside"
+    assert audited(drawn)["frozen_share"].value == pytest.approx(48 / 83)
+    assert audited(loaded)["frozen_drawn_share"].value == 0
+    assert audited(loaded)["frozen_share"].value == pytest.approx(48 / 83)
+
+
+def test_parameters_that_no_gradient_reaches_are_counted() -> None:
+    class Forgetful(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.used, self.forgotten = nn.Linear(6, 3), nn.Linear(6, 6)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.used(x)
+
+    assert audited(Forgetful)["unused_share"].value == pytest.approx(42 / (21 + 42))
+
+
+# --- Fresh weights -----------------------------------------------------------------------------------------------------------------
+
+
+def initialized(scheme: Callable[[torch.Tensor], Any]) -> dict[str, float]:
+    def build() -> nn.Module:
+        model = nn.Sequential(nn.Linear(6, WIDE), nn.ReLU(), nn.Linear(WIDE, WIDE), nn.ReLU(), nn.Linear(WIDE, 3))
+        for layer in model:
+            if isinstance(layer, nn.Linear):
+                scheme(layer.weight.data)
+        return model
+
+    return {measure: e.value for measure, e in audited(build).items()}
+
+
+def test_gains_of_known_initializations() -> None:
+    he = initialized(lambda w: nn.init.kaiming_normal_(w, nonlinearity="relu"))
+    assert he["smallest_gain"] == pytest.approx(math.sqrt(2), rel=0.1)
+    assert he["largest_gain"] == pytest.approx(math.sqrt(2), rel=0.1)
+    large = initialized(lambda w: w.normal_())
+    assert large["largest_gain"] == pytest.approx(math.sqrt(WIDE), rel=0.1)
+    assert initialized(lambda w: w.zero_())["smallest_gain"] == 0
+
+
+def test_equal_units_have_no_spread_and_independent_ones_have_it() -> None:
+    assert initialized(lambda w: w.normal_())["unit_spread"] == pytest.approx(1, rel=0.2)
+    assert initialized(lambda w: w.fill_(0.1))["unit_spread"] == pytest.approx(0, abs=1e-6)
+    assert initialized(lambda w: w.zero_())["unit_spread"] == 0
+    near = initialized(lambda w: w.fill_(0.1).add_(1e-3 * torch.randn(w.shape)))
+    assert near["unit_spread"] == pytest.approx(1e-2, rel=0.2)
+
+
+def test_biases_dropout_and_norms_are_seen() -> None:
+    def build() -> nn.Module:
+        model = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.8), nn.Linear(8, 3))
+        model[0].bias.data.fill_(-5)
+        return model
+
+    found = audited(build)
+    assert (found["bias_offset"].value, found["dropout"].value, found["norm_layers"].value) == (5, 0.8, 1)
+
+
+def test_images_and_regressions_are_audited_too() -> None:
+    images = digits_task(model=lambda: nn.Sequential(nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(144, 10)))
+    assert values(model_evidence(lab_for(images)))["distance_from_affine"] < AFFINE
+    regression = vectors_task(X, X[:, :1], 1, nn.MSELoss())
+    assert values(model_evidence(lab_for(regression)))["distance_from_affine"] > AFFINE
