@@ -8,10 +8,19 @@ from typing import NamedTuple
 
 from traindx.diagnosis.reading import MARGIN, Reading
 from traindx.diagnosis.rules import RULES, Rule
+from traindx.diagnosis.rules.base import CONFIRMING_SHARE
 from traindx.records import Branch, Evidence, Finding, Standing, Step
 
 # What a sign of full strength is worth beside a full recovery, as in the race.
 SIGN_WORTH = 0.3
+# Causes in the rows that explain the rest: whatever else was found on such rows was found on rows that are wrong.
+OF_THE_ROWS = ("non-finite-data", "wrong-labels", "train-test-leakage", "labels-unrelated-to-inputs")
+
+# More rows may be doubled more than once: what two more doublings give, each a little less than the one before, beside what a change of the
+# training gives on the rows there are.
+DOUBLINGS = 2.5
+# Images that stand elsewhere contradict the predictions of reference models, which know no places: this much less do they then show.
+MOVED_IMAGES = 0.1
 
 _ORDER = {
     s: i for i, s in enumerate((Standing.CONFIRMED, Standing.SUSPECTED, Standing.UNDECIDED, Standing.CLEARED, Standing.NOT_APPLICABLE))
@@ -47,8 +56,12 @@ def weight(reading: Reading, finding: Finding) -> float:
     """How much of the trouble a finding explains, in shares of the distance, with its signs and the size of its change."""
     if not reading.asked("baseline"):
         return finding.confidence
+    if finding.cause in OF_THE_ROWS:
+        return 10 * finding.confidence
     if finding.branch is Branch.MISMATCH:
         return reading.test_harm if math.isfinite(reading.test_harm) else finding.confidence
+    if finding.cause == "label-noise" and _shifts_harm(reading):
+        return MOVED_IMAGES * finding.confidence
     if finding.branch is Branch.DATA:  # wrong labels come before what learning them by heart looks like, not before a training that fails
         return finding.confidence * (0.5 if reading.training_is_large else 2.0)
     if any(e.measure == "pure_error" for e in finding.evidence):  # what no function of the inputs can do, no training can
@@ -59,7 +72,13 @@ def weight(reading: Reading, finding: Finding) -> float:
         # A remedy that cures several causes alike is ascribed to the one that has the signs.
         return gap * (float(race.details["score"]) + SIGN_WORTH * (_sign(reading, finding) - float(race.details["prior"])))
     gain = next((e for e in finding.evidence if e.measure == "gain_of_doubling"), None)
-    return reading.share(gain.value) if gain is not None else 0.1 * finding.confidence
+    return DOUBLINGS * reading.share(gain.value) if gain is not None else 0.1 * finding.confidence
+
+
+def _shifts_harm(reading: Reading) -> bool:
+    """Whether moved training images brought the loss down."""
+    best = next((e for e in reading.evidence if e.measure == "recovered" and e.remedy is not None and e.remedy.id == "augment"), None)
+    return best is not None and best.low is not None and best.low > 0 and best.value >= CONFIRMING_SHARE
 
 
 def _sign(reading: Reading, finding: Finding) -> float:

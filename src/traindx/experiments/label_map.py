@@ -82,7 +82,7 @@ def _recoding(x: np.ndarray, labels: np.ndarray, held: np.ndarray, wanted: np.nd
         order = _best_order(predicted[half == side], wanted[half == side], classes)
         recoded[half != side] = order[wanted[half != side]] == predicted[half != side]
     gains = recoded.astype(float) - (predicted == wanted)
-    gain, error = float(gains.mean()), float(gains.std()) / math.sqrt(len(gains))
+    gain, gain_error = float(gains.mean()), float(gains.std()) / math.sqrt(len(gains))
     order = _best_order(predicted, wanted, classes)
     moved = [f"{v} for {c}" for v, c in enumerate(order) if v != c]
     after = float(recoded.mean())
@@ -90,11 +90,18 @@ def _recoding(x: np.ndarray, labels: np.ndarray, held: np.ndarray, wanted: np.nd
         f"{agreement:.0%} of the validation labels are what reference models expect, and {after:.0%} are if they are read as another coding: "
         f"{', '.join(moved[:5])}{', ...' if len(moved) > 5 else ''}"
     )
-    found = [Evidence(experiment="label_map", measure="agreement", value=agreement, details={"usual": usual, "rows": len(wanted)})]
+    chance = float(np.bincount(predicted, minlength=classes) @ np.bincount(wanted, minlength=classes)) / len(wanted) ** 2
+    error = 2 * math.sqrt(max(agreement * (1 - agreement), 1 / len(wanted)) / len(wanted))
+    counted = {"usual": usual, "chance": chance, "rows": len(wanted)}
+    found = [
+        Evidence(
+            experiment="label_map", measure="agreement", value=agreement, low=agreement - error, high=agreement + error, details=counted
+        )
+    ]
     if after < USUAL_SHARE * usual:
         return found
     details = {"order": ",".join(map(str, order.tolist())), "after": after, "usual": usual, "rows": len(wanted)}
-    low, high = gain - 1.96 * error, gain + 1.96 * error
+    low, high = gain - 1.96 * gain_error, gain + 1.96 * gain_error
     return [*found, Evidence(experiment="label_map", measure="agreement_gain", value=gain, low=low, high=high, text=text, details=details)]
 
 
@@ -132,4 +139,15 @@ def _affine(x: np.ndarray, y: np.ndarray, held: np.ndarray, wanted: np.ndarray) 
         f"the validation targets are {scale:.3g} times what reference models expect, {offset:+.3g}, with a correlation of {correlation:.2f}"
     )
     details = {"wrong": wrong, "scale": scale, "offset": offset, "correlation": correlation, "usual": usual_correlation, "shift": shift}
-    return [Evidence(experiment="label_map", measure="affine_map", value=scale, text=text, details=details)]
+    error = 2 / math.sqrt(len(wanted))
+    return [
+        Evidence(experiment="label_map", measure="affine_map", value=scale, text=text, details=details),
+        Evidence(
+            experiment="label_map",
+            measure="agreement",
+            value=abs(correlation),
+            low=abs(correlation) - error,
+            high=abs(correlation) + error,
+            details={"usual": usual_correlation, "chance": 0.0, "rows": len(wanted)},
+        ),
+    ]

@@ -14,8 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from traindx.experiments.audit.data import compared
 from traindx.experiments.base import Lab
 from traindx.records import Evidence, Outcome, Question
+from traindx.remedies.align_test_inputs import ALIGNMENTS, AlignTestInputs, alignment
 from traindx.remedies.match_test import MISMATCH
 from traindx.tasks import Rows, Task, labels_of
 from traindx.tasks.features import Features, one_thread
@@ -24,6 +26,10 @@ from traindx.training import chunk_losses, evaluated_index, mean_and_error, metr
 MAX_ROWS = 1500
 # The test set is opened for one question only, so more of its rows are worth a forward pass: its loss is often that of a few hard rows.
 MAX_TEST_ROWS = 8192
+# An alignment is looked for where a classifier tells the sets apart by more than this area under the curve.
+FAR_APART = 0.6
+# Noise on both sides while alignments are compared, in standard deviations of each feature: three times the sampling error of a mean.
+BLUR = 0.1
 # A class is compared on its own when both sides have this many rows of it.
 LEAST_ROWS_A_CLASS = 15
 # Classes that cover this share of the validation rows must occur in the test set, for its loss to be re-weighted to their proportions.
@@ -33,20 +39,27 @@ KNOWN_SHARE = 0.8
 class Mismatch:
     """Opens the sealed test set for one question."""
 
-    name, title, version, reads_test = "two_sample", "training against test rows", 1, True
+    name, title, version, reads_test = "two_sample", "training against test rows", 2, True
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """AUC of the domain classifier, per-feature tests, test loss, class proportions."""
         task = lab.task
         if task.test is None:
             return [_missing("there is no test set")]
-        found = _inputs_compared(task.train.inputs, task.test.inputs(MISMATCH))
+        train, test = task.train.inputs, task.test.inputs(MISMATCH)
+        found = _inputs_compared(train, test)
+        found += _copies_found(task, train, test)
+        aligned = _alignment(train, test) if any(e.measure == "auc" and e.value > FAR_APART for e in found) else None
+        found += aligned[1] if aligned else []
         if not task.test.has_labels:
             return [*found, _missing("the test labels are unknown", "labels")]
         rows = task.test.rows(MISMATCH)
         found += _labels_compared(task, rows)
         if lab.baseline().outcome in (Outcome.FINISHED, Outcome.STOPPED):
             found += _harm(task, lab.trained_model(), rows)
+            if aligned:
+                harm = _harm(task.changed(aligned[0].ref), lab.trained_model(), rows.map_inputs(alignment(aligned[0].kind, train, test)))
+                found += [e.replace(measure="aligned_test_loss") for e in harm if e.measure == "test_loss"]
         return found
 
 
@@ -57,6 +70,37 @@ def _missing(reason: str, subject: str = "") -> Evidence:
 def _evidence(measure: str, value: float, error: float = 0.0, subject: str = "", **details: float | str) -> Evidence:
     low, high = (value - 1.96 * error, value + 1.96 * error) if error else (None, None)
     return Evidence(experiment="two_sample", measure=measure, value=value, low=low, high=high, subject=subject, details=dict(details))
+
+
+def _copies_found(task: Task, train: Tensor | None, test: Tensor | None) -> list[Evidence]:
+    """Test rows that are copies of training rows; agreement of their labels is left unknown, so that labels stay sealed."""
+    if train is None or test is None or train.shape[1:] != test.shape[1:]:
+        return []
+    return [e.replace(experiment="two_sample") for e in compared(train.cpu(), None, test.cpu(), None, task.kind, "test")]
+
+
+def _alignment(train: Tensor | None, test: Tensor | None) -> tuple[AlignTestInputs, list[Evidence]] | None:
+    """The affine map, of those that inputs alone suggest, after which a classifier tells the sets apart the least."""
+    if train is None or test is None or train.shape[1:] != test.shape[1:] or not train.is_floating_point():
+        return None
+    features = Features(train)
+    blur, clear = np.random.default_rng(0), features(train[evaluated_index(len(train), MAX_ROWS)])
+    mine, scale = _blurred(clear, clear.std(0), blur), clear.std(0)
+    sample = test[evaluated_index(len(test), MAX_ROWS)]
+    aucs = {}
+    for kind in ALIGNMENTS:
+        mapped = alignment(kind, train, test)(sample)
+        if bool(torch.isfinite(mapped).all()):
+            aucs[kind] = domain_auc(mine, _blurred(features(mapped), scale, blur))
+    if not aucs:
+        return None
+    best = min(aucs, key=lambda kind: aucs[kind][0])
+    return AlignTestInputs(best), [_evidence("aligned_auc", *aucs[best], "inputs", kind=best)]
+
+
+def _blurred(features: np.ndarray, scale: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Features with a little noise: a map's rounding, or its sampling error on a grid of values, must not tell the sets apart."""
+    return features + BLUR * scale * rng.normal(size=features.shape)
 
 
 # -- inputs ------------------------------------------------------------------------------------------------------------------------------

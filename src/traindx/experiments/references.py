@@ -59,8 +59,10 @@ def reference_rows(task: Task) -> tuple[np.ndarray, Tensor, Form] | None:
     inputs, targets = pairs
     if task.kind is Kind.CLASSIFICATION:
         labels = labels_of(targets, task.kind)
-        if labels is None or len(labels.unique()) < 2:
+        if labels is None or len(labels[labels >= 0].unique()) < 2:
             return None
+        if bool((labels < 0).any()):  # rows that the loss is told to ignore
+            inputs, targets = inputs[labels >= 0], targets[labels >= 0]
         form = find_form(task.loss, task.kind, targets, single_output(task, targets), task.classes or 2)
         return None if form is Form.UNKNOWN else (Features(inputs)(inputs), targets, form)
     if task.kind is Kind.REGRESSION and targets.reshape(len(targets), -1).shape[1] == 1:
@@ -100,7 +102,8 @@ def _constant_only(task: Task) -> list[Evidence]:
     if targets is None or not bool(torch.isfinite(targets.float()).all()):
         return []
     targets = targets[evaluated_index(len(targets), MAX_ROWS)].cpu()
-    if task.kind is Kind.CLASSIFICATION and labels_of(targets, task.kind) is not None:
+    if task.kind is Kind.CLASSIFICATION and (labels := labels_of(targets, task.kind)) is not None:
+        targets = targets[labels >= 0]
         form = find_form(task.loss, task.kind, targets, single_output(task, targets), task.classes or 2)
     else:
         form = Form.NUMBERS if task.kind is Kind.REGRESSION and targets.reshape(len(targets), -1).shape[1] == 1 else Form.UNKNOWN

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from traindx.records import InputError, RemedyRef
 from traindx.remedies.align_shapes import AlignShapes
+from traindx.remedies.align_test_inputs import AlignTestInputs
 from traindx.remedies.augment import Augment
 from traindx.remedies.base import Remedy
 from traindx.remedies.clip_gradients import ClipGradients
@@ -81,6 +82,7 @@ REMEDIES: tuple[type[Remedy], ...] = (
     RepairLabels,
     RemoveDuplicates,
     RealignLabels,
+    AlignTestInputs,
 )
 
 _BY_ID = {remedy.id: remedy for remedy in REMEDIES}
@@ -107,6 +109,7 @@ __all__ = [
     "AddSkips",
     "AddWeightDecay",
     "AlignShapes",
+    "AlignTestInputs",
     "Augment",
     "ClipGradients",
     "Deepen",

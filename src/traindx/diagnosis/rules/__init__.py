@@ -35,6 +35,7 @@ from traindx.diagnosis.rules.optimizer_unsuited import OptimizerUnsuited
 from traindx.diagnosis.rules.output_target_shape_mismatch import OutputTargetShapeMismatch
 from traindx.diagnosis.rules.output_width_wrong import OutputWidthWrong
 from traindx.diagnosis.rules.over_regularized import OverRegularized
+from traindx.diagnosis.rules.preprocessing_mismatch import PreprocessingMismatch
 from traindx.diagnosis.rules.saddle_point import SaddlePoint
 from traindx.diagnosis.rules.saturating_activation import SaturatingActivation
 from traindx.diagnosis.rules.single_unit_softmax import SingleUnitSoftmax
@@ -99,6 +100,7 @@ RULES: tuple[Rule, ...] = (
     WrongLabels(),
     TrainTestLeakage(),
     LabelsUnrelatedToInputs(),
+    PreprocessingMismatch(),
 )
 
 __all__ = ["RULES", "Rule"]

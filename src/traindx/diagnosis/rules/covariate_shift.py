@@ -5,6 +5,7 @@ from __future__ import annotations
 from traindx.diagnosis.reading import Reading
 from traindx.diagnosis.rules.base import Rule, present, ramp
 from traindx.diagnosis.rules.label_shift import proportions_explain, why_not_compared
+from traindx.diagnosis.rules.preprocessing_mismatch import aligned, pipeline_explains
 from traindx.records import Branch, Finding, RemedyRef, Standing
 
 # Below this area under the curve a classifier hardly tells the sets apart: two draws of one distribution stay under it.
@@ -36,6 +37,8 @@ class CovariateShift(Rule):
             return self.finding(Standing.CLEARED, 0.9, f"{said}: inputs come from one distribution", evidence)
         remedies = (RemedyRef(id="importance-weights"),)
         if reading.find("two_sample", "test_loss") is None:
+            if aligned(reading):
+                return self.finding(Standing.CLEARED, 0.6, f"{said}, but an affine map of the test inputs makes the sets alike", evidence)
             return self.finding(
                 Standing.SUSPECTED,
                 0.3 + 0.4 * ramp(within.value, AUC_BOUND, 1.0),
@@ -47,5 +50,7 @@ class CovariateShift(Rule):
             return self.finding(Standing.CLEARED, 0.8, f"{said}, but the test loss is no worse: the shift does no harm", evidence)
         if proportions_explain(reading):
             return self.finding(Standing.CLEARED, 0.6, f"{said}, but the changed class proportions explain the harm", evidence)
+        if pipeline_explains(reading):
+            return self.finding(Standing.CLEARED, 0.8, f"{said}, but an affine map of the test inputs takes the harm away", evidence)
         said = f"{said}, and the test loss is worse by {reading.test_harm:.0%} of the distance to the constant predictor"
         return self.finding(Standing.CONFIRMED, 0.7 + 0.3 * ramp(within.value, AUC_BOUND, 0.9), said, evidence, remedies)

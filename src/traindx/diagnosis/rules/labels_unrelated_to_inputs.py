@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from traindx.diagnosis.reading import Reading
 from traindx.diagnosis.rules.base import Rule, present
-from traindx.records import Branch, Finding, RemedyRef, Standing
+from traindx.records import Branch, Evidence, Finding, RemedyRef, Standing
 
 # The labels do no better than permuted ones above this p-value; labels shifted by a row or two do better below the other, by this share of
 # explained variance at least. On 21 data sets of 150 to 3000 rows the p-value is 0.005, the least there is, but once (150 images of 10
@@ -12,6 +12,9 @@ from traindx.records import Branch, Finding, RemedyRef, Standing
 AS_PERMUTED, BEYOND, SHIFTED_SHARE = 0.02, 0.011, 0.05
 # Rows are enough from this many on, when the test would have noticed this share of explained variance.
 LEAST_ROWS, DETECTABLE = 300, 0.05
+# Given validation labels are unrelated where this much agreement above chance is usual, and at most this share of it is left, by its
+# interval; validation rows from elsewhere (other speakers, drifted sensors, inland for coast) keep 0.4 of it and more.
+USUAL_SKILL, LEFT = 0.3, 0.25
 # A network that gets below the constant predictor's loss by this share of it, or above its accuracy by this many standard errors, has
 # found what reference models miss.
 BETTER_LOSS, BETTER_ERRORS = 0.05, 3.0
@@ -26,6 +29,13 @@ class LabelsUnrelatedToInputs(Rule):
 
     def judge(self, reading: Reading) -> Finding:
         """Confirmed when the labels do as permuted ones do, though enough rows were tested."""
+        held = reading.find("label_map", "agreement")
+        if held is not None and unrelated(held):
+            said = (
+                f"what reference models learned from the training rows agrees with the validation labels no better than chance:"
+                f" {held.value:.0%}, where {float(held.details['usual']):.0%} is usual and {float(held.details['chance']):.0%} is chance"
+            )
+            return self.finding(Standing.CONFIRMED, 0.9, said, (held,))
         found = reading.find("relation", "explained")
         refused = reading.find("relation", "not-applicable")
         if found is None and reading.best_reference is not None and reading.references_beat_constant:
@@ -51,6 +61,13 @@ class LabelsUnrelatedToInputs(Rule):
         if float(found.details["rows"]) < LEAST_ROWS or float(found.details["detectable"]) > DETECTABLE:
             return self.finding(Standing.UNDECIDED, 0.3, f"{said}: too few rows to notice a weak relation", evidence)
         return self.finding(Standing.CONFIRMED, 0.9, f"{said}: they might as well be drawn at random", evidence)
+
+
+def unrelated(held: Evidence) -> bool:
+    """Whether reference models, good on training rows, do on given validation rows as chance does, beyond the noise."""
+    chance, usual = float(held.details["chance"]), float(held.details["usual"])
+    high = held.value if held.high is None else held.high
+    return usual - chance >= USUAL_SKILL and held.value - chance <= LEFT / 2 * (usual - chance) and high - chance <= LEFT * (usual - chance)
 
 
 def _network_knows(reading: Reading) -> bool:

@@ -21,11 +21,11 @@ class WrongLabels(InspectedRule):
 
     def remedies(self, reading: Reading) -> tuple[RemedyRef, ...]:
         """The map that mends them."""
-        refused, unseen = reading.find("audit", "refused_labels"), reading.find("audit", "unseen_labels")
-        if refused is not None and refused.details["distinct"] <= refused.details["width"]:
-            return (RemedyRef(id="repair-labels", params={"split": "all", "order": "", "scale": 1.0, "offset": 0.0}),)
+        refused, unseen = _refused(reading), reading.find("audit", "unseen_labels")
         if unseen is not None and unseen.details["shift"]:
             return (_repaired(offset=float(unseen.details["shift"])),)
+        if refused is not None:
+            return (RemedyRef(id="repair-labels", params={"split": "all"}),)
         recoded = reading.find("label_map", "agreement_gain")
         if recoded is not None:
             return (_repaired(order=str(recoded.details["order"])),)
@@ -34,12 +34,10 @@ class WrongLabels(InspectedRule):
 
     def seen(self, reading: Reading) -> Evidence | None:
         """Labels that the loss refuses, or a label set that is not the training rows'."""
-        refused, unseen = reading.find("audit", "refused_labels"), reading.find("audit", "unseen_labels")
-        if refused is not None and refused.details["distinct"] <= refused.details["width"]:
-            return refused
+        unseen = reading.find("audit", "unseen_labels")
         if unseen is not None and unseen.value >= UNSEEN_SHARE and float(unseen.details["chance"]) < UNSEEN_CHANCE:
             return unseen.replace(threshold=UNSEEN_SHARE)
-        return None
+        return _refused(reading)
 
     def judge(self, reading: Reading) -> Finding:
         """Confirmed by the label sets, by a recoding of the validation labels, or by labels of the test set that training does not have."""
@@ -62,5 +60,11 @@ class WrongLabels(InspectedRule):
         return "labels fit the outputs, and every split has the same ones"
 
 
-def _repaired(order: str = "", scale: float = 1.0, offset: float = 0.0) -> RemedyRef:
-    return RemedyRef(id="repair-labels", params={"split": "validation", "order": order, "scale": scale, "offset": offset})
+def _refused(reading: Reading) -> Evidence | None:
+    """Labels that the loss refuses although there are no more of them than outputs."""
+    found = reading.find("audit", "refused_labels")
+    return found if found is not None and float(found.details["distinct"]) <= float(found.details["width"]) else None
+
+
+def _repaired(**how: str | float) -> RemedyRef:
+    return RemedyRef(id="repair-labels", params={"split": "validation", **how})
