@@ -95,16 +95,16 @@ def test_findings_are_in_the_order_of_their_standing(facts: Facts) -> None:
 
 
 def test_of_remedies_that_work_alike_the_higher_score_is_on_top(facts: Facts) -> None:
-    low = facts.underfitted()
+    low = facts.underfitted().baseline(first_last_gradient_ratio=1e-3)
     rate, swap = low.remedies("learning-rate-too-low")[0], RemedyRef(id="swap-activations", params={"to": "relu"})
     for first, other in ((rate, swap), (swap, rate)):
-        raced = low.raced(first, 1.0, details={"score": 1.2}).raced(other, 1.0, details={"score": 0.9})
+        raced = low.raced(first, 1.0, details={"score": 1.2, "prior": 0.0}).raced(other, 1.0, details={"score": 0.6, "prior": 0.0})
         assert top(raced).remedies == (first,)
         assert [f.standing for f in conclude(raced.evidence).findings[:2]] == [Standing.CONFIRMED] * 2
 
 
 def test_a_repeated_recovery_comes_before_a_single_one(facts: Facts) -> None:
-    low = facts.underfitted()
+    low = facts.underfitted().baseline(first_last_gradient_ratio=1e-3)
     rate, swap = low.remedies("learning-rate-too-low")[0], RemedyRef(id="swap-activations", params={"to": "relu"})
     answer = conclude(low.raced(rate, 0.8).raced(swap, 1.2, seeds=(0,), low=None, high=None).evidence)
     assert [f.cause for f in answer.findings[:2]] == ["learning-rate-too-low", "vanishing-gradient"]

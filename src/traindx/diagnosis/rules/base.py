@@ -96,7 +96,6 @@ class RacedRule(Rule):
     """A cause that is settled by what its remedies recover in a race."""
 
     confirming_seeds: ClassVar[int] = CONFIRMING_SEEDS
-    confirming_share: ClassVar[float] = CONFIRMING_SHARE
 
     def judge(self, reading: Reading) -> Finding:
         """Confirmed by a repeated recovery, suspected by a single one or by signs, cleared by none."""
@@ -112,7 +111,7 @@ class RacedRule(Rule):
         evidence = (best, *self.signs(reading))
         effect, ran = self._effect(reading, best), float(best.details["share_of_training"])
         said = f"{best.remedy} recovers {_percent(best.value)} of the gap after {_percent(ran)} of the training"
-        if best.value >= self.confirming_share and effect >= LEAST_EFFECT * MARGIN:
+        if best.value >= self.needed(reading) and effect >= LEAST_EFFECT * MARGIN:
             repeated = len(best.seeds) >= self.confirming_seeds and best.low is not None
             if repeated and best.low is not None and best.low > 0:
                 return self.finding(
@@ -131,6 +130,10 @@ class RacedRule(Rule):
         if best.value < CLEARING_SHARE:
             return self.finding(Standing.UNDECIDED, 0.2, f"{said}: too short a run to clear it", evidence, (best.remedy,))
         return self.finding(Standing.UNDECIDED, 0.2 + 0.2 * sign, f"{said}: it helps, but leaves most of the gap", evidence, (best.remedy,))
+
+    def needed(self, reading: Reading) -> float:
+        """The share of the gap that a remedy must recover to show the cause."""
+        return CONFIRMING_SHARE
 
     def _untried(self, reading: Reading, remedies: tuple[RemedyRef, ...], refused: list[Evidence], sign: float) -> Finding:
         if refused:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from traindx.diagnosis.reading import Reading
-from traindx.diagnosis.rules.base import SYMPTOM, FitRule, log_ramp, present, ramp
+from traindx.diagnosis.rules.base import CONFIRMING_SHARE, SYMPTOM, FitRule, log_ramp, present, ramp
 from traindx.diagnosis.rules.learning_rate_too_low import RATIO_FULL, RATIO_NONE
 from traindx.records import Evidence, RemedyRef
 
@@ -16,6 +16,9 @@ UPDATES_NONE, UPDATES_FULL = 2000.0, 200.0
 # A few passes over the rows are few for any network; a fall that goes on after many may have other reasons.
 EPOCHS_NONE, EPOCHS_FULL = 6.0, 2.0
 
+# The whole way may be longer than the budget: a third of it, still falling, is enough to know the direction.
+PART_OF_THE_WAY = 0.33
+
 
 class TrainedTooBriefly(FitRule):
     """Settled by a longer training."""
@@ -24,8 +27,6 @@ class TrainedTooBriefly(FitRule):
     question = "time"
     # One long run is the baseline going on: its fall is held against the noise of evaluation, and repeats would cost three baselines each.
     confirming_seeds = 1
-    # The whole way may be longer than the budget: a third of it, still falling, is enough to know the direction.
-    confirming_share = 0.33
 
     def remedies(self, reading: Reading) -> tuple[RemedyRef, ...]:
         """As many times as long as the late fall says is needed, between four and six times."""
@@ -33,6 +34,10 @@ class TrainedTooBriefly(FitRule):
         doublings = gap / fall if fall > 0 and gap > 0 else 1.0
         factor = min(6, max(4, round(4 ** min(doublings, 2))))  # each doubling is taken to give half of what the last one gave
         return (RemedyRef(id="more-epochs", params={"factor": float(factor)}),)
+
+    def needed(self, reading: Reading) -> float:
+        """A part of the way to what is reachable shows the direction; where the loss is not large, the half of the effect asked for."""
+        return PART_OF_THE_WAY if reading.training_is_large else CONFIRMING_SHARE
 
     def sign(self, reading: Reading) -> float:
         """Still falling, and short, by steps that are not tiny: those are the sign of a rate too low."""
