@@ -11,7 +11,7 @@ import pytest
 from evidence_by_hand import Facts, healthy
 
 from traindx.diagnosis import RULES, next_question
-from traindx.diagnosis.procedure import SMALL_SET, fit_goal
+from traindx.diagnosis.procedure import DIVISIONS, FEW_ROWS, fit_goal
 from traindx.records import Question
 from traindx.remedies import make_remedy
 
@@ -100,31 +100,41 @@ def test_capacity_is_not_asked_of_a_training_that_diverged(facts: Facts) -> None
     assert asked(facts) == ""
 
 
-def test_overfitting_races_then_asks_for_more_rows(facts: Facts) -> None:
-    facts = facts.without("learning_curve").overfitted()
-    question = race(facts)
-    assert {r.id for r in question.remedies} >= {"stop-early", "weight-decay", "dropout"}
-    assert question.params["quantity"] == "validation_loss"
-    assert asked(settle(facts, 0.0)) == "learning_curve"
+def overfitted(facts: Facts, **rows: float) -> Facts:
+    """An overfitted training whose divisions and images were looked at."""
+    facts = facts.overfitted().audit(**rows).without("learning_curve").put("divisions", "validation_loss", 1.5)
+    return facts.put("divisions", "lowest_validation_loss", 0.3).refused("consistency", "no images")
 
 
-def test_nothing_more_is_asked_when_overfitting_is_settled(facts: Facts) -> None:
-    assert asked(settle(facts.without("learning_curve").overfitted(), 1.0)) == ""
+def constrained(facts: Facts, recovered: float) -> Facts:
+    """Every remedy for overfitting was tried."""
+    for cause in ("trained-too-long", "model-too-flexible"):
+        for remedy in facts.remedies(cause):
+            facts = facts.raced(remedy, recovered, "validation_loss", details={"least_effect": recovered})
+    return facts
+
+
+def test_overfitting_asks_for_divisions_then_constraints_then_more_rows(facts: Facts) -> None:
+    first = next_question(facts.overfitted().without("learning_curve").evidence, PLENTY)
+    assert first is not None and first.experiment == "divisions"
+    assert [r.id for r in first.remedies] == ["stop-early"] and first.params["repeats"] == DIVISIONS
+    assert asked(facts.overfitted().put("divisions", "validation_loss", 1.5)) == "consistency"
+    then = next_question(overfitted(facts).evidence, PLENTY)
+    assert then is not None and then.experiment == "constraints"
+    assert {r.id for r in then.remedies} >= {"weight-decay", "dropout", "narrow"}
+    assert asked(constrained(overfitted(facts), 0.0)) == "learning_curve"
 
 
 def test_the_learning_curve_is_asked_once(facts: Facts) -> None:
-    facts = settle(facts.overfitted(), 0.0)
-    assert asked(facts) == ""
+    facts = constrained(overfitted(facts), 0.0)
+    assert asked(facts.put("learning_curve", "gain_of_doubling", 0.01)) == ""
     assert asked(facts.refused("learning_curve", "too few rows")) == ""
 
 
-def test_small_sets_are_repeated_more_often(facts: Facts) -> None:
-    facts = facts.overfitted().without("learning_curve")
-    few, many = facts.audit(rows=SMALL_SET - 1), facts.audit(rows=SMALL_SET)
-    assert int(race(few).params["repeats"]) > int(race(many).params["repeats"])
-    curves = [next_question(settle(f, 0.0).evidence, PLENTY) for f in (few, many)]
-    assert all(c is not None and c.experiment == "learning_curve" for c in curves)
-    assert [int(c.params["repeats"]) for c in curves if c] == sorted([int(c.params["repeats"]) for c in curves if c], reverse=True)
+def test_the_curve_comes_first_where_rows_are_few(facts: Facts) -> None:
+    few, many = overfitted(facts, rows=FEW_ROWS - 1.0), overfitted(facts, rows=float(FEW_ROWS))
+    questions = [next_question(f.evidence, PLENTY) for f in (few, many)]
+    assert [q.experiment for q in questions if q] == ["learning_curve", "constraints"]
 
 
 def test_a_strong_sign_is_asked_about_although_training_is_not_large(facts: Facts) -> None:
@@ -156,7 +166,7 @@ def test_what_could_not_be_tried_is_not_asked_again(facts: Facts, measure: str) 
             question = next_question(trouble.evidence, PLENTY)
             if question is None:
                 break
-            if question.experiment == "intervention":
+            if question.experiment in ("intervention", "constraints"):
                 trouble = trouble.race_refused(question.remedies, "cannot be done", measure)
             else:
                 trouble = trouble.refused(question.experiment, "cannot be done")

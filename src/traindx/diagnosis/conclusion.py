@@ -63,7 +63,8 @@ def weight(reading: Reading, finding: Finding) -> float:
     if finding.cause == "label-noise" and _shifts_harm(reading):
         return MOVED_IMAGES * finding.confidence
     if finding.branch is Branch.DATA:  # wrong labels come before what learning them by heart looks like, not before a training that fails
-        return finding.confidence * (0.5 if reading.training_is_large else 2.0)
+        explains = 3.0 if finding.cause == "class-imbalance" else 2.0  # the rows of a rare class look like wrong labels
+        return finding.confidence * (0.5 if reading.training_is_large else explains)
     if any(e.measure == "pure_error" for e in finding.evidence):  # what no function of the inputs can do, no training can
         return 2.0 * finding.confidence
     race = next((e for e in finding.evidence if e.measure == "recovered"), None)

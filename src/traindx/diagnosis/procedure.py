@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from traindx.diagnosis.reading import MARGIN, Reading
 from traindx.diagnosis.rules import RULES, Rule
 from traindx.diagnosis.rules.base import CONFIRMING_SHARE, NOTICEABLE, STRONG_SIGN
+from traindx.diagnosis.rules.class_imbalance import imbalanced
 from traindx.diagnosis.rules.label_noise import error_distance
 from traindx.records import Evidence, Question, RemedyRef, Standing
 
@@ -20,9 +21,10 @@ HIDDEN_MARGIN = 0.1
 # Below this many training rows, one validation set says little: the baseline is repeated on others on a share DOUBTFUL of MARGIN, or where
 # it learned its rows by heart.
 SMALL_SET, DOUBTFUL = 1000, 0.3
-# Divisions of the rows, each with a seed of its own, that a finding of overfitting rests on; all of them below FEW_ROWS training rows, where
-# the learning curve comes before constraints.
-DIVISIONS, MOST_DIVISIONS, FEW_ROWS = 3, 5, 130
+# Divisions of the rows, each with a seed of its own, that a finding of overfitting rests on.
+DIVISIONS = 3
+# Below this many training rows the learning curve comes before constraints.
+FEW_ROWS = 130
 # What each of them must gain, in shares of MARGIN, for a remedy to be confirmed.
 LEAST_EFFECT = 0.3
 
@@ -40,6 +42,7 @@ def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | 
     for ask in (
         _recoding,
         _relation,
+        _class_balance,
         _fit,
         _late,
         *_longer_or_larger(reading),
@@ -76,6 +79,13 @@ def _recoding(reading: Reading) -> Question | None:
     return Question(experiment="label_map")
 
 
+def _class_balance(reading: Reading) -> Question | None:
+    """A rare class: is it learned, and if not, would it be were it drawn more often?"""
+    if imbalanced(reading) is None or reading.broken or reading.asked("class_balance"):
+        return None
+    return Question(experiment="class_balance")
+
+
 def _relation(reading: Reading) -> Question | None:
     """No reference model beats the constant predictor: do the labels have anything to do with the inputs?"""
     if reading.best_reference is None or reading.references_beat_constant or reading.asked("relation"):
@@ -85,9 +95,15 @@ def _relation(reading: Reading) -> Question | None:
 
 def _cost(question: Question) -> float:
     """The least that a question costs, in baseline runs."""
-    return {"learning_curve": 1.0, "divisions": 2.0, "two_sample": 0.0, "label_map": 0.0, "relation": 0.0, "consistency": 0.0}.get(
-        question.experiment, 1.0
-    )
+    return {
+        "learning_curve": 1.0,
+        "divisions": 2.0,
+        "two_sample": 0.0,
+        "label_map": 0.0,
+        "class_balance": 0.0,
+        "relation": 0.0,
+        "consistency": 0.0,
+    }.get(question.experiment, 1.0)
 
 
 def _longer_or_larger(reading: Reading) -> list[Callable[[Reading], Question | None]]:
@@ -236,12 +252,8 @@ def _divisions(reading: Reading) -> Question | None:
         experiment="divisions",
         remedies=tuple(refs),
         priors=tuple(round(prior, 3) for prior in refs.values()),
-        params={"repeats": _repeats(reading), "goal": reading.floor, "least": LEAST_EFFECT * MARGIN * reading.distance},
+        params={"repeats": DIVISIONS, "goal": reading.floor, "least": LEAST_EFFECT * MARGIN * reading.distance},
     )
-
-
-def _repeats(reading: Reading) -> int:
-    return MOST_DIVISIONS if reading.value("audit", "rows") < FEW_ROWS else DIVISIONS
 
 
 def _constraints_and_curve(reading: Reading) -> list[Callable[[Reading], Question | None]]:
@@ -285,7 +297,7 @@ def _constraints(reading: Reading) -> Question | None:
         remedies=tuple(fresh),
         priors=tuple(round(prior, 3) for prior in fresh.values()),
         params={
-            "repeats": _repeats(reading),
+            "repeats": DIVISIONS,
             "gap": gap,
             "least": LEAST_EFFECT * MARGIN * reading.distance,
             "stopping": _settled(reading, "generalization"),
@@ -299,4 +311,4 @@ def _learning_curve(reading: Reading) -> Question | None:
         return None
     if reading.training_is_large or reading.generalization_gap <= 2 * MARGIN:
         return None
-    return Question(experiment="learning_curve", params={"repeats": _repeats(reading)})
+    return Question(experiment="learning_curve", params={"repeats": DIVISIONS})

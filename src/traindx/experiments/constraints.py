@@ -31,7 +31,8 @@ class Constraints:
         final = [run.last("validation_loss") for run in runs]
         stop = final[0] - stopped_losses(runs)[0][0] if len(runs) > 1 and question.params.get("stopping") else 0.0
         least, gap = (float(question.params[name]) for name in ("least", "gap"))
-        refused, tried = [], {}
+        refused: list[Evidence] = []
+        tried: dict[RemedyRef, tuple[Run, float]] = {}
         for ref, prior in sorted(zip(question.remedies, question.priors, strict=True), key=lambda pair: -pair[1]):
             try:
                 job = lab.job(ref)

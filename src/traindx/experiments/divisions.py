@@ -18,8 +18,10 @@ from traindx.remedies import make_remedy
 
 # Signs and size count as in the race of interventions.
 SIGN_WORTH, SIZE_COST = 0.3, 0.03
-# The bounds of a mean paired effect: a two-sided Student interval of this confidence, beside which every single pair must agree.
+# The bounds of a mean paired effect: a two-sided Student interval of this confidence, beside which the single pairs must agree.
 CONFIDENCE = 0.8
+# Of this many pairs, one may disagree.
+MANY = 5
 # Recoveries are told up to this share of the gap. Scores are not cut off so soon: of two that reach the goal, the better one stands first.
 MOST_RECOVERED, MOST_SCORED = 1.5, 10.0
 
@@ -84,7 +86,7 @@ def stopped_losses(runs: Sequence[Run]) -> tuple[list[float], list[int]]:
 def recovery(
     ref: RemedyRef, prior: float, pairs: Sequence[tuple[float, float]], gap: float, least: float, shared: dict[str, Any], **details: float
 ) -> Evidence:
-    """``recovered`` over pairs of (loss without, loss with the remedy); ``low`` is above 0 when the mean is, and each pair gains ``least``."""
+    """``recovered`` over pairs of (loss without, loss with the remedy); ``low`` is above 0 when the mean is, and the pairs gain ``least`` each."""
     without, effects = float(np.mean([a for a, _ in pairs])), np.array([a - b for a, b in pairs])
     effects = np.nan_to_num(effects, nan=-math.inf, neginf=-abs(without) - 1.0)
     gap = max(gap, 1e-12)
@@ -92,7 +94,7 @@ def recovery(
     low, high = (None, None) if len(pairs) < 2 else bounds(pairs, effects)
     if low is not None and high is not None:
         low, high = value * low, value * high
-        low = min(low, 0.0) if effects.min() < least or value <= 0 else low
+        low = min(low, 0.0) if np.sort(effects)[len(effects) // MANY] < least or value <= 0 else low
     size = make_remedy(ref).size
     return Evidence(
         experiment="intervention",

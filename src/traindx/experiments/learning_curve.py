@@ -26,7 +26,7 @@ class LearningCurve:
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``gain_of_doubling``: mean fall of the lowest validation loss from half to all rows, with its interval over divisions."""
-        wholes = baselines(lab, int(question.params["repeats"]))
+        wholes = baselines(lab, self._affordable(lab, int(question.params["repeats"])))
         half = FewerRows(0.5).ref
         horizon = self._horizon(lab, wholes)
         try:
@@ -57,6 +57,11 @@ class LearningCurve:
             value = float(np.mean([_lowest(run, horizon) for run in runs]))
             found.append(Evidence(experiment=self.name, measure="validation_loss", value=value, details={"share": share}, **shared))
         return found
+
+    def _affordable(self, lab: Lab, repeats: int) -> int:
+        """Divisions that the budget pays for, besides those whose baselines are known: two runs each."""
+        known = sum(lab.job(repeat=repeat, refold=True).key in lab.runs for repeat in range(repeats))
+        return min(repeats, max(known, 1) + max(0, math.floor((lab.left - max(known, 1)) / 2 + 1e-9)))
 
     def _horizon(self, lab: Lab, wholes: Sequence[Run]) -> int | None:
         """The step at which runs on half of the rows may stop: soon after the last of the whole ones was lowest."""

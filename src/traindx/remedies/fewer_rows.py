@@ -13,7 +13,7 @@ from traindx.remedies.base import Remedy
 from traindx.tasks import Task
 from traindx.training import total_steps
 
-LEAST_ROWS = 20
+LEAST_ROWS = 10
 
 
 @dataclass(frozen=True)

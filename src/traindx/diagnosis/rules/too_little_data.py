@@ -8,6 +8,8 @@ from traindx.records import Branch, Finding, Standing
 
 # Where more rows are wanted, training ends below this share of the validation loss: the rows were learned by heart.
 BY_HEART = 0.5
+# Below FEW rows, where many doublings are missing, this share of MARGIN is enough for one.
+FEW, FEW_SHARE = 130, 0.6
 
 
 class TooLittleData(Rule):
@@ -30,15 +32,16 @@ class TooLittleData(Rule):
                 return self.finding(Standing.CLEARED, 0.8, "training and validation agree: more rows would change little")
             return self.finding(Standing.UNDECIDED, 0.2, "the learning curve was not measured within the budget")
         share = reading.share(gain.value)
+        least = MARGIN * (FEW_SHARE if reading.value("audit", "rows") < FEW else 1.0)
         evidence = tuple(
-            e.replace(threshold=MARGIN * reading.distance) if e is gain else e for e in reading.evidence if e.experiment == "learning_curve"
+            e.replace(threshold=least * reading.distance) if e is gain else e for e in reading.evidence if e.experiment == "learning_curve"
         )
         said = f"the last doubling of the rows lowered the best validation loss by {gain.value:.3g} ({share:.0%} of the distance to the constant predictor)"
-        if share >= MARGIN and not _learned_by_heart(reading):
+        if share >= least and not _learned_by_heart(reading):
             return self.finding(Standing.CLEARED, 0.6, f"{said}, but the rows it has are not learned by heart", evidence)
-        if share >= MARGIN and (gain.low or 0.0) > 0 and len(gain.seeds) >= CONFIRMING_SEEDS:
+        if share >= least and (gain.low or 0.0) > 0 and len(gain.seeds) >= CONFIRMING_SEEDS:
             return self.finding(Standing.CONFIRMED, 0.6 + 0.4 * min(1.0, share), said, evidence)
-        if share >= MARGIN:
+        if share >= least:
             return self.finding(Standing.SUSPECTED, 0.4, f"{said}, but not on every division", evidence)
         return self.finding(Standing.CLEARED, 0.8, f"{said}: little", evidence)
 
