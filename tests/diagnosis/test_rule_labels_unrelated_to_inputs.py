@@ -43,13 +43,18 @@ def test_fires_where_validation_labels_agree_as_by_chance(facts: Facts) -> None:
     assert facts.put("label_map", "agreement", 0.5).judged(CAUSE).standing is Standing.CLEARED
 
 
-def test_is_asked_where_no_reference_beats_the_constant(unknowing: Facts) -> None:
-    question = next_question(unknowing.evidence, 8.0)
+def test_is_asked(facts: Facts) -> None:
+    question = next_question(facts.without("relation").evidence, 8.0)
     assert question is not None and question.experiment == "relation"
+
+
+def test_fires_where_another_rows_labels_fit_better_though_these_fit_a_little(facts: Facts) -> None:
+    assert related(facts, 0.001, shifted=0.6).judged(CAUSE).standing is Standing.CONFIRMED
 
 
 def test_stays_silent_where_a_reference_knows(facts: Facts) -> None:
     assert facts.judged(CAUSE).standing is Standing.CLEARED
+    assert related(facts, 0.4).judged(CAUSE).standing is Standing.CLEARED
 
 
 def test_stays_silent_where_labels_do_better_than_permuted(unknowing: Facts) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from traindx.experiments.audit import Audit
 from traindx.experiments.base import Experiment, Lab, Memory, Spending
 from traindx.experiments.baseline import Baseline
+from traindx.experiments.class_balance import ClassBalance
 from traindx.experiments.consistency import Consistency
 from traindx.experiments.constraints import Constraints
 from traindx.experiments.divisions import Divisions
@@ -22,6 +23,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         Audit(),
         Baseline(),
         References(),
+        ClassBalance(),
         Relation(),
         LabelMap(),
         Mismatch(),
@@ -38,6 +40,7 @@ __all__ = [
     "EXPERIMENTS",
     "Audit",
     "Baseline",
+    "ClassBalance",
     "Consistency",
     "Constraints",
     "Divisions",

@@ -6,6 +6,7 @@ from traindx.records import InputError, RemedyRef
 from traindx.remedies.align_shapes import AlignShapes
 from traindx.remedies.align_test_inputs import AlignTestInputs
 from traindx.remedies.augment import Augment
+from traindx.remedies.balance_classes import BalanceClasses
 from traindx.remedies.base import Remedy
 from traindx.remedies.clip_gradients import ClipGradients
 from traindx.remedies.drop_suspect_labels import DropSuspectLabels
@@ -83,6 +84,7 @@ REMEDIES: tuple[type[Remedy], ...] = (
     RemoveDuplicates,
     RealignLabels,
     AlignTestInputs,
+    BalanceClasses,
 )
 
 _BY_ID = {remedy.id: remedy for remedy in REMEDIES}
@@ -111,6 +113,7 @@ __all__ = [
     "AlignShapes",
     "AlignTestInputs",
     "Augment",
+    "BalanceClasses",
     "ClipGradients",
     "Deepen",
     "DropSuspectLabels",

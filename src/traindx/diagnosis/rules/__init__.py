@@ -7,6 +7,7 @@ from traindx.diagnosis.rules.base import Rule
 from traindx.diagnosis.rules.batch_too_large import BatchTooLarge
 from traindx.diagnosis.rules.batch_too_small import BatchTooSmall
 from traindx.diagnosis.rules.bottleneck import Bottleneck
+from traindx.diagnosis.rules.class_imbalance import ClassImbalance
 from traindx.diagnosis.rules.covariate_shift import CovariateShift
 from traindx.diagnosis.rules.data_not_shuffled import DataNotShuffled
 from traindx.diagnosis.rules.dead_units import DeadUnits
@@ -101,6 +102,7 @@ RULES: tuple[Rule, ...] = (
     TrainTestLeakage(),
     LabelsUnrelatedToInputs(),
     PreprocessingMismatch(),
+    ClassImbalance(),
 )
 
 __all__ = ["RULES", "Rule"]

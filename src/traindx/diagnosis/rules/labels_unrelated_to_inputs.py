@@ -10,6 +10,9 @@ from traindx.records import Branch, Evidence, Finding, RemedyRef, Standing
 # explained variance at least. On 21 data sets of 150 to 3000 rows the p-value is 0.005, the least there is, but once (150 images of 10
 # classes); labels shifted by a row or two explain what they should, and by chance at most 0.06 on 150 rows, 0.01 on 300 and more.
 AS_PERMUTED, BEYOND, SHIFTED_SHARE = 0.02, 0.011, 0.05
+# Where labels explain something as they are, a shift must explain this much more: neighbours in time or space have similar labels. On none
+# of 16 data sets in their own order does a shift explain more than the labels as they are.
+SHIFTED_BEYOND = 0.1
 # Rows are enough from this many on, when the test would have noticed this share of explained variance.
 LEAST_ROWS, DETECTABLE = 300, 0.05
 # Given validation labels are unrelated where this much agreement above chance is usual, and at most this share of it is left, by its
@@ -18,6 +21,8 @@ USUAL_SKILL, LEFT = 0.3, 0.25
 # A network that gets below the constant predictor's loss by this share of it, or above its accuracy by this many standard errors, has
 # found what reference models miss.
 BETTER_LOSS, BETTER_ERRORS = 0.05, 3.0
+# The half-width of the validation loss is granted too, up to this share of the constant predictor's loss.
+MOST_NOISE = 0.15
 
 
 class LabelsUnrelatedToInputs(Rule):
@@ -38,21 +43,22 @@ class LabelsUnrelatedToInputs(Rule):
             return self.finding(Standing.CONFIRMED, 0.9, said, (held,))
         found = reading.find("relation", "explained")
         refused = reading.find("relation", "not-applicable")
-        if found is None and reading.best_reference is not None and reading.references_beat_constant:
-            said = "a reference model predicts held-out rows better than the constant predictor"
-            return self.finding(Standing.CLEARED, 0.95, said, present(reading.best_reference))
         if found is None:
             return self.finding(Standing.NOT_APPLICABLE, 0.0, refused.text if refused else "no reference model could be had")
         moved = reading.find("relation", "explained_shifted")
         evidence = present(found.replace(threshold=AS_PERMUTED), moved, reading.best_reference, reading.find("baseline", "validation_loss"))
         p_value = float(found.details["p_value"])
-        if moved is not None and moved.value - max(found.value, 0.0) >= SHIFTED_SHARE and float(moved.details["p_value"]) < BEYOND:
+        more = SHIFTED_SHARE if p_value > AS_PERMUTED else SHIFTED_BEYOND
+        if moved is not None and moved.value - max(found.value, 0.0) >= more and float(moved.details["p_value"]) < BEYOND:
             offset = int(moved.details["offset"])
             said = (
                 f"the labels are out of step: with those of the row {abs(offset)} {'further on' if offset > 0 else 'before'}, reference models"
                 f" explain {moved.value:.0%} of the variance on held-out rows, and {max(found.value, 0.0):.0%} as they are"
             )
             return self.finding(Standing.CONFIRMED, 0.95, said, evidence, (RemedyRef(id="realign-labels", params={"offset": offset}),))
+        if reading.references_beat_constant:
+            said = "a reference model predicts held-out rows better than the constant predictor"
+            return self.finding(Standing.CLEARED, 0.95, said, present(reading.best_reference))
         said = f"of {found.details['rows']:g} rows, the labels explain {found.value:.1%} of the variance out of fold, p = {p_value:.2g} against permuted labels"
         if p_value <= AS_PERMUTED:
             return self.finding(Standing.CLEARED, 0.8, f"{said}: they do better", evidence)
@@ -74,8 +80,9 @@ def _network_knows(reading: Reading) -> bool:
     """Whether the network was ever better on validation rows than the constant predictor."""
     if reading.broken:
         return False
-    loss = min(reading.validation, reading.sign("lowest_validation_loss"))
-    if loss < reading.constant - BETTER_LOSS * abs(reading.constant):
+    loss, ended = min(reading.validation, reading.sign("lowest_validation_loss")), reading.find("baseline", "validation_loss")
+    width = 0.0 if ended is None or ended.high is None or ended.low is None else (ended.high - ended.low) / 2
+    if loss < reading.constant - max(BETTER_LOSS * abs(reading.constant), min(width, MOST_NOISE * abs(reading.constant))):
         return True
     share, reached = reading.value("references", "out_of_fold_metric", "constant"), reading.value("baseline", "validation_metric")
     rows = max(reading.value("audit", "rows") / 4, 1.0)

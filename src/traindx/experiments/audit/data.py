@@ -228,10 +228,13 @@ def target_evidence(targets: Tensor, kind: Kind) -> list[Evidence]:
         targets = targets[torch.isfinite(targets.reshape(len(targets), -1)).all(1)]
     if kind is Kind.REGRESSION and len(targets) > 1:
         found += [evidence("target_mean", float(targets.double().mean())), evidence("target_std", float(targets.double().std()))]
-    if kind is Kind.CLASSIFICATION and targets.ndim == 1 and bool(torch.isfinite(targets.float()).all()):
-        counts = torch.bincount(targets.long().clamp_min(0))
+    labels = labels_of(targets, kind)
+    if labels is not None and bool(torch.isfinite(targets.float()).all()):
+        counts = torch.bincount(labels[labels >= 0])
         counts = counts[counts > 0]
-        found.append(evidence("rarest_class_share", float(counts.min() / counts.sum())))
+        if len(counts):
+            found.append(evidence("rarest_class_share", float(counts.min() / counts.sum())))
+            found.append(evidence("class_ratio", float(counts.max() / counts.min()), rarest=int(counts.min()), classes=len(counts)))
     return found
 
 
