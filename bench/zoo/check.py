@@ -1,6 +1,7 @@
 """Is each planted fault a fault? Trains faulty and twin over five seeds; then finds out which other causes' cures mend the case too.
 
-    python bench/zoo/check.py [--shard 0/2] [--held-out | --calibration] [--causes ...] [--limit N] [--equivalents] [--seconds S]
+    python bench/zoo/check.py [--shard 0/2] [--held-out | --calibration] [--causes ...] [--limit N] [--seconds S]
+                              [--equivalents | --named LABEL]
 
 Results go to checked.json beside this file (of a shard: into a file of its own, joined by --join). Looked-at cases are not looked at again.
 """
@@ -30,6 +31,7 @@ from zoo.faults import BRANCHES, nothing
 from zoo.programs import PROGRAMS
 from zoo.scoring import chance, score
 
+CACHE = Path(__file__).resolve().parents[1] / ".cache" / "accuracy"
 SEEDS = range(5)
 LEAST_EFFECT, LARGEST_P = 0.05, 0.01
 # A twin that was rearranged must do nearly as well as its program.
@@ -64,8 +66,8 @@ CURES: dict[str, list[RemedyRef]] = {
     "dead-units": [ref("swap-activations", to="leaky_relu")],
     "saturating-activation": [ref("swap-activations", to="relu")],
     "bad-initialization": [ref("reinitialize")],
-    "saddle-point": [ref("set-momentum", momentum=0.9)],
-    "local-minimum": [ref("restart")],
+    "saddle-point": [ref("perturb-start"), ref("set-momentum", momentum=0.9)],
+    "local-minimum": [ref("perturb-start", draw=n) for n in range(3)],
     "missing-normalization": [ref("insert-normalization")],
     "too-deep-without-skips": [ref("add-skips")],
     "unnormalized-input": [ref("standardize-inputs")],
@@ -75,7 +77,7 @@ CURES: dict[str, list[RemedyRef]] = {
     "single-unit-softmax": [ref("sigmoid-output")],
     "wrong-output-activation": [ref("linear-output")],
     "loss-summed-over-batch": [ref("mean-reduction")],
-    "output-width-wrong": [ref("output-width")],
+    "output-width-wrong": [ref("output-width", width=0)],
     "output-target-shape-mismatch": [ref("align-shapes")],
     "gradient-clipping-too-tight": [ref("loosen-clipping")],
     "frozen-parameters": [ref("unfreeze")],
@@ -84,11 +86,13 @@ CURES: dict[str, list[RemedyRef]] = {
     "missing-nonlinearity": [ref("insert-activations")],
     "bottleneck": [ref("widen", factor=8.0)],
     "over-regularized": [ref("remove-regularization")],
-    "model-too-flexible": [ref("narrow"), ref("add-dropout"), ref("weight-decay", strength=3.0)],
+    "model-too-flexible": [ref("narrow"), ref("dropout"), ref("weight-decay", strength=3.0)],
     "trained-too-long": [ref("stop-early")],
     "missing-augmentation": [ref("augment")],
     "covariate-shift": [ref("importance-weights")],
     "label-shift": [ref("match-class-proportions")],
+    "preprocessing-mismatch": [ref("align-test-inputs")],
+    "labels-unrelated-to-inputs": [ref("realign-labels", offset=n) for n in (-1, 1)],
     "label-noise": [ref("drop-suspect-labels")],
     "wrong-labels": [ref("repair-labels")],
     "class-imbalance": [ref("balance-classes")],
@@ -154,11 +158,26 @@ def twin_is_sound(case: Case, twin: float, level: float) -> bool:
     return twin - level >= TWIN_SHARE * (score(plain, plain.task(scoring=True), plain.recipe) - level)
 
 
-def mending(case: Case, known: dict[str, Any]) -> list[str]:
-    """The causes whose intervention brings back most of the gap."""
-    before, after = np.mean(known["faulty"]), np.mean(known["twin"])
-    goal = before + CURED * (after - before)
-    return sorted({cause for cause, cures in CURES.items() if cause != case.cause and any(cures_it(case, cure, goal) for cure in cures)})
+def mending(case: Case, row: dict[str, Any], causes: set[str]) -> dict[str, Any]:
+    """The row with the causes tried, and those whose intervention brings back most of the gap."""
+    before, after = np.mean(row["faulty"]), np.mean(row["twin"])
+    goal = float(before + CURED * (after - before))
+    works = {cause for cause in causes if any(cures_it(case, cure, goal) for cure in CURES.get(cause, ()))}
+    return {
+        **row,
+        "tried": sorted({*row.get("tried", ()), *causes}),
+        "equivalents": sorted({*row.get("equivalents", ()), *works}),
+    }
+
+
+def named(label: str) -> dict[str, set[str]]:
+    """The causes that diagnoses of a label of `accuracy.py` named first, second or third, by case."""
+    causes: dict[str, set[str]] = {}
+    for path in CACHE.glob(f"{label}*.jsonl"):
+        for row in map(json.loads, path.read_text().splitlines()):
+            if row["kind"] == "faulty":
+                causes.setdefault(row["name"], set()).update(f[0] for f in row["findings"][:3])
+    return causes
 
 
 def cures_it(case: Case, cure: RemedyRef, goal: float) -> bool:
@@ -175,6 +194,8 @@ def cures_it(case: Case, cure: RemedyRef, goal: float) -> bool:
 def remedied(case: Case, cure: RemedyRef, seed: int) -> float | None:
     """The score under a remedy; None where there is no such remedy, or it does not apply."""
     draft, task = case.scoring(True)
+    if cure.id == "output-width":
+        cure = ref("output-width", width=max(1, draft.classes))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -213,6 +234,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=10**9)
     parser.add_argument("--seconds", type=float, default=1e9)
     parser.add_argument("--equivalents", action="store_true", help="find equivalents of kept cases instead of looking at new ones")
+    parser.add_argument("--named", metavar="LABEL", help="as --equivalents, but only for causes that diagnoses of this label named")
     parser.add_argument("--join", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -221,29 +243,37 @@ def main() -> None:
     path = CHECKED if arguments.shard == "0/1" else CHECKED.with_name(f"checked.{arguments.shard.replace('/', '-')}.json")
     known = json.loads(CHECKED.read_text()) if CHECKED.exists() else {}
     known |= json.loads(path.read_text()) if path.exists() else {}
-    started, done = time.perf_counter(), 0
+    started, done, asked = time.perf_counter(), 0, questions(arguments)
     for case in mine(arguments):
         if done >= arguments.limit or time.perf_counter() - started > arguments.seconds:
             break
-        row = advance(case, known, arguments.equivalents)
+        row = advance(case, known, asked)
         if row is None:
             continue
         known[case.name] = row
         done += 1
         write(path, known)
-        said = ", ".join(row.get("equivalents", ())) if arguments.equivalents else (row["reason"] or "kept")
+        said = ", ".join(row.get("equivalents", ())) if asked is not None else (row["reason"] or "kept")
         print(f"{case.name:70} {np.mean(row['faulty']):6.3f} {np.mean(row['twin']):6.3f}  {said}", flush=True)
     summary(known)
 
 
-def advance(case: Case, known: dict[str, Any], equivalents: bool) -> dict[str, Any] | None:
-    """What is new of a case; None where there is nothing to do."""
+def advance(case: Case, known: dict[str, Any], asked: dict[str, set[str]] | None) -> dict[str, Any] | None:
+    """What is new of a case; None where there is nothing to do. ``asked`` holds causes to try as equivalents, by case."""
     row = known.get(case.name)
-    if equivalents:
-        return {**row, "equivalents": mending(case, row)} if row and row["kept"] and "equivalents" not in row else None
+    if asked is not None:
+        causes = asked.get(case.name, set()) - {case.cause, *(row or {}).get("tried", ())}
+        return mending(case, row, causes) if row and row["kept"] and causes else None
     names = {c.name for c in candidates() if c.cause == case.cause and c.held_out == case.held_out}
     enough = sum(known[n]["kept"] for n in names if n in known) >= WANTED[case.held_out]
     return None if row or enough else look(case)
+
+
+def questions(arguments: argparse.Namespace) -> dict[str, set[str]] | None:
+    """The causes to try as equivalents: those that were named, or all; None where new cases are to be looked at."""
+    if arguments.named:
+        return named(arguments.named)
+    return {c.name: set(CURES) for c in candidates()} if arguments.equivalents else None
 
 
 def write(path: Path, known: dict[str, Any]) -> None:

@@ -237,7 +237,7 @@ def unlabelled_test() -> Built:
     """A test set from the same distribution, without labels."""
     draft = PROGRAMS["gas-mlp"].draft(93)
     task = tdx.Task(
-        lambda: plain(128, 64, 4), nn.CrossEntropyLoss(), (draft.x, draft.y), test=(draft.clean[0], None), name="unlabelled-test"
+        lambda: plain(128, 64, 6), nn.CrossEntropyLoss(), (draft.x, draft.y), test=(draft.clean[0], None), name="unlabelled-test"
     )
     return task, draft.recipe
 
