@@ -7,7 +7,14 @@ from surgery_zoo import IMAGES, ROWS, TOKENS, Attribute, Branching, Gated, HandL
 from torch import nn
 
 from traindx.records import InputError, NotApplicable
-from traindx.remedies.surgery import insert_activations, layers, remove_output_activation, swap_activations
+from traindx.remedies.surgery import (
+    insert_activations,
+    layers,
+    output_activation,
+    remove_output_activation,
+    replace_output_activation,
+    swap_activations,
+)
 
 
 def kinds(model: nn.Module) -> list[str]:
@@ -179,6 +186,52 @@ def test_output_function_comes_off(function):
 def test_softmax_over_two_dimensions_without_dim_is_left():
     with pytest.raises(NotApplicable, match="do not come from an activation"):
         remove_output_activation(nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 3)), feed(ROWS))
+
+
+@pytest.mark.parametrize("act", [nn.Softmax(1), nn.ReLU(), nn.Tanh()])
+def test_another_output_activation(act):
+    model = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 3), act)
+    logits = nn.Sequential(*model[:3])(ROWS)
+    changed = replace_output_activation(model, feed(ROWS), "sigmoid")
+    assert torch.equal(changed(ROWS), logits.sigmoid())
+    assert kinds(changed) == ["ReLU", "Sigmoid"]
+
+
+def test_another_output_function():
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(8, 4), nn.Linear(4, 1)
+
+        def forward(self, x):
+            return F.softmax(self.b(torch.relu(self.a(x))), dim=1)
+
+    model = Model()
+    logits = model.b(torch.relu(model.a(ROWS)))
+    assert torch.allclose(replace_output_activation(model, feed(ROWS))(ROWS), logits.sigmoid())
+
+
+def test_a_hidden_use_of_the_same_activation_keeps_it():
+    shared = nn.Tanh()
+    model = nn.Sequential(nn.Linear(8, 4), shared, nn.Linear(4, 3), shared)
+    logits = model[2](model[0](ROWS).tanh())
+    assert torch.allclose(replace_output_activation(model, feed(ROWS))(ROWS), logits.sigmoid())
+
+
+def test_no_output_activation_and_an_unknown_one():
+    plain = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 3))
+    with pytest.raises(NotApplicable, match="do not come from an activation"):
+        replace_output_activation(plain, feed(ROWS))
+    with pytest.raises(InputError, match="use one of"):
+        replace_output_activation(nn.Sequential(plain, nn.Softmax(1)), feed(ROWS), "nothing")
+
+
+@pytest.mark.parametrize(
+    ("end", "name"),
+    [((), None), ((nn.Softmax(1),), "softmax"), ((nn.Sigmoid(), nn.Flatten()), "sigmoid"), ((nn.Tanh(), nn.Linear(3, 3)), None)],
+)
+def test_the_name_of_the_output_activation(end, name):
+    assert output_activation(nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 3), *end), feed(ROWS)) == name
 
 
 def test_activations_are_inserted_where_there_are_none():

@@ -36,9 +36,10 @@ OPERATIONS = {
     "activations": lambda m, p: surgery.insert_activations(m, p),
     "deepen": lambda m, p: surgery.deepen(m, p, 16, 2),
     "output": lambda m, p: surgery.remove_output_activation(m, p),
+    "other-output": lambda m, p: surgery.replace_output_activation(m, p, "tanh"),
     "dropout": lambda m, p: surgery.add_dropout(m, p),
 }
-KEEPS_PARAMETERS = {"tanh", "norm", "small-batch", "layer-norm", "group-norm", "skips", "output", "dropout", "activations"}
+KEEPS_PARAMETERS = {"tanh", "norm", "small-batch", "layer-norm", "group-norm", "skips", "output", "other-output", "dropout", "activations"}
 RELAXED = settings(deadline=None, max_examples=400, derandomize=True, suppress_health_check=list(HealthCheck))
 
 

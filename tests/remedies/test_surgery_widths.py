@@ -6,7 +6,7 @@ from surgery_zoo import GPT, IMAGES, ROWS, TOKENS, Gated, Plain, Recurrent, ResN
 from torch import nn
 
 from traindx.records import InputError, NotApplicable
-from traindx.remedies.surgery import narrow, widen
+from traindx.remedies.surgery import narrow, set_output_width, widen
 from traindx.remedies.surgery.channels import _runs
 
 
@@ -174,3 +174,40 @@ def test_narrow_undoes_widen_in_shape():
 )
 def test_runs_of_a_reshape(old, new, runs):
     assert _runs(old, new) == runs
+
+
+@pytest.mark.parametrize("width", [1, 3, 20])
+def test_another_number_of_outputs(width):
+    model = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Sequential(nn.Linear(4, 3, bias=False), nn.Softmax(1)))
+    hidden = model[0].weight
+    changed = set_output_width(model, feed(ROWS), width)
+    assert changed(ROWS).shape == (6, width)
+    assert changed[0].weight is hidden and changed[2][0].bias is None
+    assert set_output_width(ResNet(), feed(IMAGES), width)(IMAGES).shape == (6, width)
+
+
+def test_fresh_outputs_are_of_the_models_kind():
+    model = nn.Sequential(nn.Linear(8, 4), nn.Linear(4, 3)).double()
+    changed = set_output_width(model, feed(ROWS.double()), 5)
+    assert changed(ROWS.double()).dtype is torch.float64
+
+
+def test_outputs_that_no_single_linear_layer_gives_keep_their_number():
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(8, 3), nn.Linear(8, 3)
+
+        def forward(self, x):
+            return self.a(x) + self.b(x)
+
+    convolution = nn.Sequential(nn.Conv2d(1, 3, 8), nn.Flatten())
+    for model, inputs in ((Two(), ROWS), (convolution, IMAGES)):
+        with pytest.raises(NotApplicable, match="one linear layer"):
+            set_output_width(model, feed(inputs), 5)
+    with pytest.raises(NotApplicable, match="shared"):
+        tied = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8))
+        tied[2].weight = tied[0].weight
+        set_output_width(tied, feed(ROWS), 5)
+    with pytest.raises(InputError, match="at least 1"):
+        set_output_width(nn.Linear(8, 3), feed(ROWS), 0)
