@@ -18,6 +18,8 @@ from traindx.records import Evidence, Question, RemedyRef, Standing
 
 # An intervention that lowers a loss which no yardstick calls large must do so by this share of the distance.
 HIDDEN_MARGIN = 0.1
+# Where a sign is direct (stronger than any symptom), a smaller effect is worth telling.
+DIRECT_SIGN, DIRECT_MARGIN = 0.8, 0.05
 # Below this many training rows, one validation set says little: the baseline is repeated on others on a share DOUBTFUL of MARGIN, or where
 # it learned its rows by heart.
 SMALL_SET, DOUBTFUL = 1000, 0.3
@@ -44,8 +46,7 @@ def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | 
         _relation,
         _class_balance,
         _fit,
-        _late,
-        *_longer_or_larger(reading),
+        *_by_sign(reading),
         _restarts,
         _test,
         _labels,
@@ -106,10 +107,11 @@ def _cost(question: Question) -> float:
     }.get(question.experiment, 1.0)
 
 
-def _longer_or_larger(reading: Reading) -> list[Callable[[Reading], Question | None]]:
-    """Longer training and a larger model, the one with the stronger sign first."""
-    longer, larger = (max((s[0] for s in suspects(reading, q)), default=0.0) for q in ("time", "capacity"))
-    return [_capacity, _longer] if larger > longer else [_longer, _capacity]
+def _by_sign(reading: Reading) -> list[Callable[[Reading], Question | None]]:
+    """A decay of the rate, a longer training, a larger model: the one with the strongest sign first."""
+    asks = {"late": _late, "time": _longer, "capacity": _capacity}
+    strongest = {q: max((s[0] for s in suspects(reading, q)), default=0.0) for q in asks}
+    return [asks[q] for q in sorted(asks, key=lambda q: -strongest[q])]
 
 
 def suspects(reading: Reading, question: str, least_sign: float = 0.0) -> list[tuple[float, Rule, tuple[RemedyRef, ...]]]:
@@ -162,18 +164,26 @@ def fit_goal(reading: Reading) -> float:
 
 
 def _fit(reading: Reading) -> Question | None:
-    """Training is large: race what could make this model train. Not large, but a strong sign: race that alone, on the validation loss."""
+    """Training is large: race what could make this model train. Not large, but strong signs: race these alone, on the validation loss."""
     if reading.training_is_large:
         return _race(reading, _refs(suspects(reading, "fit")), "train_loss", reading.train, fit_goal(reading))
-    strong = _refs(suspects(reading, "fit", STRONG_SIGN))
+    return _hidden(reading, DIRECT_SIGN, DIRECT_MARGIN) or (
+        None if _settled(reading, "fit") else _hidden(reading, STRONG_SIGN, HIDDEN_MARGIN)
+    )
+
+
+def _hidden(reading: Reading, least_sign: float, margin: float) -> Question | None:
+    """A race of the suspects with signs at least as strong, for an effect of the margin on the validation loss."""
+    refs = _refs(suspects(reading, "fit", least_sign))
     if reading.memorizes:  # batches of another size are dear to try, and training needs no more updates
-        strong = {ref: sign for ref, sign in strong.items() if ref.id != "scale-batch"}
-    return _race(reading, strong, "validation_loss", reading.validation, hidden_goal(reading), worth_repeating=CONFIRMING_SHARE)
+        refs = {ref: sign for ref, sign in refs.items() if ref.id != "scale-batch"}
+    goal = hidden_goal(reading, margin)
+    return _race(reading, refs, "validation_loss", reading.validation, goal, worth_repeating=CONFIRMING_SHARE)
 
 
-def hidden_goal(reading: Reading) -> float:
-    """Below the validation loss by twice HIDDEN_MARGIN: to recover half of this gap is an effect of HIDDEN_MARGIN."""
-    return reading.validation - 2 * HIDDEN_MARGIN * reading.distance
+def hidden_goal(reading: Reading, margin: float = HIDDEN_MARGIN) -> float:
+    """Below the validation loss by twice the margin: to recover half of this gap is an effect of the margin."""
+    return reading.validation - 2 * margin * reading.distance
 
 
 def _late(reading: Reading) -> Question | None:
@@ -192,13 +202,13 @@ def _longer(reading: Reading) -> Question | None:
     if not found:
         return None
     if not reading.training_is_large:
-        return _race(reading, _refs(found), "validation_loss", reading.validation, hidden_goal(reading), first_heat=2, repeats=0)
+        return _race(reading, _refs(found), "validation_loss", reading.validation, hidden_goal(reading), first_heat=2, goes_on=True)
     if _settled(reading, "fit"):
         return None
     explained = max(_best_recovery(reading, "fit"), _best_recovery(reading, "capacity"))
     if explained >= CONFIRMING_SHARE and found[0][0] < STRONG_SIGN:
         return None
-    return _race(reading, _refs(found), "train_loss", reading.train, fit_goal(reading), first_heat=2, repeats=0)
+    return _race(reading, _refs(found), "train_loss", reading.train, fit_goal(reading), first_heat=2, goes_on=True)
 
 
 def _capacity(reading: Reading) -> Question | None:

@@ -30,7 +30,7 @@ ENOUGH = 0.8
 WITHIN_REACH = 0.2
 DIRECT = 0.5
 # A remedy too weak to learn anything says nothing of a stronger one: this many are tried, where signs speak for it.
-BLIND_CLIMBS, CLIMBING_SIGN = 3, 0.2
+BLIND_CLIMBS, CLIMBING_SIGN = 3, 0.3
 # A longer training that the budget cuts off is run from this many times the baseline's length on.
 LEAST_LONGER = 2
 # A sign that is stronger by this much keeps its contender in a race that another has won.
@@ -102,6 +102,7 @@ class _Track:
         self.ceiling = float(question.params.get("ceiling", math.inf))
         self.gap = max(self.before - self.goal, 1e-12)
         self.refold = bool(question.params.get("refold", False))
+        self.goes_on = bool(question.params.get("goes_on", False))
         self.baseline = lab.baseline()
         self.contenders: list[Contender] = []
 
@@ -201,7 +202,7 @@ class _Track:
         if horizon < self.lab.total:
             return self._short(horizon, ref)
         job = self.lab.job(ref)
-        steps, most = total_steps(len(job.task.train), job.recipe), int(self.lab.left * self.lab.total)
+        steps, most = total_steps(len(job.task.train), job.recipe), int((self.lab.left - REPEATS * self.goes_on) * self.lab.total)
         return self.lab.job(ref, horizon=most) if LEAST_LONGER * self.lab.total <= most < steps else job
 
     def _short(self, horizon: int, *refs: RemedyRef, repeat: int = 0) -> Job:
@@ -250,6 +251,9 @@ class _Track:
 
     def repeat(self, leader: Contender, repeats: int) -> None:
         """The leader and the baseline again, side by side, with other seeds (and divisions): the interval of the effect."""
+        if self.goes_on:
+            self._repeat_halves(leader, repeats)
+            return
         horizon = self._shortest_telling(leader)
         pair = horizon / self.lab.total + self._cost(leader.ref, horizon)
         affordable = math.floor(self.lab.left / pair + 1e-9)
@@ -266,6 +270,17 @@ class _Track:
         below, above = interval(self._capped(pairs))
         leader.mean_effect = self.gap * float(np.mean([self._effect(*pair) for pair in pairs]))
         # The interval of the paired effect, as shares of its mean, around what the longest run recovered.
+        leader.low, leader.high = leader.recovered * below, leader.recovered * above
+        leader.seeds = tuple(dict.fromkeys((self.lab.recipe.seed, *(run.seed for run in leader.repeats))))
+
+    def _repeat_halves(self, leader: Contender, repeats: int) -> None:
+        """A longer training is the baseline going on: what the second half of the baseline gains, on each seed, is its paired effect."""
+        affordable = max(0, min(repeats, math.floor(self.lab.left + 1e-9)))
+        leader.repeats = self.lab.train(
+            [self.lab.job(repeat=k) for k in range(1, affordable + 1)], "does the loss fall on with other seeds?"
+        )
+        curves = [run.curves[self.quantity] for run in (self.baseline, *leader.repeats)]
+        below, above = interval(self._capped([(curve.at(self.lab.total // 2), curve.last) for curve in curves]))
         leader.low, leader.high = leader.recovered * below, leader.recovered * above
         leader.seeds = tuple(dict.fromkeys((self.lab.recipe.seed, *(run.seed for run in leader.repeats))))
 

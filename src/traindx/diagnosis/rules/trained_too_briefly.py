@@ -16,8 +16,8 @@ UPDATES_NONE, UPDATES_FULL = 2000.0, 200.0
 # A few passes over the rows are few for any network; a fall that goes on after many may have other reasons.
 EPOCHS_NONE, EPOCHS_FULL = 6.0, 2.0
 
-# The whole way may be longer than the budget: a third of it, still falling, is enough to know the direction.
-PART_OF_THE_WAY = 0.33
+# The whole way may be longer than the budget: a third of it, still falling, is enough to know the direction; less after a few passes.
+PART_OF_THE_WAY, FIRST_PART = 0.33, 0.15
 
 
 class TrainedTooBriefly(FitRule):
@@ -25,8 +25,6 @@ class TrainedTooBriefly(FitRule):
 
     cause = "trained-too-briefly"
     question = "time"
-    # One long run is the baseline going on: its fall is held against the noise of evaluation, and repeats would cost three baselines each.
-    confirming_seeds = 1
 
     def remedies(self, reading: Reading) -> tuple[RemedyRef, ...]:
         """As many times as long as the late fall says is needed, between four and six times."""
@@ -37,7 +35,9 @@ class TrainedTooBriefly(FitRule):
 
     def needed(self, reading: Reading) -> float:
         """A part of the way to what is reachable shows the direction; where the loss is not large, the half of the effect asked for."""
-        return PART_OF_THE_WAY if reading.training_is_large else CONFIRMING_SHARE
+        if not reading.training_is_large:
+            return CONFIRMING_SHARE
+        return FIRST_PART if reading.sign("epochs") < (EPOCHS_NONE + EPOCHS_FULL) / 2 else PART_OF_THE_WAY
 
     def sign(self, reading: Reading) -> float:
         """Still falling, and short, by steps that are not tiny: those are the sign of a rate too low."""
