@@ -1136,7 +1136,7 @@ def holes(share: float) -> Plant:
     def plant(d: Draft) -> None:
         x = d.x.copy()
         x[d.rng.random(x.shape) < share] = np.nan
-        x[:5, 0] = np.nan
+        x[d.rng.permutation(len(x))[:20], 0] = np.nan
         d.x = x
 
     return plant
@@ -1149,7 +1149,7 @@ def missing_targets(d: Draft) -> None:
     d.y = y
 
 
-plants("non-finite-data", "five-holes", mild=holes(0.0))
+plants("non-finite-data", "twenty-holes", mild=holes(0.0))
 plants("non-finite-data", "holes", medium=holes(0.01))
 plants("non-finite-data", "targets", is_regression, gross=missing_targets)
 
