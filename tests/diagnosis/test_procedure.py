@@ -71,7 +71,7 @@ def test_the_test_set_stays_sealed_while_training_is_large(facts: Facts) -> None
 
 
 def test_fit_first_then_capacity(facts: Facts) -> None:
-    facts = facts.underfitted()
+    facts = facts.underfitted().baseline(first_last_gradient_ratio=1e-3)
     first = race(facts)
     assert {r.id for r in first.remedies} >= {"scale-rate", "swap-activations"}
     assert first.params["quantity"] == "train_loss"

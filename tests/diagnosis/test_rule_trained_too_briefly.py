@@ -19,7 +19,7 @@ def falling(facts: Facts) -> Facts:
 
 
 def test_fires_when_a_longer_training_goes_on_falling(falling: Facts) -> None:
-    finding = falling.raced(falling.remedies(CAUSE)[0], 0.9, seeds=(0,)).judged(CAUSE)
+    finding = falling.raced(falling.remedies(CAUSE)[0], 0.9).judged(CAUSE)
     assert (finding.standing, finding.branch) == (Standing.CONFIRMED, Branch.OPTIMIZATION)
     assert [r.id for r in finding.remedies] == ["more-epochs"]
 
