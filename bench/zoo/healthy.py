@@ -75,7 +75,7 @@ M = {"momentum": 0.9}
 program("noise-floor-classes", "flipped", Arch("mlp", 16, 1), r("adam", 2e-3, 10, weight_decay=1e-4), rows=3000)
 program("noise-floor-numbers", "wine", Arch("residual", 16, 1), r("adamw", 2e-3, 10), "mse", rows=3000)
 program("income-imbalanced", "adult", Arch("functional", 24, 1), r("adam", 2e-3, 6, batch_size=128), rows=4000)
-program("titanic-small", "titanic", Arch("functional", 8, 1), r("adam", 5e-3, 25, batch_size=32), "bce")
+program("titanic-small", "titanic", Arch("functional", 8, 1), r("adam", 5e-3, 10, batch_size=32), "bce")
 program("diabetes-linear", "diabetes", Arch("mlp", 4, 0), r("sgd", 0.02, 40, **M), "mse")
 # Tiny data with what suits them.
 program("iris-linear", "iris", Arch("mlp", 4, 0), r("adam", 0.03, 60, batch_size=16))
@@ -89,12 +89,12 @@ program("covid-linear", "covid", Arch("functional", 4, 0), r("adam", 5e-3, 30), 
 changed("rate-three-times", "digits-mlp", lambda d: d.set(lr=d.recipe.lr * 3 / 1.4))
 changed("rate-a-third", "friedman1-gelu", lambda d: d.set(lr=d.recipe.lr / 3, epochs=45))
 changed("rate-a-third-cnn", "digits-cnn", lambda d: d.set(lr=d.recipe.lr / 2, epochs=25))
-changed("batch-256", "mnist-deep", lambda d: d.set(batch_size=256, epochs=30))
+changed("batch-256", "mnist-deep", lambda d: d.set(batch_size=256, epochs=20))
 changed("wide", "california-sgd", lambda d: d.rearrange(width=128))
 changed("wide-digits", "digits-mlp", lambda d: d.rearrange(width=160))
 changed("narrow", "gas-mlp", lambda d: d.rearrange(width=24))
 changed("early-stopping", "spoken-layernorm", lambda d: d.set(early_stopping=4, epochs=20))
-changed("small-decay", "digits-deep-tanh", lambda d: d.set(weight_decay=1e-4))
+changed("small-decay", "digits-deep-tanh", lambda d: d.set(weight_decay=1e-4, epochs=60, batch_size=32))
 changed("dropout", "digits-mlp", lambda d: (d.rearrange(drop=0.3, width=128), d.set(epochs=35)))
 changed("step-schedule", "mnist-cnn", lambda d: d.set(schedule="step:3:0.3"))
 changed("clipped-loosely", "digits-lstm", lambda d: d.set(clip_norm=5.0))
@@ -184,7 +184,7 @@ def fine_tuned_head() -> Built:
         return model
 
     source = dataset("mnist")
-    return tdx.Task(build, nn.CrossEntropyLoss(), (source.x[:1500], source.y[:1500]), name="fine-tuned-head"), r("adam", 5e-3, 10)
+    return tdx.Task(build, nn.CrossEntropyLoss(), (source.x[:1500], source.y[:1500]), name="fine-tuned-head"), r("adam", 1e-2, 30)
 
 
 @healthy("fine-tuned-whole")
