@@ -180,7 +180,7 @@ PAIRS: dict[str, Pair] = {
     ),
     "shifted test set": Pair(
         Branch.MISMATCH,
-        ("covariate-shift",),
+        ("preprocessing-mismatch", "covariate-shift"),
         lambda: on_digits(test=inverted(held_out_digits())),
         lambda: on_digits(test=held_out_digits()),
     ),
@@ -192,8 +192,8 @@ PAIRS: dict[str, Pair] = {
     ),
     "flipped labels": Pair(Branch.DATA, ("label-noise",), lambda: on_digits(train=flipped(train_digits(), 0.3)), lambda: on_digits()),
     "shuffled answers": Pair(
-        Branch.MODEL_BIAS,
-        ("features-insufficient",),
+        Branch.DATA,
+        ("labels-unrelated-to-inputs",),
         lambda: on(dice(True), Network((2, 16, 2))),
         lambda: on(dice(False), Network((2, 16, 2))),
     ),

@@ -1,0 +1,115 @@
+"""What rows and labels show without any network: missing values, label sets, copies, recodings, unrelated labels; and rare classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from small_labs import Net, answer, digits, lab_for, values
+from torch import nn
+
+from traindx.experiments.audit.data import copies, label_sets, non_finite_rows
+from traindx.remedies import AlignTestInputs, BalanceClasses, FillMissing, RealignLabels, RemoveDuplicates, RepairLabels
+from traindx.tasks import Task
+
+SHUFFLE = np.random.default_rng(3)
+
+
+def task(x: np.ndarray, y: np.ndarray, **arguments: Any) -> Task:
+    return Task(Net(), nn.CrossEntropyLoss(), (x, y), **arguments)
+
+
+def test_a_missing_value_is_found_and_filled_in() -> None:
+    x, y = digits(200)
+    x[:, 3] += 1
+    x[7, 3] = np.nan
+    (found,) = non_finite_rows(task(x, y), 0)
+    assert found.details == {"rows": 1, "borne": False} and "feature 3" in found.text
+    mended, _ = FillMissing().apply(task(x, y), lab_for(task(x, y)).recipe)
+    assert non_finite_rows(mended, 0) == [] and mended.train.inputs is not None
+    assert non_finite_rows(task(*digits(200)), 0) == []
+
+
+def test_labels_from_one_are_refused_and_numbered_anew() -> None:
+    x, y = digits(200)
+    (found,) = label_sets(task(x, y + 1), 0)
+    assert (found.measure, found.details["distinct"], found.details["largest"]) == ("refused_labels", 10, 10.0)
+    mended, _ = RepairLabels().apply(task(x, y + 1), lab_for(task(x, y)).recipe)
+    assert label_sets(mended, 0) == [] and label_sets(task(x, y), 0) == []
+
+
+def test_validation_labels_that_are_shifted() -> None:
+    x, y = digits(400)
+    (found,) = label_sets(Task(Net(outputs=11), nn.CrossEntropyLoss(), (x[:300], y[:300]), (x[300:], y[300:] + 1)), 0)
+    assert found.details["shift"] == 1
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_copies_across_the_splits(noise: float) -> None:
+    x, y = digits(300)
+    more = (x[200:230] + noise * x[:200].std(0) * SHUFFLE.normal(size=(30, 64))).astype(np.float32)
+    leaking = task(np.concatenate([x[:200], more]), np.concatenate([y[:200], y[200:230]]), validation=(x[200:], y[200:]))
+    (found,) = copies(leaking)
+    assert found.value == pytest.approx(0.3) and found.details["within"] == 0 and found.details["agreeing"] == 1
+    mended, _ = RemoveDuplicates().apply(leaking, lab_for(leaking).recipe)
+    assert copies(mended)[0].value == 0 and len(mended.train) == 200
+    assert copies(task(x, y))[0].value == 0
+
+
+def test_equal_rows_of_few_discrete_columns_are_no_copies() -> None:
+    x = SHUFFLE.integers(0, 3, (600, 5)).astype(np.float32)
+    (found,) = copies(Task(Net(5, 8, 2), nn.CrossEntropyLoss(), (x, (x.sum(1) > 5).astype(np.int64))))
+    assert found.value < 0.05
+
+
+def test_recoded_validation_labels() -> None:
+    x, y = digits(600)
+    order = SHUFFLE.permutation(10)
+    recoded = task(x[:400], y[:400], validation=(x[400:], order[y[400:]]))
+    found = {e.measure: e for e in answer(lab_for(recoded), "label_map")}
+    gain = found["agreement_gain"]
+    assert gain.low is not None and gain.low > 0.5
+    assert [int(c) for c in str(gain.details["order"]).split(",")] == np.argsort(order).tolist()
+    mended, recipe = RepairLabels("validation", str(gain.details["order"])).apply(recoded, lab_for(recoded).recipe)
+    again = {e.measure: e.value for e in answer(lab_for(mended, recipe), "label_map")}
+    assert again["agreement_gain"] == 0 and again["agreement"] > 0.8
+
+
+def test_validation_targets_in_other_units() -> None:
+    x = SHUFFLE.normal(size=(400, 4)).astype(np.float32)
+    y = (x.sum(1) + 0.1 * SHUFFLE.normal(size=400)).astype(np.float32)[:, None]
+    for factor, wrong in ((1.0, False), (1000.0, True), (-1.0, True)):
+        other = Task(Net(4, 8, 1), nn.MSELoss(), (x[:300], y[:300]), (x[300:], factor * y[300:]))
+        found = {e.measure: e for e in answer(lab_for(other), "label_map")}
+        assert found["affine_map"].details["wrong"] is wrong
+
+
+def test_labels_shuffled_shifted_and_as_they_are() -> None:
+    x, y = digits(400)
+    whole, moved, mixed = (values(answer(lab_for(task(x, labels)), "relation")) for labels in (y, np.roll(y, 1), SHUFFLE.permutation(y)))
+    assert whole["explained"] > 0.5 > whole["explained_shifted"]
+    assert moved["explained_shifted"] > 0.5 > moved["explained"]
+    assert max(mixed.values()) < 0.1
+    mended, _ = RealignLabels(1).apply(task(x, np.roll(y, 1)), lab_for(task(x, y)).recipe)
+    assert values(answer(lab_for(mended), "relation"))["explained"] > 0.5
+
+
+def test_rare_classes_are_drawn_as_often() -> None:
+    x, y = digits(400)
+    kept = (y != 9) | (np.arange(len(y)) % 8 == 0)
+    balanced, _ = BalanceClasses().apply(task(x[kept], y[kept]), lab_for(task(x, y)).recipe)
+    weights, labels = balanced.sample_weight, balanced.labels
+    assert weights is not None and labels is not None
+    sums = [float(weights[labels == c].sum()) for c in range(10)]
+    assert max(sums) == pytest.approx(min(sums))
+
+
+@pytest.mark.parametrize("kind", ["global", "range", "moments"])
+def test_test_inputs_are_put_back(kind: str) -> None:
+    x, y = digits(400)
+    scaled = task(x[:300], y[:300], test=(255 * x[300:] + 3, y[300:]))
+    aligned, _ = AlignTestInputs(kind).apply(scaled, lab_for(scaled).recipe)
+    assert aligned.test is not None
+    inputs = aligned.test.inputs("a test")
+    assert inputs is not None and abs(float(inputs.mean()) - float(x[:300].mean())) < 0.1
