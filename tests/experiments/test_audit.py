@@ -134,4 +134,4 @@ def test_batches_of_any_structure_are_audited_by_their_model_alone() -> None:
 def test_nothing_is_trained() -> None:
     lab = lab_for(given(np.eye(6, dtype=np.float32), np.arange(6) % 2))
     answer(lab, "audit")
-    assert lab.spending.updates == 0 and not lab.runs
+    assert lab.spending.work == 0 and not lab.runs

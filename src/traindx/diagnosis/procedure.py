@@ -46,6 +46,7 @@ def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | 
         _relation,
         _class_balance,
         _fit,
+        _class_balance,
         *_by_sign(reading),
         _restarts,
         _test,
@@ -81,8 +82,10 @@ def _recoding(reading: Reading) -> Question | None:
 
 
 def _class_balance(reading: Reading) -> Question | None:
-    """A rare class: is it learned, and if not, would it be were it drawn more often?"""
+    """A rare class: is it learned, and if not, would it be were it drawn more often? What trains badly learns rare classes last."""
     if imbalanced(reading) is None or reading.broken or reading.asked("class_balance"):
+        return None
+    if reading.training_is_large and (not reading.asked("intervention") or _settled(reading, "fit")):
         return None
     return Question(experiment="class_balance")
 

@@ -119,7 +119,8 @@ def _layer_signs(run: Run) -> dict[str, float]:
     if len(middles) >= 2:
         signs["gradient_spread"] = max(middles) / min(middles)
     spreads = [curve.values[0] for name, curve in run.curves.items() if name.startswith("activation/std/")]
-    if len(spreads) >= 3 and min(spreads) > 0:
+    spreads = spreads[:-1]  # the output layer's own scale is no drift
+    if len(spreads) >= 2 and min(spreads) > 0:
         signs["activation_scale_ratio"] = spreads[-1] / spreads[0]
     for part in ("zero", "pinned"):
         shares = [curve for name, curve in run.curves.items() if name.startswith(f"activation/{part}/")]

@@ -166,15 +166,9 @@ class _Track:
 
     def _survivors(self, horizon: int) -> list[Contender]:
         """The most promising and the one with the strongest signs; at full length one less, so that the budget lasts for repeats."""
-        ranked = self._best_of_each_kind()
+        ranked = sorted((c for c in self.contenders if c.runs), key=lambda c: c.promise, reverse=True)
         chosen = [*ranked[: SURVIVORS - (horizon >= self.lab.total)], *sorted(ranked, key=lambda c: -c.prior)[:1]]
         return [c for c in {id(c): c for c in chosen}.values() if c.prior >= DIRECT or max(c.lead, c.recovered) > LEAST_SHARE]
-
-    def _best_of_each_kind(self) -> list[Contender]:
-        """The most promising first; of changes that differ in strength alone, the best one."""
-        ranked = sorted((c for c in self.contenders if c.runs), key=lambda c: c.promise, reverse=True)
-        kinds = {(c.ref.id, float(c.ref.params.get("factor", 1)) > 1): c for c in reversed(ranked)}
-        return [c for c in ranked if c in kinds.values()]
 
     def _affordable(self, contenders: Sequence[Contender], horizon: int) -> Sequence[Contender]:
         """As many of them, in their order, as the budget pays for."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from traindx.records import Recipe
+from torch import nn
+
+from traindx.records import NotApplicable, Recipe
 from traindx.remedies import surgery
 from traindx.remedies.base import Remedy, operated
 from traindx.tasks import Task
@@ -20,4 +22,6 @@ class LinearOutput(Remedy):
 
     def apply(self, task: Task, recipe: Recipe) -> tuple[Task, Recipe]:
         """A new task."""
+        if type(task.loss) in (nn.NLLLoss, nn.BCELoss):
+            raise NotApplicable("the loss expects probabilities or their logarithms, not logits: it would have to change too")
         return operated(task, self, surgery.remove_output_activation), recipe

@@ -14,7 +14,7 @@ class SoftmaxBeforeCrossEntropy(DirectFitRule):
 
     def cures(self, reading: Reading) -> tuple[RemedyRef, ...]:
         """The outputs of the last layer."""
-        return (RemedyRef(id="linear-output"),)
+        return (RemedyRef(id="linear-output"), RemedyRef(id="proper-loss"))
 
     def sign(self, reading: Reading) -> float:
         """Outputs that are probabilities, whatever the input."""
