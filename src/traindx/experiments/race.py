@@ -28,7 +28,7 @@ NOTHING_LEARNED = 0.97
 ENOUGH = 0.8
 # Who is less than this ahead at half of the training will not recover the half at its end; a sign from DIRECT on is given the whole length.
 WITHIN_REACH = 0.2
-DIRECT = 0.5
+DIRECT = 0.8
 # A remedy too weak to learn anything says nothing of a stronger one: this many are tried, where signs speak for it.
 BLIND_CLIMBS, CLIMBING_SIGN = 3, 0.3
 # A longer training that the budget cuts off is run from this many times the baseline's length on.
@@ -40,6 +40,10 @@ LEAST_SHARE = 0.05
 # Of contenders that recover alike, signs decide: a sign of full strength is worth this share, a unit of size costs that share.
 SIGN_WORTH, SIZE_COST = 0.3, 0.03
 REPEATS, MOST_REPEATS = 2, 4
+# A leader that recovers less than half of the gap settles nothing: its repeats would be wasted.
+WORTH_REPEATING = 0.5
+# Where every pair shows at least this share of the gap, the effect is sure although its size is not: the range stands for the interval.
+EACH = 0.3
 # A loss below the goal recovers more than the whole gap: up to this share is told.
 MOST_RECOVERED = 1.5
 
@@ -88,7 +92,7 @@ class Race:
             track.heat(heat)
             if track.is_over(heat):
                 break
-        if track.leader is not None and track.leader.recovered >= float(question.params.get("worth_repeating", 0.3)):
+        if track.leader is not None and track.leader.recovered >= float(question.params.get("worth_repeating", WORTH_REPEATING)):
             track.repeat(track.leader, int(question.params.get("repeats", REPEATS)))
         return [*refused, *(track.evidence(c) if c.runs else _not_run(c) for c in track.contenders)]
 
@@ -223,7 +227,7 @@ class _Track:
     def _climb(self, contender: Contender, horizon: int) -> None:
         """More of what helps: x 10, x 100, ... as long as each beats the one before, or, where signs speak for it, while none has learned."""
         best, last = contender, self._baseline_loss(horizon)
-        blind = BLIND_CLIMBS if contender.prior >= CLIMBING_SIGN and not self._learned(last) else 0
+        blind = BLIND_CLIMBS if contender.prior >= CLIMBING_SIGN and not self._learned(min(last, self.before)) else 0
         helps = contender.after < last or blind > 0
         stronger = make_remedy(contender.ref).stronger()
         while helps and stronger is not None and best.recovered < ENOUGH and self.lab.left > horizon / self.lab.total:
@@ -261,10 +265,13 @@ class _Track:
         for repeat in range(repeats + 1, min(MOST_REPEATS, affordable) + 1):
             if self._all_agree(pairs) and interval(self._capped(pairs))[0] <= 0:  # every pair agrees, but their sizes differ: one more
                 pairs.append(self._pair(leader, repeat, horizon))
+        effects = [self._effect(*pair) for pair in pairs]
         below, above = interval(self._capped(pairs))
-        leader.mean_effect = self.gap * float(np.mean([self._effect(*pair) for pair in pairs]))
+        leader.mean_effect = self.gap * float(np.mean(effects))
         # The interval of the paired effect, as shares of its mean, around what the longest run recovered.
         leader.low, leader.high = leader.recovered * below, leader.recovered * above
+        if leader.low <= 0 and len(effects) > REPEATS and min(effects) >= EACH:
+            leader.low, leader.high = min(*effects, leader.recovered), max(*effects, leader.recovered)
         leader.seeds = tuple(dict.fromkeys((self.lab.recipe.seed, *(run.seed for run in leader.repeats))))
 
     def _repeat_halves(self, leader: Contender, repeats: int) -> None:
