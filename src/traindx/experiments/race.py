@@ -27,7 +27,7 @@ NOTHING_LEARNED = 0.97
 # A leader that recovers this share needs no longer heat.
 ENOUGH = 0.8
 # Who is less than this ahead at half of the training will not recover the half at its end; a sign from DIRECT on is given the whole length.
-WITHIN_REACH = 0.2
+WITHIN_REACH = 0.35
 DIRECT = 0.8
 # A remedy too weak to learn anything says nothing of a stronger one: this many are tried, where signs speak for it.
 BLIND_CLIMBS, CLIMBING_SIGN = 3, 0.3
