@@ -34,6 +34,7 @@ HEADINGS = (
     "Remedy",
     "What clears it",
     "Example",
+    "Measured",
     "Sources",
 )
 PACKAGES = ("probes", "experiments", "remedies", "remedies/surgery", "diagnosis/rules")

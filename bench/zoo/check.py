@@ -49,7 +49,7 @@ def ref(id: str, **params: Any) -> RemedyRef:
     return RemedyRef(id=id, params=params)
 
 
-# The interventions that would confirm a cause, by cause.
+# The interventions that would confirm a cause, as the catalogue lists them.
 CURES: dict[str, list[RemedyRef]] = {
     "learning-rate-too-high": [ref("scale-rate", factor=f) for f in (0.1, 0.01, 0.001)],
     "learning-rate-too-low": [ref("scale-rate", factor=f) for f in (10.0, 100.0, 1000.0)],
@@ -57,14 +57,14 @@ CURES: dict[str, list[RemedyRef]] = {
     "missing-warmup": [ref("warm-up", share=0.2)],
     "missing-decay": [ref("set-schedule", schedule="cosine")],
     "momentum-too-high": [ref("set-momentum", momentum=0.9)],
-    "optimizer-unsuited": [ref("set-optimizer", optimizer="adam")],
+    "optimizer-unsuited": [ref("set-optimizer", optimizer="adam", lr=lr) for lr in (1e-3, 1e-2)],
     "batch-too-large": [ref("scale-batch", factor=0.125)],
     "batch-too-small": [ref("scale-batch", factor=16.0)],
     "trained-too-briefly": [ref("more-epochs", factor=3.0), ref("more-epochs", factor=10.0)],
-    "vanishing-gradient": [ref("swap-activations", to="relu")],
-    "exploding-gradient": [ref("clip-gradients", norm=1.0)],
-    "dead-units": [ref("swap-activations", to="leaky_relu")],
-    "saturating-activation": [ref("swap-activations", to="relu")],
+    "vanishing-gradient": [ref("swap-activations", to="relu"), ref("insert-normalization"), ref("add-skips"), ref("reinitialize")],
+    "exploding-gradient": [ref("clip-gradients", norm=1.0), ref("reinitialize"), ref("insert-normalization")],
+    "dead-units": [ref("swap-activations", to="leaky_relu"), ref("reinitialize")],
+    "saturating-activation": [ref("swap-activations", to="relu"), ref("reinitialize"), ref("standardize-inputs")],
     "bad-initialization": [ref("reinitialize")],
     "saddle-point": [ref("perturb-start"), ref("set-momentum", momentum=0.9)],
     "local-minimum": [ref("perturb-start", draw=n) for n in range(3)],

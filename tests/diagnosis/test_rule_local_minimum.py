@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from evidence_by_hand import Facts
 
+from traindx.diagnosis.rules.local_minimum import STILL_FALLING
 from traindx.records import Standing
 
 CAUSE = "local-minimum"
@@ -19,6 +20,11 @@ def test_stays_silent_when_no_start_does_better(facts: Facts) -> None:
 
 def test_stays_silent_where_training_is_not_large(facts: Facts) -> None:
     assert facts.judged(CAUSE).standing is Standing.CLEARED
+
+
+def test_stays_silent_on_a_loss_that_still_falls(facts: Facts) -> None:
+    falling = facts.underfitted(1.8).baseline(last_half_fall=STILL_FALLING * 2.0)
+    assert falling.remedies(CAUSE) == () and falling.judged(CAUSE).standing is Standing.CLEARED
 
 
 def test_declines_untried_and_on_pretrained_weights(facts: Facts) -> None:

@@ -49,7 +49,7 @@ def _judge(rule: Rule, reading: Reading) -> Finding:
     """The rule's finding; where nothing was trained, only what the audit shows."""
     if reading.asked("baseline") or rule.seen(reading) is not None:
         return rule.judge(reading)
-    return rule.finding(Standing.UNDECIDED, 0.0, "not looked into: mend first what the audit shows")
+    return rule.finding(Standing.NOT_APPLICABLE, 0.0, "not looked into: mend first what the audit shows")
 
 
 def weight(reading: Reading, finding: Finding) -> float:

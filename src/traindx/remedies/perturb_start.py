@@ -23,7 +23,7 @@ def perturb(model: nn.Module, probe: Any, scale: float, draw: int) -> nn.Module:
                 continue
             least = 1 / math.sqrt(parameter[0].numel()) if parameter.ndim >= 2 else 0.0
             size = max(float(parameter.square().mean().sqrt()), least)
-            parameter += scale * size * torch.randn(parameter.shape, generator=generator).to(parameter)
+            parameter.add_(scale * size * torch.randn(parameter.shape, generator=generator).to(parameter))
     return model
 
 

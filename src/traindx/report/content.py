@@ -47,6 +47,15 @@ def grouped(diagnosis: Diagnosis) -> Grouped:
     return Grouped(top, others, standing[Standing.CLEARED], standing[Standing.NOT_APPLICABLE])
 
 
+def by_reason(findings: Sequence[Finding]) -> dict[str, tuple[Finding, ...]]:
+    """The findings that say the same, together, in the order in which each reason is first given."""
+    reasons: dict[str, tuple[Finding, ...]] = {}
+    for finding in findings:
+        said = finding.summary or (words.explain(finding.evidence[0]) if finding.evidence else "")
+        reasons[said] = (*reasons.get(said, ()), finding)
+    return reasons
+
+
 def all_evidence(diagnosis: Diagnosis) -> tuple[Evidence, ...]:
     """Every piece of evidence of a diagnosis; its own comes last and so counts as the latest."""
     return tuple(_nested(diagnosis)) + diagnosis.evidence

@@ -73,6 +73,7 @@ def _environment() -> Environment:
     )
     environment.globals.update(
         explain=words.explain,
+        by_reason=content.by_reason,
         say=words.say,
         interval=words.interval,
         bounds=words.bounds,

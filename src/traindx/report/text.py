@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from traindx.records import Comparison, Diagnosis, Evidence, Finding, Run, Step, Treatment
+from traindx.records import Comparison, Diagnosis, Finding, Run, Step, Treatment
 from traindx.report import content, words
 
 if TYPE_CHECKING:
@@ -125,11 +125,10 @@ def _shown(finding: Finding) -> str:
 
 
 def _summaries(findings: Sequence[Finding]) -> RenderableType:
-    return _table(("cause", "why"), [(words.clean(f.cause), words.clean(f.summary or _first(f.evidence))) for f in findings])
-
-
-def _first(evidence: Sequence[Evidence]) -> str:
-    return words.explain(evidence[0]) if evidence else ""
+    rows = content.by_reason(findings).items()
+    single = [(words.clean(found[0].cause), words.clean(reason)) for reason, found in rows if len(found) == 1]
+    shared = [f"{words.clean(reason)}: {', '.join(words.clean(f.cause) for f in found)}" for reason, found in rows if len(found) > 1]
+    return Group(*([_table(("cause", "why"), single)] if single else []), *([_bullets(shared)] if shared else []))
 
 
 def _path(steps: Sequence[Step]) -> RenderableType:

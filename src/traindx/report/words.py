@@ -270,7 +270,17 @@ def _before_after(e: Evidence) -> str:
     return f"{quantity(str(e.details.get('quantity', 'loss')))} {number(float(before))} before, {number(float(after))} after{floor}"
 
 
+def _named(e: Evidence) -> str:
+    return f"The {quantity(e.measure)} is {e.text}"
+
+
+def _said(e: Evidence) -> str:
+    return _capital(e.text) if e.text else _plainly(e)
+
+
 _SENTENCES: Final[dict[tuple[str, str], Callable[[Evidence], str]]] = {
+    **{("audit", measure): _named for measure in ("schedule", "optimizer", "output_activation")},
+    **{("audit", measure): _said for measure in ("broadcast_pairs", "not_what_the_loss_expects", "frozen_drawn_share")},
     ("references", "out_of_fold_loss"): _reference,
     ("references", "out_of_fold_metric"): _reference,
     **{("baseline", f"{split}_{kind}"): _network for split in ("train", "validation", "test") for kind in ("loss", "metric")},

@@ -8,6 +8,8 @@ from traindx.records import Branch, Finding, RemedyRef, Standing
 
 # Other starts that are tried; one that gets near what is reachable shows that this one is stuck, not that the network cannot.
 STARTS = 4
+# A loss that over its last half still fell by this share of what is left to reachable is at no minimum.
+STILL_FALLING = 0.1
 
 
 class LocalMinimum(Rule):
@@ -19,16 +21,21 @@ class LocalMinimum(Rule):
 
     def remedies(self, reading: Reading) -> tuple[RemedyRef, ...]:
         """Starts around the one that was drawn, far enough to be elsewhere."""
-        if reading.value("audit", "pretrained") == 1:
+        if reading.value("audit", "pretrained") == 1 or self._falls(reading):
             return ()
         return tuple(RemedyRef(id="perturb-start", params={"scale": 1.0, "draw": draw}) for draw in range(1, STARTS + 1))
+
+    def _falls(self, reading: Reading) -> bool:
+        """Whether the training was still going down."""
+        return reading.sign("last_half_fall") > STILL_FALLING * (reading.train - reading.reachable)
 
     def judge(self, reading: Reading) -> Finding:
         """Confirmed where another start recovers most of the gap; cleared where none does."""
         tried = [e for ref in self.remedies(reading) if (e := reading.raced(ref)) is not None and e.measure == "recovered"]
         if not tried:
-            if not reading.training_is_large:
-                return self.finding(Standing.CLEARED, 0.7, "training reaches what is reachable")
+            if not reading.training_is_large or self._falls(reading):
+                said = "the loss was still falling" if reading.training_is_large else "training reaches what is reachable"
+                return self.finding(Standing.CLEARED, 0.7, said)
             return self.finding(
                 Standing.UNDECIDED, 0.1, "other starts were not tried: another remedy settled the question, or the budget ended"
             )
