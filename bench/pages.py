@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import accuracy
 from traindx.diagnosis.rules import RULES
-from traindx.records import Diagnosis
+from traindx.records import Diagnosis, Standing
 from traindx.report import draw, figures
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,7 +47,7 @@ def pictured(page: Path) -> str:
     panel = figures.intervention_panel(finding, diagnosis)
     text = PICTURE.sub("", page.read_text())
     (PICTURES / f"{page.stem}.svg").unlink(missing_ok=True)
-    if panel is not None:
+    if panel is not None and finding.standing is Standing.CONFIRMED:
         PICTURES.mkdir(parents=True, exist_ok=True)
         (PICTURES / f"{page.stem}.svg").write_text(draw.panel(panel))
         line = f"\n![What the diagnosis of the example showed: {finding.summary}](../images/causes/{page.stem}.svg)\n"

@@ -87,7 +87,7 @@ AUDIT = {
     "loss_growth_with_rows": 1.0,
 }
 REFERENCES = {"constant": (CONSTANT, 0.1), "linear": (0.3, 0.92), "nearest-neighbours": (0.4, 0.9), "gradient-boosting": (REACHABLE, 0.95)}
-LABEL_NOISE = {"contradicted_among_surest": 0.001, "contradicted": 0.03, "suspect_share": 0.01}
+LABEL_NOISE = {"contradicted_among_surest": 0.001, "contradicted_at_the_top": 0.0, "contradicted": 0.03, "suspect_share": 0.01}
 TWO_SAMPLE = {
     "auc": 0.5,
     "shifted_features": 0.0,

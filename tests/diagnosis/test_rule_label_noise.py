@@ -24,7 +24,11 @@ def test_fires_when_training_without_the_suspects_validates_better(contradicted:
 
 
 def test_fires_when_the_surest_predictions_contradict_many_labels(facts: Facts) -> None:
-    finding = facts.put("label_noise", "contradicted_among_surest", 2 * SHOWN_SHARE).judged(CAUSE)
+    finding = (
+        facts.put("label_noise", "contradicted_among_surest", 2 * SHOWN_SHARE)
+        .put("label_noise", "contradicted_at_the_top", 2 * SHOWN_SHARE)
+        .judged(CAUSE)
+    )
     assert finding.standing is Standing.CONFIRMED
     assert finding.evidence[0].threshold == SHOWN_SHARE
 
@@ -34,7 +38,9 @@ def test_stays_silent_on_clean_labels(facts: Facts) -> None:
 
 
 def test_stays_silent_when_predictions_hardly_beat_the_constant(facts: Facts) -> None:
-    facts = facts.put("label_noise", "contradicted_among_surest", 2 * SHOWN_SHARE)
+    facts = facts.put("label_noise", "contradicted_among_surest", 2 * SHOWN_SHARE).put(
+        "label_noise", "contradicted_at_the_top", 2 * SHOWN_SHARE
+    )
     for name in ("linear", "nearest-neighbours", "gradient-boosting"):
         facts = facts.put("references", "out_of_fold_loss", 0.99 * CONSTANT, name)
     assert facts.judged(CAUSE).standing is Standing.CLEARED
@@ -55,3 +61,13 @@ def test_the_sign_needs_skill_and_contradictions(contradicted: Facts) -> None:
     for name in ("linear", "nearest-neighbours", "gradient-boosting"):
         poor = poor.put("references", "out_of_fold_loss", (1 - SKILL_FULL / 2) * CONSTANT, name)
     assert rule(CAUSE).sign(poor.reading) < rule(CAUSE).sign(contradicted.reading)
+
+
+def test_errors_that_thin_out_towards_the_surest_rows_are_overlapping_classes(facts: Facts) -> None:
+    overlapping = facts.put("label_noise", "contradicted_among_surest", 2 * SHOWN_SHARE)
+    assert overlapping.judged(CAUSE).standing is not Standing.CONFIRMED
+
+
+def test_predictions_that_contradict_most_labels_are_no_judges(facts: Facts) -> None:
+    poor = facts.put("label_noise", "contradicted_among_surest", 0.6).put("label_noise", "contradicted_at_the_top", 0.6)
+    assert poor.judged(CAUSE).standing is not Standing.CONFIRMED

@@ -20,6 +20,8 @@ from traindx.records import Evidence, Question, RemedyRef, Standing
 HIDDEN_MARGIN = 0.1
 # Where a sign is direct (stronger than any symptom), a smaller effect is worth telling.
 DIRECT_SIGN, DIRECT_MARGIN = 0.8, 0.05
+# Nearly every training gains a little by going on, so more is asked of that.
+LONGER_MARGIN = 0.2
 # Below this many training rows, one validation set says little: the baseline is repeated on others on a share DOUBTFUL of MARGIN, or where
 # it learned its rows by heart.
 SMALL_SET, DOUBTFUL = 1000, 0.3
@@ -205,7 +207,9 @@ def _longer(reading: Reading) -> Question | None:
     if not found:
         return None
     if not reading.training_is_large:
-        return _race(reading, _refs(found), "validation_loss", reading.validation, hidden_goal(reading), first_heat=2, goes_on=True)
+        return _race(
+            reading, _refs(found), "validation_loss", reading.validation, hidden_goal(reading, LONGER_MARGIN), first_heat=2, goes_on=True
+        )
     if _settled(reading, "fit"):
         return None
     explained = max(_best_recovery(reading, "fit"), _best_recovery(reading, "capacity"))
