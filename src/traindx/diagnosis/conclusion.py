@@ -9,6 +9,7 @@ from typing import NamedTuple
 from traindx.diagnosis.reading import MARGIN, Reading
 from traindx.diagnosis.rules import RULES, Rule
 from traindx.diagnosis.rules.base import CONFIRMING_SHARE
+from traindx.diagnosis.rules.label_shift import proportions_explain
 from traindx.records import Branch, Evidence, Finding, Standing, Step
 
 # What a sign of full strength is worth beside a full recovery, as in the race.
@@ -58,12 +59,16 @@ def weight(reading: Reading, finding: Finding) -> float:
         return finding.confidence
     if finding.cause in OF_THE_ROWS:
         return 10 * finding.confidence
+    if any(e.measure == "gain_of_naming" for e in finding.evidence):  # a regression on names of classes has no other trouble worth telling
+        return 5.0
     if finding.branch is Branch.MISMATCH:
         return reading.test_harm if math.isfinite(reading.test_harm) else finding.confidence
     if finding.cause == "label-noise" and _shifts_harm(reading):
         return MOVED_IMAGES * finding.confidence
     if finding.branch is Branch.DATA:  # wrong labels come before what learning them by heart looks like, not before a training that fails
         explains = 3.0 if finding.cause == "class-imbalance" else 2.0  # the rows of a rare class look like wrong labels
+        if finding.cause == "class-imbalance" and reading.test_harm_is_real and proportions_explain(reading):
+            explains = 0.5  # rare in training only: that is a shift
         return finding.confidence * (0.5 if reading.training_is_large else explains)
     if any(e.measure == "pure_error" for e in finding.evidence):  # what no function of the inputs can do, no training can
         return 2.0 * finding.confidence

@@ -20,6 +20,8 @@ from traindx.records import Evidence, Question, RemedyRef, Standing
 HIDDEN_MARGIN = 0.1
 # Where a sign is direct (stronger than any symptom), a smaller effect is worth telling.
 DIRECT_SIGN, DIRECT_MARGIN = 0.8, 0.05
+# Targets of a regression with so many different whole numbers may be names of classes.
+FEWEST_CLASSES, MOST_CLASSES = 3, 30
 # Nearly every training gains a little by going on, so more is asked of that.
 LONGER_MARGIN = 0.2
 # Below this many training rows, one validation set says little: the baseline is repeated on others on a share DOUBTFUL of MARGIN, or where
@@ -46,6 +48,7 @@ def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | 
     for ask in (
         _recoding,
         _relation,
+        _class_index,
         _class_balance,
         _fit,
         _class_balance,
@@ -69,10 +72,13 @@ def seen_plainly(reading: Reading) -> bool:
 
 
 def rows_explain(reading: Reading) -> bool:
-    """Whether reference models have shown that the labels are wrong or unrelated to the inputs: no training of these rows says more."""
-    asked = reading.asked("label_map") or reading.asked("relation")
-    return asked and any(
-        rule.judge(reading).standing is Standing.CONFIRMED for rule in RULES if rule.cause in ("wrong-labels", "labels-unrelated-to-inputs")
+    """Whether reference models have shown that the labels are wrong, unrelated to the inputs, or taken for quantities: to train says no more."""
+    asked = any(reading.asked(experiment) for experiment in ("label_map", "relation", "class_index"))
+    settled = ("wrong-labels", "labels-unrelated-to-inputs", "wrong-loss")
+    return (
+        asked
+        and not reading.asked("intervention")
+        and any(rule.judge(reading).standing is Standing.CONFIRMED for rule in RULES if rule.cause in settled)
     )
 
 
@@ -99,6 +105,13 @@ def _relation(reading: Reading) -> Question | None:
     return Question(experiment="relation")
 
 
+def _class_index(reading: Reading) -> Question | None:
+    """Few whole numbers as targets of a regression: are they names of classes?"""
+    if not FEWEST_CLASSES <= reading.value("audit", "whole_targets") <= MOST_CLASSES or reading.asked("class_index"):
+        return None
+    return Question(experiment="class_index")
+
+
 def _cost(question: Question) -> float:
     """The least that a question costs, in baseline runs."""
     return {
@@ -108,6 +121,7 @@ def _cost(question: Question) -> float:
         "label_map": 0.0,
         "class_balance": 0.0,
         "relation": 0.0,
+        "class_index": 0.0,
         "consistency": 0.0,
     }.get(question.experiment, 1.0)
 

@@ -6,6 +6,7 @@ from traindx.experiments.audit import Audit
 from traindx.experiments.base import Experiment, Lab, Memory, Spending
 from traindx.experiments.baseline import Baseline
 from traindx.experiments.class_balance import ClassBalance
+from traindx.experiments.class_index import ClassIndex
 from traindx.experiments.consistency import Consistency
 from traindx.experiments.constraints import Constraints
 from traindx.experiments.divisions import Divisions
@@ -20,6 +21,7 @@ from traindx.experiments.relation import Relation
 EXPERIMENTS: dict[str, Experiment] = {
     e.name: e
     for e in (
+        ClassIndex(),
         Audit(),
         Baseline(),
         References(),
@@ -41,6 +43,7 @@ __all__ = [
     "Audit",
     "Baseline",
     "ClassBalance",
+    "ClassIndex",
     "Consistency",
     "Constraints",
     "Divisions",

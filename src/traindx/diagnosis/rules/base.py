@@ -116,7 +116,7 @@ class RacedRule(Rule):
             if repeated and best.low is not None and best.low > 0:
                 return self.finding(
                     Standing.CONFIRMED,
-                    0.6 + 0.3 * min(best.value, 1.0) + 0.1 * sign,
+                    0.5 + 0.3 * min(best.value, 1.0) + 0.1 * sign,
                     f"{said}, on {len(best.seeds)} seed{'s' if len(best.seeds) > 1 else ''}",
                     evidence,
                     (best.remedy,),

@@ -26,7 +26,11 @@ class OutputWidthWrong(InspectedRule):
         if "distinct" in needed.details:
             few = width.value < needed.value and float(needed.details["distinct"]) > width.value
             return width.replace(text=f"{width.value:g} outputs for {needed.details['distinct']:g} classes") if few else None
-        spread = width.value > 1 and width.value != needed.value and reading.value("audit", "distance_between_rows") == 1
+        spread = (
+            width.value > 1
+            and width.value != needed.value
+            and (reading.value("audit", "distance_between_rows") == 1 or reading.find("audit", "loss_error") is not None)
+        )
         return width.replace(text=f"{width.value:g} outputs a row for {needed.value:g} targets a row") if spread else None
 
     def unseen(self, reading: Reading) -> str:

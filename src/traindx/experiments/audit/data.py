@@ -227,6 +227,9 @@ def target_evidence(targets: Tensor, kind: Kind) -> list[Evidence]:
         found.append(evidence("non_finite_targets", float((~torch.isfinite(targets)).float().mean())))
         targets = targets[torch.isfinite(targets.reshape(len(targets), -1)).all(1)]
     if kind is Kind.REGRESSION and len(targets) > 1:
+        whole = targets.reshape(len(targets), -1)
+        if whole.shape[1] == 1 and bool((whole == whole.round()).all()):
+            found.append(evidence("whole_targets", len(whole.unique())))
         found += [evidence("target_mean", float(targets.double().mean())), evidence("target_std", float(targets.double().std()))]
     labels = labels_of(targets, kind)
     if labels is not None and bool(torch.isfinite(targets.float()).all()):
