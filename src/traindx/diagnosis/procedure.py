@@ -50,7 +50,7 @@ def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | 
         _relation,
         _class_index,
         _class_balance,
-        _fit,
+        *_recipe_or_length(reading),
         _class_balance,
         *_by_sign(reading),
         _restarts,
@@ -126,6 +126,12 @@ def _cost(question: Question) -> float:
     }.get(question.experiment, 1.0)
 
 
+def _recipe_or_length(reading: Reading) -> list[Callable[[Reading], Question | None]]:
+    """What could make the model train; a longer training before that, where its sign alone is direct."""
+    longer, recipe = (max((s[0] for s in suspects(reading, q)), default=0.0) for q in ("time", "fit"))
+    return [_longer, _fit] if reading.training_is_large and longer >= DIRECT_SIGN > recipe else [_fit]
+
+
 def _by_sign(reading: Reading) -> list[Callable[[Reading], Question | None]]:
     """A decay of the rate, a longer training, a larger model: the one with the strongest sign first."""
     asks = {"late": _late, "time": _longer, "capacity": _capacity}
@@ -184,6 +190,8 @@ def fit_goal(reading: Reading) -> float:
 
 def _fit(reading: Reading) -> Question | None:
     """Training is large: race what could make this model train. Not large, but strong signs: race these alone, on the validation loss."""
+    if reading.training_is_large and _settled(reading, "time"):
+        return None
     if reading.training_is_large:
         return _race(reading, _refs(suspects(reading, "fit")), "train_loss", reading.train, fit_goal(reading))
     return _hidden(reading, DIRECT_SIGN, DIRECT_MARGIN) or (

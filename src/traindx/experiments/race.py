@@ -28,11 +28,11 @@ NOTHING_LEARNED = 0.97
 ENOUGH = 0.8
 # Who is less than this ahead at half of the training will not recover the half at its end; a sign from DIRECT on is given the whole length.
 WITHIN_REACH = 0.35
-DIRECT = 0.8
+STRONG, DIRECT = 0.5, 0.8
 # A remedy too weak to learn anything says nothing of a stronger one: this many are tried, where signs speak for it.
 BLIND_CLIMBS, CLIMBING_SIGN = 3, 0.3
 # A longer training that the budget cuts off is run from this many times the baseline's length on.
-LEAST_LONGER = 2
+LEAST_LONGER = 1.5
 # A sign that is stronger by this much keeps its contender in a race that another has won.
 CLEARLY = 0.2
 # A difference below this share of the gap is no difference.
@@ -138,8 +138,8 @@ class _Track:
         if self.leader is not None and self.leader.recovered >= ENOUGH:
             return not self._challengers()
         tried = [c for c in self.contenders if c.runs]
-        reach = LEAST_SHARE if heat < 0.5 else WITHIN_REACH
-        return not any(max(c.lead, c.recovered) >= reach or c.prior >= DIRECT for c in tried)
+        reach, sign = (LEAST_SHARE, STRONG) if heat < 0.5 else (WITHIN_REACH, DIRECT)
+        return not any(max(c.lead, c.recovered) >= reach or c.prior >= sign for c in tried)
 
     def _challengers(self) -> list[Contender]:
         """Who has clearly stronger signs than a leader that recovers enough, and is ahead of the baseline too: the strongest of them."""
@@ -172,7 +172,7 @@ class _Track:
         """The most promising and the one with the strongest signs; at full length one less, so that the budget lasts for repeats."""
         ranked = sorted((c for c in self.contenders if c.runs), key=lambda c: c.promise, reverse=True)
         chosen = [*ranked[: SURVIVORS - (horizon >= self.lab.total)], *sorted(ranked, key=lambda c: -c.prior)[:1]]
-        return [c for c in {id(c): c for c in chosen}.values() if c.prior >= DIRECT or max(c.lead, c.recovered) > LEAST_SHARE]
+        return [c for c in {id(c): c for c in chosen}.values() if c.prior >= STRONG or max(c.lead, c.recovered) > LEAST_SHARE]
 
     def _affordable(self, contenders: Sequence[Contender], horizon: int) -> Sequence[Contender]:
         """As many of them, in their order, as the budget pays for."""
