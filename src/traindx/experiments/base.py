@@ -18,7 +18,7 @@ from torch import nn
 
 from traindx.records import Evidence, Outcome, Question, Recipe, RemedyRef, Run
 from traindx.remedies import make_remedy
-from traindx.tasks import FOLDS, Task
+from traindx.tasks import FOLDS, Task, preserved_rng
 from traindx.tasks.fingerprint import digest
 from traindx.training import Fitted, Job, evaluation_steps, steps_per_epoch, total_steps
 from traindx.training.executors import CallbackFactory, Executor
@@ -208,7 +208,8 @@ class Lab:
         known = self.memory.get_evidence(key)
         if known is None:
             self._progress(experiment.title, self.spending.runs)
-            known = tuple(experiment.run(self, question))
+            with preserved_rng():  # a model that is looked at may draw dropout masks
+                known = tuple(experiment.run(self, question))
             self.memory.put_evidence(key, experiment.name, known)
         self._recall({run for item in known for run in item.runs})
         return known
