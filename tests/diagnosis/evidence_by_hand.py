@@ -48,9 +48,7 @@ BASELINE = {
     "mean_learning_rate": 0.05,
     "initial_zero_share": 0.2,
     "initial_pinned_share": 0.0,
-    "most_initial_zero_share": 0.3,
     "final_zero_share": 0.3,
-    "most_initial_pinned_share": 0.0,
     "final_pinned_share": 0.0,
 }
 AUDIT = {

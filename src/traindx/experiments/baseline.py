@@ -127,5 +127,4 @@ def _layer_signs(run: Run) -> dict[str, float]:
         if shares:
             signs[f"initial_{part}_share"] = float(np.mean([curve.values[0] for curve in shares]))
             signs[f"final_{part}_share"] = float(np.mean([curve.last for curve in shares]))
-            signs[f"most_initial_{part}_share"] = float(np.max([curve.values[0] for curve in shares]))
     return signs
