@@ -31,6 +31,7 @@ from zoo.cases import Case, cases, checked, equivalents
 from zoo.faults import BRANCHES
 from zoo.healthy import HEALTHY
 from zoo.scoring import score
+from zoo.scripts.healthy import SOUND
 
 RESULTS = Path(__file__).parent / "results" / "accuracy.md"
 CACHE = Path(__file__).parent / ".cache" / "accuracy"
@@ -65,7 +66,7 @@ def items(unchecked: bool) -> list[Item]:
             listed.append(
                 Item(kind, case.name, case.held_out, cause, branch, case.severity, case.program, lambda c=case, f=faulty: c.build(f), case)
             )
-    return [*listed, *(Item("healthy", h.name, h.held_out, "healthy", "healthy", "", h.name, h.build) for h in HEALTHY)]
+    return [*listed, *(Item("healthy", h.name, h.held_out, "healthy", "healthy", "", h.name, h.build) for h in (*HEALTHY, *SOUND))]
 
 
 def chosen(arguments: argparse.Namespace) -> list[Item]:

@@ -153,3 +153,54 @@ def covid() -> tuple[np.ndarray, np.ndarray]:
     lines = (find("covid-hw1-2021") / "covid.train.csv").read_text().splitlines()[1:]
     rows = np.array([line.split(",") for line in lines], dtype=np.float32)
     return rows[:, 1:-1], rows[:, -1]
+
+
+def covid_later() -> tuple[np.ndarray, np.ndarray]:
+    """(2699, 116) states and survey shares of the later set, and the share tested positive on the last day."""
+    lines = (find("covid-hw1-2022") / "covid.train.csv").read_text().splitlines()[1:]
+    rows = np.array([line.split(",") for line in lines if line], dtype=np.float32)
+    return rows[:, 1:-1], rows[:, -1]
+
+
+def adult_columns() -> tuple[np.ndarray, np.ndarray, list[int], list[str]]:
+    """(32561, 6) numbers, (32561, 7) codes of categories, how many each has, and the marital status."""
+    lines = (find("adult") / "adult-train.csv").read_text().splitlines()
+    columns = list(zip(*([cell.strip() for cell in line.split(",")] for line in lines if line.strip()), strict=True))
+    numbers = np.array([columns[j] for j in (0, 2, 4, 10, 11, 12)], dtype=np.float32).T
+    codes = [np.unique(np.array(columns[j]), return_inverse=True) for j in (1, 3, 6, 8, 9, 13, 14)]
+    table = np.stack([index for _, index in codes], 1).astype(np.float32)
+    return numbers, table, [len(names) for names, _ in codes], list(columns[5])
+
+
+def california_districts() -> np.ndarray:
+    """(N, 9) columns as they stand in the file, the house value last."""
+    lines = (find("california-housing") / "housing.csv").read_text().splitlines()[1:]
+    return np.array([line.split(",")[:9] for line in lines if ",," not in line], dtype=np.float32)
+
+
+def speakers() -> tuple[np.ndarray, np.ndarray]:
+    """Log-spectra (N, 16, 32) of spoken digits in the order of their files' speakers, and who speaks, 0..5."""
+    spectra: list[np.ndarray] = []
+    names: list[str] = []
+    with tarfile.open(find("spoken-digits") / "recordings.tar.gz") as archive:
+        members = [m for m in archive if m.name.endswith(".wav")]
+        for member in sorted(members, key=lambda m: (Path(m.name).stem.split("_")[1], m.name)):
+            file = archive.extractfile(member)
+            assert file is not None
+            with wave.open(io.BytesIO(file.read())) as sound:
+                signal = np.frombuffer(sound.readframes(sound.getnframes()), "<i2").astype(np.float32)
+            spectra.append(_spectrum(signal).reshape(16, 32))
+            names.append(Path(member.name).stem.split("_")[1])
+    return np.stack(spectra), np.unique(names, return_inverse=True)[1]
+
+
+def patches(side: int = 8, step: int = 11) -> np.ndarray:
+    """(N, side * side) grey levels in 0..1, cut out of two photographs that ship with scikit-learn."""
+    from sklearn.datasets import load_sample_images
+
+    cuts = []
+    for image in load_sample_images().images:
+        grey = image.astype(np.float32).mean(2) / 255
+        for i in range(0, grey.shape[0] - side, step):
+            cuts += [grey[i : i + side, j : j + side].ravel() for j in range(0, grey.shape[1] - side, step)]
+    return np.stack(cuts)

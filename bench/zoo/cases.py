@@ -1,6 +1,7 @@
 """Cases: a program with a planted fault, and its healthy twin that differs in that fault only.
 
-Which programs a fault is planted in is drawn once, by a fixed hash, calibration and held-out programs apart.
+Calibration: which programs a fault is planted in is drawn once, by a fixed hash, the first and the second lot of programs apart.
+Held out: the scripts, each with its own mistakes.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import traindx as tdx
-from zoo.faults import BRANCHES, FAULTS, Fault
+from zoo.faults import BRANCHES, FAULTS, Fault, nothing
 from zoo.programs import PROGRAMS, Draft
-from zoo.scoring import score
+from zoo.scoring import Judged, score
+from zoo.scripts import SCRIPTS, Mistake
 
 CHECKED = Path(__file__).parent / "checked.json"
-# Candidates a cause: more than are wanted, since `check.py` drops those that do no harm.
+# Candidates a cause in the two lots of programs: more than are wanted, since `check.py` drops those that do no harm.
 CANDIDATES = {False: 12, True: 10}
 
 
@@ -28,7 +30,7 @@ class Case:
     """A faulty training and its twin."""
 
     program: str
-    fault: Fault
+    fault: Fault | Mistake
     variant: int
 
     @property
@@ -44,7 +46,7 @@ class Case:
     @property
     def branch(self) -> str:
         """Its branch."""
-        return self.fault.branch
+        return BRANCHES[self.cause]
 
     @property
     def severity(self) -> str:
@@ -53,23 +55,31 @@ class Case:
 
     @property
     def held_out(self) -> bool:
-        """Whether the program was kept out of calibration."""
-        return PROGRAMS[self.program].held_out
+        """Whether rules were never mended after a look at the program."""
+        return isinstance(self.fault, Mistake)
 
-    def draft(self, faulty: bool) -> Draft:
+    def draft(self, faulty: bool) -> Judged:
         """The training in the making."""
+        if isinstance(self.fault, Mistake):
+            return SCRIPTS[self.program].planted(self.fault, self.variant, faulty)
         draft = PROGRAMS[self.program].draft(self.variant)
         self.fault.prepare(draft)
         if faulty:
             self.fault.plant(draft)
         return draft
 
+    def plain(self) -> Judged | None:
+        """The program without what was done to it for the fault's sake; None where nothing was."""
+        if isinstance(self.fault, Mistake) or self.fault.prepare is nothing:
+            return None
+        return PROGRAMS[self.program].draft(self.variant)
+
     def build(self, faulty: bool) -> tuple[tdx.Task, tdx.Recipe]:
         """The task and the recipe as they are diagnosed."""
         draft = self.draft(faulty)
         return draft.task(), draft.recipe
 
-    def scoring(self, faulty: bool) -> tuple[Draft, tdx.Task]:
+    def scoring(self, faulty: bool) -> tuple[Judged, tdx.Task]:
         """The draft, and its task with the rows it is judged on as test set: never diagnosed."""
         draft = self.draft(faulty)
         return draft, draft.task(scoring=True)
@@ -86,14 +96,14 @@ def _plain(program: str) -> Draft:
     return PROGRAMS[program].draft()
 
 
-def _candidates(cause: str, held_out: bool) -> list[Case]:
+def _candidates(cause: str, second: bool) -> list[Case]:
     """The faults of a cause in turn, each in the program that has fewest of them; the same whatever other causes have."""
-    names = [p.name for p in PROGRAMS.values() if p.held_out == held_out]
+    names = [p.name for p in PROGRAMS.values() if p.second == second]
     faults = [f for f in FAULTS if f.cause == cause]
     here: Counter[str] = Counter()
     cases: list[Case] = []
-    for turn in range(CANDIDATES[held_out]):
-        fault = faults[(turn + 2 * held_out) % len(faults)]
+    for turn in range(CANDIDATES[second]):
+        fault = faults[(turn + 2 * second) % len(faults)]
         fitting = [n for n in names if fault.sensible(_plain(n))]
         if fitting:
             chosen = min(fitting, key=lambda n: (here[n], zlib.crc32(f"{n}/{cause}".encode())))
@@ -103,9 +113,20 @@ def _candidates(cause: str, held_out: bool) -> list[Case]:
 
 
 @cache
+def held_out_cases() -> tuple[Case, ...]:
+    """Every case of a script that may be one."""
+    return tuple(
+        Case(script.name, mistake, 1 + zlib.crc32(f"{script.name}/{mistake.cause}/{mistake.name}".encode()) % 97)
+        for script in SCRIPTS.values()
+        for mistake in script.mistakes
+    )
+
+
+@cache
 def candidates() -> tuple[Case, ...]:
     """Every case that may be one, calibration first."""
-    return tuple(case for held_out in (False, True) for cause in BRANCHES for case in _candidates(cause, held_out))
+    drawn = [case for second in (False, True) for cause in BRANCHES for case in _candidates(cause, second)]
+    return (*dict.fromkeys(drawn), *held_out_cases())  # a fault may be drawn twice in one program
 
 
 @cache

@@ -13,25 +13,34 @@ from traindx.tasks.kinds import predicted_labels
 from traindx.training.evaluation import predict
 from traindx.training.trainer import fit
 from zoo.programs import Draft
+from zoo.scripts import Training
+
+Judged = Draft | Training
 
 
-def chance(draft: Draft) -> float:
+def chance(draft: Judged) -> float:
     """What a constant prediction scores."""
     if draft.regression or draft.scored == "optimism":
         return 0.0
+    if isinstance(draft, Training) and draft.multilabel:
+        share = draft.clean[1].mean(0)
+        return float(np.maximum(share, 1 - share).mean())
     if draft.balanced:
         return 1 / draft.classes
-    labels = np.unique(draft.clean[1], return_counts=True)[1]
+    classes = draft.clean[1].argmax(1) if draft.clean[1].ndim == 2 and draft.clean[1].shape[1] > 1 else draft.clean[1]
+    labels = np.unique(classes, return_counts=True)[1]
     return float(labels.max() / labels.sum())
 
 
-def _score(draft: Draft, task: tdx.Task, model: torch.nn.Module, rows: object) -> float:
+def _score(draft: Judged, task: tdx.Task, model: torch.nn.Module, rows: object) -> float:
     outputs, targets = (torch.cat(part) for part in predict(task, model, rows, torch.device("cpu")))  # type: ignore[arg-type]
     if not bool(torch.isfinite(outputs).all()):
         return chance(draft)
     outputs, targets = outputs.detach().float(), targets.detach()
     if draft.regression:
         return _r2(outputs, targets)
+    if isinstance(draft, Training) and draft.multilabel:
+        return float((predicted_labels(outputs.reshape(-1), targets.reshape(-1), task.loss) == targets.reshape(-1).long()).double().mean())
     labels = targets.argmax(1) if targets.ndim == 2 and targets.shape[1] > 1 else targets.reshape(-1).long()
     return _accuracy(draft, task, outputs, labels)
 
@@ -43,7 +52,7 @@ def _r2(outputs: torch.Tensor, targets: torch.Tensor) -> float:
     return max(-1.0, float(1 - (outputs - targets).square().sum() / (targets - targets.mean()).square().sum()))
 
 
-def _accuracy(draft: Draft, task: tdx.Task, outputs: torch.Tensor, labels: torch.Tensor) -> float:
+def _accuracy(draft: Judged, task: tdx.Task, outputs: torch.Tensor, labels: torch.Tensor) -> float:
     if draft.spare.get("indices"):
         predicted = outputs.reshape(-1).round().long()
     elif draft.classes > 2 and (outputs.ndim < 2 or outputs.shape[1] == 1):
@@ -56,7 +65,7 @@ def _accuracy(draft: Draft, task: tdx.Task, outputs: torch.Tensor, labels: torch
     return float(torch.stack([hit[labels == label].mean() for label in labels.unique()]).mean())
 
 
-def score(draft: Draft, task: tdx.Task, recipe: tdx.Recipe) -> float:
+def score(draft: Judged, task: tdx.Task, recipe: tdx.Recipe) -> float:
     """Train the task (made with ``scoring``) and judge the model; a training that fails or diverges scores as a constant would."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

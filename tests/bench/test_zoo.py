@@ -1,6 +1,7 @@
 """The zoo: every fault can be planted, differs from its twin, and the figures are computed right."""
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
 
 from accuracy import wilson
-from zoo.cases import Case
+from zoo.cases import Case, candidates
 from zoo.faults import BRANCHES, FAULTS
 from zoo.programs import PROGRAMS
+from zoo.scripts import SCRIPTS
 
 # Programs on data that ships with scikit-learn.
 SHIPPED = [
@@ -36,10 +38,42 @@ def test_a_fault_has_one_name_within_its_cause() -> None:
     assert len(names) == len(set(names))
 
 
-def test_a_third_of_the_programs_is_held_out() -> None:
-    held_out = [p for p in PROGRAMS.values() if p.held_out]
-    assert len(PROGRAMS) >= 24
-    assert len(held_out) >= 8
+def test_every_cause_is_planted_in_held_out_scripts() -> None:
+    causes = Counter(mistake.cause for script in SCRIPTS.values() for mistake in script.mistakes)
+    assert len(SCRIPTS) >= 12
+    assert set(causes) == set(BRANCHES)
+    assert min(causes.values()) >= 3
+
+
+def test_a_case_has_one_name() -> None:
+    names = [case.name for case in candidates()]
+    assert len(names) == len(set(names))
+
+
+# Scripts on data that ships with scikit-learn or is drawn.
+@pytest.mark.parametrize(
+    "name", ["hastie-silu", "shells-deep", "patch-autoencoder", "adding-gru", "majority-transformer", "spectral-lines", "cancer-selu"]
+)
+def test_a_mistake_differs_from_its_twin(name) -> None:
+    script = SCRIPTS[name]
+    for mistake in script.mistakes:
+        faulty, twin = (script.planted(mistake, 1, planted) for planted in (True, False))
+        task = faulty.task()
+        assert task.build(0) is not None
+        assert faulty.recipe.seed == twin.recipe.seed
+        assert mistake.faulty or not all(
+            _equal(a, b) for a, b in zip((*faulty.train, *_test(faulty)), (*twin.train, *_test(twin)), strict=True)
+        )
+
+
+def _test(training):
+    return training.test or ()
+
+
+def test_two_variants_of_a_script_are_two_trainings() -> None:
+    first, second = (SCRIPTS["hastie-silu"].training(v) for v in (1, 2))
+    assert first.recipe != second.recipe
+    assert not _equal(first.train[0], second.train[0])
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f"{f.cause}-{f.name}")
