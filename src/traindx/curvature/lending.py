@@ -25,14 +25,22 @@ class Copies:
 
     def __init__(self, model: nn.Module, chosen: list[nn.Parameter]) -> None:
         among = {id(p) for p in chosen}
-        self._model = model
         self._parameters = {id(p): nn.Parameter(p.detach().clone(), requires_grad=id(p) in among) for p in model.parameters()}
         self._buffers = {id(b): b.detach().clone() for b in model.buffers()}
+        copies: dict[int, Tensor] = {**self._parameters, **self._buffers}
+        # A dictionary of a module, a name in it, the tensor that was found there, and its copy.
+        self._places: list[tuple[dict[str, Any], str, Tensor, Tensor]] = [
+            (held, name, tensor, copies[id(tensor)])
+            for module in model.modules()
+            for held in (module._parameters, module._buffers)
+            for name, tensor in held.items()
+            if tensor is not None
+        ]
         self.leaves: list[Tensor] = [self._parameters[id(p)] for p in chosen]
 
     def are_current(self) -> bool:
         """Whether the model still holds the same tensors with the same values. Cost: one read of them."""
-        return _same(self._model.parameters(), self._parameters) and _same(self._model.buffers(), self._buffers)
+        return all(held.get(name) is tensor and torch.equal(tensor, copy) for held, name, tensor, copy in self._places)
 
     def parameters(self) -> Mapping[int, nn.Parameter]:
         """The copies by the id of the original: the same ones for every pass."""
@@ -41,11 +49,6 @@ class Copies:
     def buffers(self) -> Mapping[int, Tensor]:
         """Copies of the buffers by the id of the original: new ones for every pass, which may write to them."""
         return {key: buffer.clone() for key, buffer in self._buffers.items()}
-
-
-def _same(tensors: Iterator[Tensor], copies: Mapping[int, Tensor]) -> bool:
-    found = list(tensors)
-    return len(found) == len(copies) and all(id(t) in copies and torch.equal(t, copies[id(t)]) for t in found)
 
 
 @contextmanager

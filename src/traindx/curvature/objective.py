@@ -92,6 +92,8 @@ class Objective:
         self.size = sum(p.numel() for p in self.parameters)
         self.products = 0
         self.dtype, self.device = _common_dtype(self.parameters), self.parameters[0].device
+        self._lengths = [p.numel() for p in self.parameters]
+        self._uniform = all((p.dtype, p.device) == (self.dtype, self.device) for p in self.parameters)
         self._loss, self._forward = loss, forward or pair_forward
         self._batches = _as_batches(batches)
         self._memory_bytes = memory_bytes
@@ -124,23 +126,18 @@ class Objective:
         """The loss at the present parameters. Cost: a forward pass, nothing if a graph of all batches is kept."""
         graphs = self._all_kept()
         if graphs is not None:
-            return _mean([(graph.loss.double(), graph.weight) for graph in graphs], self._divisor)
+            return float(self._combined((graph.loss.double(), graph.weight) for graph in graphs))
         with torch.inference_mode(False), torch.no_grad():
             copies = Copies(self.model, [])
-            evaluated = [self._evaluate(index, copies) for index in range(len(self._batches))]
-        return _mean([(each.loss.double(), each.weight) for each in evaluated], self._divisor)
+            evaluated = (self._evaluate(index, copies) for index in range(len(self._batches)))
+            return float(self._combined((each.loss.double(), each.weight) for each in evaluated))
 
     def gradient(self) -> Tensor:
         """(P,): the gradient at the present parameters. Cost: one gradient, nothing if a graph of all batches is kept."""
         graphs = self._all_kept()
         if graphs is not None and all(graph.gradient is not None for graph in graphs):
-            weighted = [(self._flatten(graph.gradient or []), graph.weight) for graph in graphs]
-        else:
-            weighted = [(gradient, weight) for _, weight, gradient in self._each_gradient()]
-        total = torch.zeros(self.size, dtype=self.dtype, device=self.device)
-        for gradient, weight in weighted:
-            total.add_(gradient, alpha=weight)
-        return total.div_(self._divisor([weight for _, weight in weighted]))
+            return self._combined((self._flatten(graph.gradient or []), graph.weight) for graph in graphs)
+        return self._combined((gradient, weight) for _, weight, gradient in self._each_gradient())
 
     def batch_gradients(self) -> Iterator[tuple[int, Tensor]]:
         """(rows, (P,) gradient of their mean loss) of each batch: what the noise of the gradient is measured on. Cost: one gradient."""
@@ -179,6 +176,8 @@ class Objective:
             parameter.data.copy_(value)
 
     def _flatten(self, parts: Sequence[Tensor]) -> Tensor:
+        if self._uniform:
+            return torch.cat([part.reshape(-1) for part in parts])
         return torch.cat([part.reshape(-1).to(self.device, self.dtype) for part in parts])
 
     def _parts(self, v: Tensor) -> list[Tensor]:
@@ -186,8 +185,9 @@ class Objective:
             raise ValueError(
                 f"v has shape {tuple(v.shape)}, and the objective has {self.size} parameters: give a tensor of shape ({self.size},)"
             )
-        pieces = v.detach().split([p.numel() for p in self.parameters])
-        return [piece.view(p.shape).to(p.device, p.dtype) for piece, p in zip(pieces, self.parameters, strict=True)]
+        pieces = v.detach().to(self.device, self.dtype).split(self._lengths)
+        shaped = [piece.view(p.shape) for piece, p in zip(pieces, self.parameters, strict=True)]
+        return shaped if self._uniform else [piece.to(p.device, p.dtype) for piece, p in zip(shaped, self.parameters, strict=True)]
 
     # Passes through the model.
 
@@ -207,8 +207,20 @@ class Objective:
     def _on_device(self, item: Any) -> Any:
         return item.to(self.device) if isinstance(item, Tensor) else item
 
+    def _combined(self, weighted: Iterable[tuple[Tensor, float]]) -> Tensor:
+        """The mean over batches of (value, weight), or the sum for a summed loss. A batch without weight may hold anything."""
+        if len(self._batches) == 1:
+            return next(iter(weighted))[0]
+        total = torch.zeros((), dtype=torch.float64)
+        weights: list[float] = []
+        for value, weight in weighted:
+            if weight:
+                total = total.add_(value, alpha=weight) if weights else value * weight
+                weights.append(weight)
+        return total / self._divisor(weights)
+
     def _divisor(self, weights: list[float]) -> float:
-        """What the weighted sum over batches is divided by."""
+        """What a weighted sum over batches is divided by."""
         return 1.0 if self._summed else sum(weights)
 
     def _each_gradient(self) -> Iterator[tuple[int, float, Tensor]]:
@@ -231,13 +243,14 @@ class Objective:
     def _product(self, kind: type[Graph], v: Tensor) -> Tensor:
         """The weighted sum over batches of a product, from kept graphs where there are some."""
         parts, kept = self._parts(v), self._current(kind)
-        total, weights = torch.zeros(self.size, dtype=self.dtype, device=self.device), []
+        found = self._combined(self._each_product(kept, parts))
+        self.products += 1
+        return found
+
+    def _each_product(self, kept: _Kept, parts: list[Tensor]) -> Iterator[tuple[Tensor, float]]:
         for index in range(len(self._batches)):
             graph = kept.graphs[index] if index < len(kept.graphs) else self._graph(kept, index)
-            total.add_(self._flatten(graph.product(parts, keep=index < len(kept.graphs))), alpha=graph.weight)
-            weights.append(graph.weight)
-        self.products += 1
-        return total.div_(self._divisor(weights))
+            yield self._flatten(graph.product(parts, keep=index < len(kept.graphs))), graph.weight
 
     def _graph(self, kept: _Kept, index: int) -> Graph:
         """The graph of a batch, kept if there is room for it."""
@@ -262,10 +275,6 @@ class Objective:
         """The graphs of all batches, if they are kept and the model has not changed since."""
         kept = self._kept
         return kept.graphs if kept and len(kept.graphs) == len(self._batches) and kept.copies.are_current() else None
-
-
-def _mean(weighted: list[tuple[Tensor, float]], divisor: Callable[[list[float]], float]) -> float:
-    return float(sum(loss * weight for loss, weight in weighted)) / divisor([weight for _, weight in weighted])
 
 
 def _chosen(model: nn.Module, wanted: Iterable[str | nn.Parameter] | None) -> list[nn.Parameter]:
