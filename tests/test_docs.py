@@ -38,8 +38,8 @@ HEADINGS = (
     "Sources",
 )
 PACKAGES = ("probes", "experiments", "remedies", "remedies/surgery", "diagnosis/rules")
-UNLISTED = {"experiments": {"verification"}, "remedies/surgery": {"channels", "edit", "functional"}}
-"""Modules that are no members: what a treatment asks instead of a diagnosis, and what operations of surgery share."""
+UNLISTED = {"experiments": {"verification", "gap"}, "remedies/surgery": {"channels", "edit", "functional"}}
+"""Modules that are no members: what a treatment asks instead of a diagnosis, the arithmetic of a race, and what operations of surgery share."""
 
 # `NAME = value` or `module.NAME = value` within backticks.
 CONSTANT = re.compile(r"`((?:[a-z_]+\.)*)([A-Z][A-Z0-9_]*) = ([^`]+)`")
@@ -126,7 +126,7 @@ def module_of(constant: Constant) -> ModuleType:
         (found,) = [m for m in modules() if m.endswith(f".{constant.module.rstrip('.')}")]
         return importlib.import_module(found)
     rules = [importlib.import_module(type(rule).__module__) for rule in RULES if rule.cause == constant.page.stem]
-    race = ["traindx.experiments.race", "traindx.experiments.base"] if constant.page.parent == DOCS else []
+    race = ["traindx.experiments.race", "traindx.experiments.gap", "traindx.experiments.base"] if constant.page.parent == DOCS else []
     shared = [base, reading, procedure, conclusion, *(importlib.import_module(m) for m in race)]
     return next((m for m in (*rules, *shared) if hasattr(m, constant.name)), reading)
 

@@ -78,6 +78,23 @@ def test_trouble_that_no_experiment_explains_is_undecided(facts: Facts, trouble:
     assert answer.sentence.startswith("Cannot tell")
 
 
+def test_an_intervention_in_doubt_names_the_branch_and_says_that_it_is_not_proven(facts: Facts) -> None:
+    low = facts.underfitted()
+    rate = low.remedies("learning-rate-too-low")[0]
+    answer = conclude(low.raced(rate, 1.0, low=-0.2, high=2.0).evidence)
+    assert answer.branch is Branch.OPTIMIZATION and "not proven" in answer.sentence
+    assert (answer.findings[0].cause, answer.findings[0].standing) == ("learning-rate-too-low", Standing.SUSPECTED)
+    well = conclude(facts.raced(rate, 1.0, "validation_loss", low=-0.2, high=2.0).evidence)
+    assert well.branch is Branch.HEALTHY
+
+
+def test_where_nothing_is_shown_the_first_suspect_by_signs_is_told(facts: Facts) -> None:
+    low = facts.without("learning_curve").underfitted().audit(feature_scale_largest=1e4)
+    answer = conclude(low.evidence)
+    assert answer.branch is Branch.UNDECIDED and "first suspect is unnormalized input" in answer.sentence
+    assert (answer.findings[0].cause, answer.findings[0].standing) == ("unnormalized-input", Standing.SUSPECTED)
+
+
 def test_a_worse_test_set_without_a_shift_is_undecided(facts: Facts) -> None:
     answer = conclude(facts.put("two_sample", "test_loss", 2.0).put("two_sample", "reweighted_test_loss", 2.0).evidence)
     assert answer.branch is Branch.UNDECIDED

@@ -41,3 +41,10 @@ def test_a_single_layer_that_trained_as_far_as_the_linear_reference_is_a_strong_
 
 def test_a_single_layer_has_nothing_to_widen(facts: Facts) -> None:
     assert {r.id for r in facts.audit(linear_layers=1).remedies(CAUSE)} == {"deepen"}
+
+
+def test_a_handful_of_units_is_a_strong_sign(facts: Facts) -> None:
+    few, many = (
+        facts.underfitted().put("audit", "narrowing", 1.0, "1", details={"width": width, "inputs": 64, "after": 10}) for width in (3, 64)
+    )
+    assert rule(CAUSE).sign(few.reading) >= STRONG_SIGN > rule(CAUSE).sign(many.reading)

@@ -11,7 +11,8 @@ from small_labs import RECIPE, Net, answer, digits, digits_task, lab_for, vector
 from torch import nn
 
 from traindx.experiments import Lab
-from traindx.experiments.race import ENOUGH, HEATS, MOST_RECOVERED, REPEATS, SURVIVORS, interval
+from traindx.experiments.gap import MOST_RECOVERED
+from traindx.experiments.race import ENOUGH, HEATS, REPEATS, SURVIVORS
 from traindx.records import Evidence, Outcome, RemedyRef
 from traindx.store import MemoryStore
 from traindx.tasks import Task
@@ -227,46 +228,3 @@ def test_pairs_differ_in_the_remedy_only() -> None:
         assert without.recipe.differences(with_remedy.recipe).keys() == {"lr"}
         assert without.task == with_remedy.task, "the same division of the rows on both sides"
     assert len({r.task for r in runs}) == len(found.seeds), "another division for every seed"
-
-
-# --- The interval ------------------------------------------------------------------------------------------------------------------
-
-
-def losses_without_and_with(share: float, pairs: int, seed: int, noise: float = 0.3) -> list[tuple[float, float]]:
-    """Divisions of different hardness, on which a remedy takes this share off the loss, more or less."""
-    rng = np.random.default_rng(seed)
-    hardness, effects = rng.uniform(0.2, 2.0, pairs), share + noise * rng.normal(size=pairs)
-    return [(h, h * math.exp(-e)) for h, e in zip(hardness, effects, strict=True)]
-
-
-def test_equal_effects_have_no_width() -> None:
-    low, high = interval([(2.0, 1.0), (1.0, 0.5), (0.3, 0.15)])
-    assert low == pytest.approx(high) == pytest.approx(1.0)
-
-
-def test_an_effect_on_every_seed_is_above_zero_and_a_wavering_one_is_not() -> None:
-    assert interval([(2.0, 1.0), (2.1, 1.0), (1.9, 1.0)])[0] > 0
-    assert interval([(2.0, 1.0), (2.1, 2.2), (1.9, 1.8)])[0] <= 0
-
-
-@pytest.mark.parametrize("pairs", [[(1.0, 2.0), (1.0, 1.9), (1.0, 2.1)], [(1.0, 1.0)] * 3, [(math.inf, 1.0), (1.0, 1.0)]])
-def test_no_definite_direction_is_no_effect(pairs: list[tuple[float, float]]) -> None:
-    assert interval(pairs)[0] <= 0
-
-
-def test_losses_below_zero_are_compared_by_difference() -> None:
-    assert interval([(-1.0, -2.0), (-1.1, -2.1), (-0.9, -1.9)])[0] > 0.9
-
-
-def test_more_pairs_are_narrower() -> None:
-    widths = []
-    for pairs in (3, 5):
-        bounds = [interval(losses_without_and_with(1.5, pairs, seed)) for seed in range(50)]
-        widths.append(np.median([high - low for low, high in bounds]))
-    assert widths[1] < widths[0]
-
-
-@pytest.mark.parametrize("pairs", [3, 5])
-def test_no_effect_is_rarely_called_one(pairs: int) -> None:
-    alarms = [interval(losses_without_and_with(0.0, pairs, seed))[0] > 0 for seed in range(400)]
-    assert np.mean(alarms) < 0.05, "one side of a 95 % interval"

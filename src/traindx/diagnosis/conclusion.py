@@ -12,6 +12,8 @@ from traindx.diagnosis.rules.base import CONFIRMING_SHARE
 from traindx.diagnosis.rules.label_shift import proportions_explain
 from traindx.records import Branch, Evidence, Finding, Standing, Step
 
+# What is less likely than this is not worth suspecting.
+LEAST_SUSPICION = 0.25
 # What a sign of full strength is worth beside a full recovery, as in the race.
 SIGN_WORTH = 0.3
 # Causes in the rows that explain the rest: whatever else was found on such rows was found on rows that are wrong.
@@ -41,7 +43,10 @@ class Conclusion(NamedTuple):
 def conclude(evidence: Sequence[Evidence]) -> Conclusion:
     """Findings of every rule, ranked: settled before suspected, and among equals what explains most of the loss."""
     reading = Reading(evidence)
-    findings = tuple(sorted((_judge(rule, reading) for rule in RULES), key=lambda f: (_ORDER[f.standing], -weight(reading, f))))
+    judged = [_judge(rule, reading) for rule in RULES]
+    if reading.troubled and not any(f.standing is Standing.CONFIRMED for f in judged):
+        judged = [_suspected(f) for f in judged]
+    findings = tuple(sorted(judged, key=lambda f: (_ORDER[f.standing], -weight(reading, f))))
     branch = _branch(reading, findings)
     return Conclusion(branch, _sentence(reading, branch, findings), findings, _path(reading), _advice(reading, branch, findings))
 
@@ -51,6 +56,12 @@ def _judge(rule: Rule, reading: Reading) -> Finding:
     if reading.asked("baseline") or rule.seen(reading) is not None:
         return rule.judge(reading)
     return rule.finding(Standing.NOT_APPLICABLE, 0.0, "not looked into: mend first what the audit shows")
+
+
+def _suspected(finding: Finding) -> Finding:
+    """Where nothing is shown and something is wrong, what signs or a partial recovery point to is suspected."""
+    points_there = finding.standing is Standing.UNDECIDED and finding.confidence >= LEAST_SUSPICION
+    return finding.replace(standing=Standing.SUSPECTED) if points_there else finding
 
 
 def weight(reading: Reading, finding: Finding) -> float:
@@ -92,37 +103,49 @@ def _sign(reading: Reading, finding: Finding) -> float:
 
 
 def _branch(reading: Reading, findings: Sequence[Finding]) -> Branch:
-    """The branch of the top confirmed finding; without one, healthy where nothing is wrong and undecided where something is."""
-    top = next((f for f in findings if f.standing is Standing.CONFIRMED), None)
-    if top is not None:
+    """The branch of the top finding that an experiment speaks for; without one, healthy where nothing is wrong, undecided where something is."""
+    top = findings[0]
+    if top.standing is Standing.CONFIRMED or (reading.troubled and _speaks_for(top)):
         return top.branch
-    if reading.failed:
-        return Branch.UNDECIDED
-    if reading.training_is_large or reading.validation_excess > 2 * MARGIN or reading.test_harm_is_striking:
-        return Branch.UNDECIDED
-    return Branch.HEALTHY
+    return Branch.UNDECIDED if reading.troubled else Branch.HEALTHY
+
+
+def _speaks_for(finding: Finding) -> bool:
+    """Whether a suspicion rests on an intervention that brought the loss most of the way, though not beyond doubt."""
+    race = next((e for e in finding.evidence if e.measure == "recovered"), None)
+    return finding.standing is Standing.SUSPECTED and race is not None and race.value >= CONFIRMING_SHARE
 
 
 def _sentence(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> str:
     if branch is Branch.HEALTHY:
         said = f"Nothing is wrong: the training loss ended at {reading.train:.3g} and the validation loss at {reading.validation:.3g}{_reachable(reading)}"
         return said + (f". Not settled: {_UNLABELLED}." if _shift_without_labels(findings) else ".")
-    if branch is Branch.UNDECIDED and reading.failed:
+    top = findings[0]
+    if branch is Branch.UNDECIDED:
+        return _cannot_tell(reading, top)
+    if not reading.asked("baseline"):
+        return f"Seen without training: {top.summary}. Cause: {_said(top)}."
+    word = "Cause" if top.standing is Standing.CONFIRMED else "Probable cause, not proven"
+    return f"{_TROUBLE[branch].format(r=reading, reachable=_reachable(reading))} {word}: {_said(top)}."
+
+
+def _said(finding: Finding) -> str:
+    """The cause in words; "non" keeps its hyphen."""
+    return finding.cause.replace("-", " ").replace("non ", "non-")
+
+
+def _cannot_tell(reading: Reading, top: Finding) -> str:
+    if reading.failed:
         ended = reading.find("baseline", "outcome")
         return f"Cannot tell: the baseline run gave no loss to judge by ({ended.text if ended else 'it was not run'})."
-    if branch is Branch.UNDECIDED:
-        trouble = (
-            f"the training loss stays at {reading.train:.3g}"
-            if reading.training_is_large
-            else f"the validation loss ends at {reading.validation:.3g}"
-        )
-        if not reading.training_is_large and reading.test_harm_is_real:
-            trouble = f"the test loss is {reading.test:.3g} against {reading.validation:.3g} in validation"
-        return f"Cannot tell: {trouble}{_reachable(reading)}, and no experiment within the budget showed why."
-    top = findings[0]
-    if not reading.asked("baseline"):
-        return f"Seen without training: {top.summary}. Cause: {top.cause.replace('-', ' ')}."
-    return f"{_TROUBLE[branch].format(r=reading, reachable=_reachable(reading))} Cause: {top.cause.replace('-', ' ')}."
+    if reading.training_is_large:
+        trouble = f"the training loss stays at {reading.train:.3g}"
+    elif reading.test_harm_is_real:
+        trouble = f"the test loss is {reading.test:.3g} against {reading.validation:.3g} in validation"
+    else:
+        trouble = f"the validation loss ends at {reading.validation:.3g}"
+    suspect = f". The first suspect is {_said(top)}" if top.standing is Standing.SUSPECTED else ""
+    return f"Cannot tell: {trouble}{_reachable(reading)}, and no experiment showed why{suspect}."
 
 
 _TROUBLE = {

@@ -171,7 +171,8 @@ def _recoveries(reading: Reading, question: str) -> list[Evidence]:
 
 
 def _best_recovery(reading: Reading, question: str) -> float:
-    return max((e.value for e in _recoveries(reading, question)), default=-math.inf)
+    """The most that a remedy under this question recovered, unless other seeds refuted it."""
+    return max((e.value for e in _recoveries(reading, question) if e.low is None or e.low > 0), default=-math.inf)
 
 
 def _settled(reading: Reading, question: str) -> bool:
@@ -241,14 +242,14 @@ def _longer(reading: Reading) -> Question | None:
 
 
 def _capacity(reading: Reading) -> Question | None:
-    """No recipe brought this model to what is reachable: give it more room."""
+    """No recipe brought this model to what is reachable: give it more room. New layers learn later, so the first heat is half of the training."""
     if (
         not reading.training_is_large
         or reading.broken
-        or max(_best_recovery(reading, "fit"), _best_recovery(reading, "time")) >= CONFIRMING_SHARE
+        or max(_best_recovery(reading, "fit"), _best_recovery(reading, "time"), reading.other_seeds) >= CONFIRMING_SHARE
     ):
         return None
-    return _race(reading, _refs(suspects(reading, "capacity")), "train_loss", reading.train, fit_goal(reading))
+    return _race(reading, _refs(suspects(reading, "capacity")), "train_loss", reading.train, fit_goal(reading), first_heat=1)
 
 
 def _restarts(reading: Reading) -> Question | None:

@@ -153,6 +153,16 @@ class Reading:
         return self.train - self.reachable > noise and (self.fit_excess > MARGIN or self.underfits)
 
     @property
+    def troubled(self) -> bool:
+        """Something is wrong that no yardstick explains: training is large, validation well above reachable, or the test set strikingly worse."""
+        return self.failed or self.training_is_large or self.validation_excess > 2 * MARGIN or self.test_harm_is_striking
+
+    @property
+    def other_seeds(self) -> float:
+        """What the baseline itself recovers with the best of other seeds, where repeats of a race ran it at full length; NaN elsewhere."""
+        return self.value("intervention", "other_seeds")
+
+    @property
     def underfits(self) -> bool:
         """Validation is above reachable by MARGIN, and it is training that stays high, not the gap between the two."""
         above = self.share(self.validation - self.reachable) > MARGIN

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from traindx.experiments.base import Lab
+from traindx.experiments.gap import LEAST_SHARE, PAIRS, Gap
 from traindx.records import Evidence, NotApplicable, Outcome, Question, RemedyRef, Run
 from traindx.remedies import make_remedy
 from traindx.training import Job, steps_per_epoch, total_steps
@@ -22,8 +23,6 @@ from traindx.training import Job, steps_per_epoch, total_steps
 HEATS = (0.125, 0.5, 1.0)
 # This many contenders go on to the next heat, and the one with the strongest signs in any case.
 SURVIVORS = 2
-# A loss above this share of the ceiling has learned nothing.
-NOTHING_LEARNED = 0.97
 # A leader that recovers this share needs no longer heat.
 ENOUGH = 0.8
 # Who is less than this ahead at half of the training will not recover the half at its end; a sign from DIRECT on is given the whole length.
@@ -35,17 +34,11 @@ BLIND_CLIMBS, CLIMBING_SIGN = 3, 0.3
 LEAST_LONGER = 1.5
 # A sign that is stronger by this much keeps its contender in a race that another has won.
 CLEARLY = 0.2
-# A difference below this share of the gap is no difference.
-LEAST_SHARE = 0.05
 # Of contenders that recover alike, signs decide: a sign of full strength is worth this share, a unit of size costs that share.
 SIGN_WORTH, SIZE_COST = 0.3, 0.03
-REPEATS, MOST_REPEATS = 2, 4
+REPEATS, MOST_REPEATS = PAIRS - 1, 4
 # A leader that recovers less than half of the gap settles nothing: its repeats would be wasted.
 WORTH_REPEATING = 0.5
-# Where every pair shows at least this share of the gap, the effect is sure although its size is not: the range stands for the interval.
-EACH = 0.3
-# A loss below the goal recovers more than the whole gap: up to this share is told.
-MOST_RECOVERED = 1.5
 
 
 @dataclass(eq=False)
@@ -58,6 +51,7 @@ class Contender:
     runs: list[Run] = field(default_factory=list)
     repeats: list[Run] = field(default_factory=list)
     horizons: list[int] = field(default_factory=list)
+    pairs: list[tuple[float, float]] = field(default_factory=list)
     horizon: int = 0
     recovered: float = -math.inf
     lead: float = -math.inf
@@ -67,6 +61,7 @@ class Contender:
     high: float | None = None
     seeds: tuple[int, ...] = ()
     mean_effect: float | None = None
+    settled: bool | None = None
 
     @property
     def score(self) -> float:
@@ -90,11 +85,11 @@ class Race:
         refused = track.enter(question.remedies, question.priors)
         for heat in HEATS[int(question.params.get("first_heat", 0)) :]:
             track.heat(heat)
-            if track.is_over(heat):
+            if track.is_over(heat) and track.settle():
                 break
-        if track.leader is not None and track.leader.recovered >= float(question.params.get("worth_repeating", WORTH_REPEATING)):
-            track.repeat(track.leader, int(question.params.get("repeats", REPEATS)))
-        return [*refused, *(track.evidence(c) if c.runs else _not_run(c) for c in track.contenders)]
+        while not track.settle():
+            pass
+        return [*refused, *(track.evidence(c) if c.runs else _not_run(c) for c in track.contenders), *track.baselines()]
 
 
 class _Track:
@@ -102,13 +97,13 @@ class _Track:
         self.lab, self.params = lab, question.params
         self.quantity = str(question.params["quantity"])
         self.other = "train_loss" if self.quantity == "validation_loss" else "validation_loss"
-        self.before, self.goal = float(question.params["before"]), float(question.params["goal"])
-        self.ceiling = float(question.params.get("ceiling", math.inf))
-        self.gap = max(self.before - self.goal, 1e-12)
+        before, goal, ceiling = (float(question.params.get(name, math.inf)) for name in ("before", "goal", "ceiling"))
+        self.gap = Gap(before, goal, ceiling)
         self.refold = bool(question.params.get("refold", False))
         self.goes_on = bool(question.params.get("goes_on", False))
         self.baseline = lab.baseline()
         self.contenders: list[Contender] = []
+        self.other_seeds: list[float] = []
 
     # -- the field -----------------------------------------------------------------------------------------------------------------
 
@@ -129,9 +124,19 @@ class _Track:
 
     @property
     def leader(self) -> Contender | None:
-        """The best so far, if any recovers anything."""
-        helping = [c for c in self.contenders if c.recovered > LEAST_SHARE]
+        """The best so far, if any recovers anything; who failed with other seeds leads no more."""
+        helping = [c for c in self.contenders if c.recovered > LEAST_SHARE and c.settled is not False]
         return max(helping, key=lambda c: c.score, default=None)
+
+    def settle(self) -> bool:
+        """Repeat the leader with other seeds. Whether that ends the race: a leader that they refute leaves it to the others."""
+        leader = self.leader
+        if leader is None or leader.settled or leader.recovered < float(self.params.get("worth_repeating", WORTH_REPEATING)):
+            return True
+        self.repeat(leader, int(self.params.get("repeats", REPEATS)))
+        in_doubt = leader.low is not None and leader.low <= 0
+        leader.settled = not in_doubt or (len(leader.seeds) <= REPEATS and self.gap.speaks_for(leader.pairs))
+        return leader.settled
 
     def is_over(self, heat: float) -> bool:
         """Somebody recovers enough and nobody with stronger signs is on the way, or nobody is within reach."""
@@ -170,7 +175,7 @@ class _Track:
 
     def _survivors(self, horizon: int) -> list[Contender]:
         """The most promising and the one with the strongest signs; at full length one less, so that the budget lasts for repeats."""
-        ranked = sorted((c for c in self.contenders if c.runs), key=lambda c: c.promise, reverse=True)
+        ranked = sorted((c for c in self.contenders if c.runs and c.settled is None), key=lambda c: c.promise, reverse=True)
         chosen = [*ranked[: SURVIVORS - (horizon >= self.lab.total)], *sorted(ranked, key=lambda c: -c.prior)[:1]]
         return [c for c in {id(c): c for c in chosen}.values() if c.prior >= STRONG or max(c.lead, c.recovered) > LEAST_SHARE]
 
@@ -216,18 +221,14 @@ class _Track:
         contender.horizons.append(horizon)
         contender.horizon = horizon
         contender.after, contender.after_other = _loss(run, self.quantity), _loss(run, self.other)
-        contender.recovered = self.recovered(contender.after)
-        contender.lead = self._effect(self._baseline_loss(horizon), contender.after)
+        contender.recovered = self.gap.recovered(contender.after)
+        contender.lead = self.gap.effect(self._baseline_loss(horizon), contender.after)
         contender.seeds = (run.seed,)
-
-    def recovered(self, loss: float) -> float:
-        """Share of the gap that a loss closes, from -1 to MOST_RECOVERED."""
-        return min(MOST_RECOVERED, max(-1.0, (self.before - loss) / self.gap)) if math.isfinite(loss) else -1.0
 
     def _climb(self, contender: Contender, horizon: int) -> None:
         """More of what helps: x 10, x 100, ... as long as each beats the one before, or, where signs speak for it, while none has learned."""
         best, last = contender, self._baseline_loss(horizon)
-        blind = BLIND_CLIMBS if contender.prior >= CLIMBING_SIGN and not self._learned(min(last, self.before)) else 0
+        blind = BLIND_CLIMBS if contender.prior >= CLIMBING_SIGN and not self.gap.learned(min(last, self.gap.before)) else 0
         helps = contender.after < last or blind > 0
         stronger = make_remedy(contender.ref).stronger()
         while helps and stronger is not None and best.recovered < ENOUGH and self.lab.left > horizon / self.lab.total:
@@ -240,12 +241,8 @@ class _Track:
             if not following.runs:
                 return
             blind -= 1
-            helps = following.after < best.after or (blind > 0 and not self._learned(following.after))
+            helps = following.after < best.after or (blind > 0 and not self.gap.learned(following.after))
             best, stronger = following, make_remedy(following.ref).stronger()
-
-    def _learned(self, loss: float) -> bool:
-        """Whether a loss is below that of having learned nothing; a remedy too weak to learn anything says nothing of a stronger one."""
-        return not math.isfinite(self.ceiling) or loss < NOTHING_LEARNED * self.ceiling
 
     def repeat(self, leader: Contender, repeats: int) -> None:
         """The leader and the baseline again, side by side, with other seeds (and divisions): the interval of the effect."""
@@ -253,26 +250,41 @@ class _Track:
             self._repeat_halves(leader, repeats)
             return
         horizon = self._shortest_telling(leader)
+        self._repeat_at(leader, horizon, repeats)
+        longer = self._longer_horizon(leader, horizon, repeats)
+        if leader.low is not None and leader.low <= 0 and longer is not None:
+            leader.repeats.clear()
+            self._repeat_at(leader, longer, repeats)
+
+    def _longer_horizon(self, leader: Contender, horizon: int, repeats: int) -> int | None:
+        """Where an effect may show that a shorter run left in doubt: at the full length, or as far as the budget pays for all repeats."""
+        for longer in (self.lab.total, self.lab.horizon(0.5)):
+            own = 0.0 if longer in leader.horizons else self._cost(leader.ref, longer)
+            pair = longer / self.lab.total + self._cost(leader.ref, longer)
+            if longer > horizon and own + repeats * pair <= self.lab.left + 1e-9:
+                return longer
+        return None
+
+    def _repeat_at(self, leader: Contender, horizon: int, repeats: int) -> None:
+        """Pairs up to this update; more of them as long as they speak for the leader and leave a doubt."""
+        if horizon not in leader.horizons:
+            self._run([leader], horizon)
         pair = horizon / self.lab.total + self._cost(leader.ref, horizon)
         affordable = math.floor(self.lab.left / pair + 1e-9)
         repeats = max(0, min(repeats, affordable))
         if not repeats:
-            margin = 2 * _fluctuation(leader.runs[-1], self.quantity) / self.gap
+            margin = 2 * _fluctuation(leader.runs[-1], self.quantity) / self.gap.size
             leader.low, leader.high = leader.recovered - margin, leader.recovered + margin
             return
-        pairs = [(self._baseline_loss(horizon), self._loss_at(leader, horizon))]
-        pairs += [self._pair(leader, repeat, horizon) for repeat in range(1, repeats + 1)]
-        for repeat in range(repeats + 1, min(MOST_REPEATS, affordable) + 1):
-            if self._all_agree(pairs) and interval(self._capped(pairs))[0] <= 0:  # every pair agrees, but their sizes differ: one more
+        pairs = leader.pairs = [(self._baseline_loss(horizon), self._loss_at(leader, horizon))]
+        for repeat in range(1, min(MOST_REPEATS, affordable) + 1):
+            if self.gap.speaks_for(pairs) and (repeat <= repeats or self.gap.bounds(pairs, leader.recovered)[0] <= 0):
                 pairs.append(self._pair(leader, repeat, horizon))
-        effects = [self._effect(*pair) for pair in pairs]
-        below, above = interval(self._capped(pairs))
-        leader.mean_effect = self.gap * float(np.mean(effects))
-        # The interval of the paired effect, as shares of its mean, around what the longest run recovered.
-        leader.low, leader.high = leader.recovered * below, leader.recovered * above
-        if leader.low <= 0 and len(effects) > REPEATS and min(effects) >= EACH:
-            leader.low, leader.high = min(*effects, leader.recovered), max(*effects, leader.recovered)
+        leader.low, leader.high = self.gap.bounds(pairs, leader.recovered)
+        leader.mean_effect = self.gap.size * float(np.mean([self.gap.effect(*pair) for pair in pairs]))
         leader.seeds = tuple(dict.fromkeys((self.lab.recipe.seed, *(run.seed for run in leader.repeats))))
+        if horizon >= self.lab.total and not self.refold:
+            self.other_seeds += [without for without, _ in pairs[1:]]
 
     def _repeat_halves(self, leader: Contender, repeats: int) -> None:
         """A longer training is the baseline going on: what the second half of the baseline gains, on each seed, is its paired effect."""
@@ -281,15 +293,9 @@ class _Track:
             [self.lab.job(repeat=k) for k in range(1, affordable + 1)], "does the loss fall on with other seeds?"
         )
         curves = [run.curves[self.quantity] for run in (self.baseline, *leader.repeats)]
-        below, above = interval(self._capped([(curve.at(self.lab.total // 2), curve.last) for curve in curves]))
+        below, above = self.gap.interval([(curve.at(self.lab.total // 2), curve.last) for curve in curves])
         leader.low, leader.high = leader.recovered * below, leader.recovered * above
         leader.seeds = tuple(dict.fromkeys((self.lab.recipe.seed, *(run.seed for run in leader.repeats))))
-
-    def _all_agree(self, pairs: Sequence[tuple[float, float]]) -> bool:
-        return all(self._effect(*pair) > 0 for pair in pairs)
-
-    def _capped(self, pairs: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-        return [(min(without, self.ceiling), min(with_remedy, self.ceiling)) for without, with_remedy in pairs]
 
     def _pair(self, leader: Contender, repeat: int, horizon: int) -> tuple[float, float]:
         """(loss without, loss with the remedy) with another seed, side by side."""
@@ -306,13 +312,9 @@ class _Track:
     def _shortest_telling(self, leader: Contender) -> int:
         """The first horizon at which the leader was ahead of the baseline by half of what it recovers in the end."""
         for run, horizon in zip(leader.runs, leader.horizons, strict=True):
-            if self._effect(self._baseline_loss(horizon), _loss(run, self.quantity)) >= 0.5 * leader.recovered:
+            if self.gap.effect(self._baseline_loss(horizon), _loss(run, self.quantity)) >= 0.5 * leader.recovered:
                 return horizon
         return leader.horizon
-
-    def _effect(self, without: float, with_remedy: float) -> float:
-        """In shares of the gap, at most the whole of it; losses above the ceiling are all the same: nothing was learned."""
-        return max(-1.0, min(1.0, (min(without, self.ceiling) - min(with_remedy, self.ceiling)) / self.gap))
 
     def _baseline_loss(self, horizon: int) -> float:
         if self.baseline.outcome is Outcome.DIVERGED or horizon >= self.lab.total:
@@ -324,6 +326,15 @@ class _Track:
         return _loss(contender.runs[at], self.quantity)
 
     # -- evidence ------------------------------------------------------------------------------------------------------------------
+
+    def baselines(self) -> list[Evidence]:
+        """What the baseline itself recovers with the best of the other seeds that repeats were run with at full length."""
+        if not self.other_seeds:
+            return []
+        value = max(self.gap.recovered(loss) for loss in self.other_seeds)
+        seeds = tuple(self.lab.recipe.seed + k for k in range(1, len(self.other_seeds) + 1))
+        details = {"quantity": self.quantity, "before": self.gap.before, "after": min(self.other_seeds), "reachable": self.gap.goal}
+        return [Evidence(experiment="intervention", measure="other_seeds", value=value, seeds=seeds, details=details)]
 
     def evidence(self, contender: Contender) -> Evidence:
         keys = dict.fromkeys([self.baseline.key, *(run.key for run in (*contender.runs, *contender.repeats))])
@@ -340,33 +351,17 @@ class _Track:
             step=contender.horizon,
             details={
                 "quantity": self.quantity,
-                "before": self.before,
+                "before": self.gap.before,
                 "after": contender.after,
                 self.other: contender.after_other,
-                "reachable": self.goal,
+                "reachable": self.gap.goal,
                 **({} if contender.mean_effect is None else {"mean_effect": contender.mean_effect}),
+                **({"worst_seed": min(self.gap.recovered(pair[1]) for pair in contender.pairs)} if contender.pairs else {}),
                 "share_of_training": min(contender.horizon, contender.runs[-1].steps) / self.lab.total,
                 "prior": contender.prior,
                 "score": contender.score,
             },
         )
-
-
-def interval(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Student's 95 % bounds of a mean paired effect, as shares of that mean; an effect of no definite direction has a bound of at most 0.
-
-    Effects are differences of logarithms where losses are positive: one division may be several times as hard as another, and what a remedy
-    does is to take a share off.
-    """
-    from scipy.stats import t
-
-    values = np.array(pairs, dtype=float)
-    values = np.log(values) if bool((values > 0).all()) else values
-    effects = values[:, 0] - values[:, 1]
-    if len(effects) < 2 or not np.isfinite(effects).all() or effects.mean() <= 0:
-        return -1.0, 1.0
-    margin = float(t.ppf(0.975, len(effects) - 1)) * float(effects.std(ddof=1)) / math.sqrt(len(effects)) / float(effects.mean())
-    return 1 - margin, 1 + margin
 
 
 def _not_run(contender: Contender) -> Evidence:

@@ -121,15 +121,27 @@ class RacedRule(Rule):
                     evidence,
                     (best.remedy,),
                 )
-            if repeated:
-                return self.finding(Standing.SUSPECTED, 0.4, f"{said}, but not on every seed", evidence, (best.remedy,))
+            if best.low is not None and best.low <= 0:
+                return self._in_doubt(best, said, sign, evidence)
             return self.finding(Standing.SUSPECTED, 0.3 + 0.3 * sign, f"{said}: works too, tried on one seed", evidence, (best.remedy,))
         if best.value < CLEARING_SHARE and (ran >= LONG_ENOUGH or sign < STRONG_SIGN):
             worse = "it changes nothing" if best.value > -0.05 else "it makes things worse"
             return self.finding(Standing.CLEARED, 0.9 if ran >= LONG_ENOUGH else 0.6, f"{said}: {worse}", evidence)
         if best.value < CLEARING_SHARE:
-            return self.finding(Standing.UNDECIDED, 0.2, f"{said}: too short a run to clear it", evidence, (best.remedy,))
+            return self.finding(Standing.UNDECIDED, 0.15 + 0.1 * sign, f"{said}: too short a run to clear it", evidence, (best.remedy,))
+        if best.value >= self.needed(reading):
+            but = "not on every seed" if best.low is not None and best.low <= 0 else "that is too little to call it the cause"
+            return self.finding(Standing.UNDECIDED, 0.2, f"{said}, but {but}", evidence, (best.remedy,))
         return self.finding(Standing.UNDECIDED, 0.2 + 0.2 * sign, f"{said}: it helps, but leaves most of the gap", evidence, (best.remedy,))
+
+    def _in_doubt(self, best: Evidence, said: str, sign: float, evidence: tuple[Evidence, ...]) -> Finding:
+        """A recovery that other seeds leave open: with the remedy each of them may do well, as some do without it."""
+        assert best.remedy is not None, "a race gives evidence of remedies"
+        if float(best.details.get("worst_seed", -1.0)) >= CONFIRMING_SHARE:
+            said, confidence = f"{said}, and with it every other seed does well, as some do without it", 0.35 + 0.2 * sign
+        else:
+            said, confidence = f"{said}, but not on every seed", 0.25 + 0.1 * sign
+        return self.finding(Standing.SUSPECTED, confidence, said, evidence, (best.remedy,))
 
     def needed(self, reading: Reading) -> float:
         """The share of the gap that a remedy must recover to show the cause."""
@@ -209,7 +221,7 @@ class CapacityRule(RacedRule):
     def explained(self, reading: Reading) -> str:
         """Nothing to explain where this model gets to what is reachable, by itself or by another recipe."""
         raced = [e for e in reading.evidence if e.experiment == "intervention" and e.measure == "recovered"]
-        can = not reading.training_is_large or any(e.value >= CONFIRMING_SHARE for e in raced)
+        can = not reading.training_is_large or any(e.value >= CONFIRMING_SHARE for e in raced) or reading.other_seeds >= CONFIRMING_SHARE
         return "the model as it is can get to what is reachable" if can else ""
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from traindx.diagnosis.reading import MARGIN, Reading
-from traindx.diagnosis.rules.base import CapacityRule, present, ramp
+from traindx.diagnosis.rules.base import SYMPTOM, CapacityRule, log_ramp, present, ramp
 from traindx.records import Evidence, RemedyRef
+
+# The fewest units of a hidden layer: that few say little, and so few much.
+FEW_NONE, FEW_FULL = 24.0, 3.0
 
 
 class ModelTooSimple(CapacityRule):
@@ -18,13 +21,15 @@ class ModelTooSimple(CapacityRule):
         return (*wider, RemedyRef(id="deepen", params={"width": 64}))
 
     def sign(self, reading: Reading) -> float:
-        """A single layer that trained as far as the linear reference; else a little, by how large the training loss is."""
+        """A single layer that trained as far as the linear reference; else how few units there are, and a little, how large the loss is."""
         if not reading.training_is_large:
             return 0.0
         linear = reading.value("references", "out_of_fold_loss", "linear")
         if reading.value("audit", "linear_layers") <= 1 and reading.train - linear < 2 * MARGIN * reading.distance:
             return 0.9
-        return 0.3 * ramp(reading.fit_excess, MARGIN, 5 * MARGIN)
+        widths = [float(e.details["width"]) for e in reading.evidence if e.experiment == "audit" and e.measure == "narrowing"]
+        few = log_ramp(FEW_NONE / min(widths), 1.0, FEW_NONE / FEW_FULL) if widths else 0.0
+        return max(SYMPTOM * few, 0.3 * ramp(reading.fit_excess, MARGIN, 5 * MARGIN))
 
     def signs(self, reading: Reading) -> tuple[Evidence, ...]:
         """Parameters and layers."""
