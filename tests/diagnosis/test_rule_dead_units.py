@@ -33,3 +33,9 @@ def test_declines_without_an_experiment_that_shows_it(facts: Facts) -> None:
 
 def test_declines_on_a_model_without_rectifiers(facts: Facts) -> None:
     is_silent(dead(facts).without("audit", "dead_share"), CAUSE)
+
+
+def test_dead_by_weights_that_are_no_sound_draw_is_a_symptom(facts: Facts) -> None:
+    zero = dead(facts).audit(unit_spread=0.0, smallest_gain=0.0, largest_gain=0.0)
+    assert 0 < sign(zero, CAUSE) < sign(zero, "bad-initialization")
+    assert sign(dead(facts), CAUSE) == 1

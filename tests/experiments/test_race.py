@@ -92,6 +92,14 @@ def test_a_clear_leader_ends_the_race_early() -> None:
     assert (found.step or 0) < lab.total
 
 
+def test_a_smaller_change_with_no_weaker_signs_is_given_the_time_to_be_preferred() -> None:
+    adam = RemedyRef(id="set-optimizer", params={"optimizer": "adam", "lr": 3e-2})
+    found = race(lab_for(digits_task(), RECIPE.replace(lr=1e-3, epochs=32)), rate(10.0), adam, priors=(0.4, 0.3))
+    faster, rates = found[str(adam)], found[str(rate(100.0))]
+    assert faster.value >= ENOUGH and len(faster.seeds) == 1, "it recovered enough first"
+    assert rates.value >= ENOUGH and len(rates.seeds) >= 1 + REPEATS and float(rates.details["share_of_training"]) >= 0.4
+
+
 def test_a_loss_below_the_goal_recovers_more_than_all_and_has_a_bound() -> None:
     found = race(lab_for(digits_task(), SLOW), rate(1000.0), goal=2.2, first_heat=2)[str(rate(1000.0))]
     assert 1 < found.value <= MOST_RECOVERED

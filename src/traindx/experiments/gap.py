@@ -63,7 +63,7 @@ class Gap:
         It is wide where sizes differ. The range over seeds stands for it where that leaves no doubt: every pair shows an effect; or the
         baseline fails on most seeds, and with the remedy every one gets near the goal.
         """
-        below, above = self.interval(pairs)
+        below, above = interval([(min(without, self.ceiling), min(with_remedy, self.ceiling)) for without, with_remedy in pairs])
         if below > 0 or len(pairs) < PAIRS:
             return recovered * below, recovered * above
         effects = [self.effect(*pair) for pair in pairs]
@@ -76,10 +76,6 @@ class Gap:
 
     def _halved(self, pair: Pair) -> bool:
         return 2 * pair[1] <= min(pair[0], self.ceiling)
-
-    def interval(self, pairs: Sequence[Pair]) -> tuple[float, float]:
-        """Bounds of the mean paired effect, see `interval`, with losses no higher than the ceiling."""
-        return interval([(min(without, self.ceiling), min(with_remedy, self.ceiling)) for without, with_remedy in pairs])
 
 
 def interval(pairs: Sequence[Pair]) -> tuple[float, float]:

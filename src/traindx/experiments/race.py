@@ -147,11 +147,19 @@ class _Track:
         return not any(max(c.lead, c.recovered) >= reach or c.prior >= sign for c in tried)
 
     def _challengers(self) -> list[Contender]:
-        """Who has clearly stronger signs than a leader that recovers enough, and is ahead of the baseline too: the strongest of them."""
-        if self.leader is None or self.leader.recovered < ENOUGH:
+        """Who may yet be preferred to a leader that recovers enough: the most promising, and the one with the strongest signs."""
+        leader = self.leader
+        if leader is None or leader.recovered < ENOUGH:
             return []
-        stronger = [c for c in self.contenders if c.runs and c.prior >= self.leader.prior + CLEARLY and c.lead >= LEAST_SHARE]
-        return sorted(stronger, key=lambda c: -c.promise)[:1]
+        able = [c for c in self.contenders if c.runs and self._may_win(c, leader)]
+        chosen = [*sorted(able, key=lambda c: -c.promise)[:1], *sorted(able, key=lambda c: -c.prior)[:1]]
+        return list({id(c): c for c in chosen}.values())
+
+    def _may_win(self, contender: Contender, leader: Contender) -> bool:
+        """Clearly stronger signs, and ahead of the baseline or direct; or a smaller change with no weaker signs that is well ahead."""
+        if contender.prior >= leader.prior + CLEARLY:
+            return contender.lead >= LEAST_SHARE or contender.prior >= DIRECT
+        return contender.size < leader.size and contender.prior >= leader.prior and contender.lead >= WITHIN_REACH
 
     # -- running -------------------------------------------------------------------------------------------------------------------
 
@@ -293,8 +301,7 @@ class _Track:
             [self.lab.job(repeat=k) for k in range(1, affordable + 1)], "does the loss fall on with other seeds?"
         )
         curves = [run.curves[self.quantity] for run in (self.baseline, *leader.repeats)]
-        below, above = self.gap.interval([(curve.at(self.lab.total // 2), curve.last) for curve in curves])
-        leader.low, leader.high = leader.recovered * below, leader.recovered * above
+        leader.low, leader.high = self.gap.bounds([(curve.at(self.lab.total // 2), curve.last) for curve in curves], leader.recovered)
         leader.seeds = tuple(dict.fromkeys((self.lab.recipe.seed, *(run.seed for run in leader.repeats))))
 
     def _pair(self, leader: Contender, repeat: int, horizon: int) -> tuple[float, float]:

@@ -18,6 +18,15 @@ START_SIGN = 0.9
 TINY = 1e-9
 
 
+def weights_off(reading: Reading) -> float:
+    """How far the fresh weights are from any sound draw: too equal, too large, or too small."""
+    return max(
+        log_ramp(max(reading.value("audit", "unit_spread"), TINY), SPREAD_NONE, SPREAD_FULL),
+        log_ramp(reading.value("audit", "largest_gain"), LARGE_NONE, LARGE_FULL),
+        log_ramp(max(reading.value("audit", "smallest_gain"), TINY), SMALL_NONE, SMALL_FULL),
+    )
+
+
 class BadInitialization(DirectFitRule):
     """Settled by fresh weights."""
 
@@ -32,12 +41,7 @@ class BadInitialization(DirectFitRule):
         if reading.value("audit", "pretrained") == 1:
             return 0.0
         start = reading.sign("initial_loss") / max(reading.constant, 1e-12)
-        return max(
-            log_ramp(max(reading.value("audit", "unit_spread"), TINY), SPREAD_NONE, SPREAD_FULL),
-            log_ramp(reading.value("audit", "largest_gain"), LARGE_NONE, LARGE_FULL),
-            log_ramp(max(reading.value("audit", "smallest_gain"), TINY), SMALL_NONE, SMALL_FULL),
-            START_SIGN * log_ramp(start, START_NONE, START_FULL),
-        )
+        return max(weights_off(reading), START_SIGN * log_ramp(start, START_NONE, START_FULL))
 
     def signs(self, reading: Reading) -> tuple[Evidence, ...]:
         """Scales of the weights."""
