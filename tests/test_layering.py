@@ -24,6 +24,7 @@ PARTS = (
     "diagnosis",
     "store",
     "report",
+    "watching",
     "api",
     "labs",
     "check",

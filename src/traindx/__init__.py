@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Treatment,
     )
     from traindx.tasks import Task
+    from traindx.watching import watch
 
 __version__ = "0.1.0"
 
@@ -45,6 +46,7 @@ _HOME = {
     "diagnose": "api",
     "train": "api",
     "treat": "api",
+    "watch": "watching",
 }
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "diagnose",
     "train",
     "treat",
+    "watch",
 ]
 
 

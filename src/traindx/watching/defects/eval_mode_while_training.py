@@ -1,0 +1,25 @@
+"""Dropout is off and batch statistics stand still while the parameters are updated."""
+
+from __future__ import annotations
+
+from traindx.watching.defects.base import Detector
+from traindx.watching.loop import Loop, mode_dependent, plain
+
+
+class EvalModeWhileTraining(Detector):
+    """Seen where the whole model is in evaluation mode when gradients arrive, and has layers that compute something else in training mode.
+    Single layers kept in evaluation mode inside a training model are a common intention, and no finding.
+    """
+
+    cause = "eval-mode-while-training"
+    settles = "call model.train() before the training batches, also after each evaluation"
+
+    def accumulated(self, loop: Loop, witness: int) -> None:
+        """In which mode were these gradients computed?"""
+        if witness or self.held is not None:
+            return
+        model = plain(loop.model)
+        if not model.training and any(not m.training for m in mode_dependent(model)):
+            self.saw(loop, "the model was in evaluation mode while it was trained", type(mode_dependent(model)[0]).__name__)
+        else:
+            self.saw_nothing()

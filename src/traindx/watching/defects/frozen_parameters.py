@@ -1,0 +1,75 @@
+"""Parameters that should learn do not: drawn at random and frozen, or held at a rate of zero."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from traindx.records import Branch
+from traindx.watching.defects.base import LIKELY, Detector
+from traindx.watching.loop import Loop, plain
+
+# Rates of zero for so many updates: a warm-up that begins at zero has left it long before.
+UPDATES_AT_ZERO = 20
+# Below this many weights, a distribution cannot be told.
+LEAST_WEIGHTS = 64
+# Kolmogorov's distance at which a sample of n differs from its distribution at the level 0.001, times the root of n.
+KOLMOGOROV = 1.95
+
+
+class FrozenParameters(Detector):
+    """Seen where frozen weights still have the distribution that their layer draws, so that nobody has ever trained them; or where all
+    parameters are frozen, or a group's learning rate is exactly zero. To freeze what was trained before is common, and no finding.
+    """
+
+    cause = "frozen-parameters"
+    branch = Branch.OPTIMIZATION
+    confidence = LIKELY
+    needed = 1
+    settles = "let every parameter learn"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._at_zero = 0
+
+    def started(self, loop: Loop) -> None:
+        """Frozen weights against the distributions of fresh ones."""
+        model = plain(loop.model)
+        parameters = list(model.parameters())
+        if parameters and not any(p.requires_grad for p in parameters):
+            self.saw(loop, "no parameter of the model requires gradients")
+            return
+        fresh = [name for name, module in model.named_modules() if _is_fresh_and_frozen(module)]
+        if fresh:
+            said = f"{', '.join(fresh[:3])}{' and more' if len(fresh) > 3 else ''}: frozen, with weights as they are drawn at random"
+            self.saw(loop, said, fresh[0], len(fresh))
+
+    def updated(self, loop: Loop) -> None:
+        """Rates of zero."""
+        if self.held is not None:
+            return
+        groups = [g for optimizer in loop.optimizers for g in optimizer.param_groups if g["params"]]
+        self._at_zero = self._at_zero + 1 if any(g["lr"] == 0 for g in groups) else 0
+        if self._at_zero >= UPDATES_AT_ZERO:
+            self.saw(loop, f"a group of parameters has had a learning rate of zero for {UPDATES_AT_ZERO} updates", value=self._at_zero)
+
+
+def _is_fresh_and_frozen(module: nn.Module) -> bool:
+    """Whether the layer's own weight is frozen and distributed as torch draws it: uniform within 1 / sqrt(fan in), normal for embeddings."""
+    weight = getattr(module, "weight", None)
+    if not isinstance(weight, nn.Parameter) or weight.requires_grad or weight.numel() < LEAST_WEIGHTS:
+        return False
+    values = weight.detach().float().flatten()[:4096]
+    if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)):
+        bound = 1 / math.sqrt(weight[0].numel())
+        return bool(values.abs().max() <= bound * (1 + 1e-6)) and _fits(values, (values / bound + 1) / 2)
+    return isinstance(module, nn.Embedding) and _fits(values, 0.5 * (1 + torch.erf(values / math.sqrt(2))))
+
+
+def _fits(values: Tensor, probabilities: Tensor) -> bool:
+    """Kolmogorov and Smirnov: whether the values' cumulative probabilities under a distribution are uniform."""
+    ordered = probabilities.sort().values
+    steps = torch.arange(1, len(values) + 1, device=values.device) / len(values)
+    return float((ordered - steps).abs().max()) * math.sqrt(len(values)) < KOLMOGOROV

@@ -1,0 +1,105 @@
+"""The loss, or a gradient, is not a finite number."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from traindx.records import Branch
+from traindx.watching import origin
+from traindx.watching.defects.base import Detector
+from traindx.watching.loop import Loop, number, plain
+from traindx.watching.places import Place
+
+# On an accelerator, to read a number is to wait: finiteness is gathered there, and read once in so many updates.
+READ_EVERY = 16
+
+
+class NonFiniteLoss(Detector):
+    """Seen in the gradients of the witnesses before every update, and in every reported loss. While the weights are still finite, the forward
+    pass is computed once more to find the operation and the layer where the first such number arose.
+    """
+
+    cause = "non-finite-loss"
+    needed = 1
+    settles = "run the batch again with the named operation kept within its domain (an epsilon, a clamp, a smaller rate)"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._flag: Tensor | None = None
+        self._broken, self._fresh = False, False
+        self._origin: origin.Origin | None = None
+
+    def updating(self, loop: Loop) -> None:
+        """Gradients are complete, weights not yet changed."""
+        if self._broken or self.held is not None:
+            return
+        for parameter in loop.witnesses:
+            if parameter.grad is not None:
+                self._look(loop, parameter.grad)
+
+    def _look(self, loop: Loop, gradient: Tensor) -> None:
+        if gradient.device.type == "cpu":
+            self._broken = self._broken or not math.isfinite(float(gradient.sum()))  # no wait: the number is here
+            self._fresh = self._broken
+        else:
+            bad = ~gradient.isfinite().all()
+            self._flag = bad if self._flag is None else self._flag | bad
+            self._broken = loop.updates % READ_EVERY == 0 and bool(self._flag)
+        if self._fresh and loop.forward is not None and not loop.compiled:
+            loop.broken_inputs = not origin.is_finite((loop.forward.args, loop.forward.kwargs))
+            loop.paused = True
+            try:
+                self._origin = origin.in_model(plain(loop.model), loop.forward.args, loop.forward.kwargs)
+            finally:
+                loop.paused = False
+
+    def reported(self, loop: Loop) -> None:
+        """Say it, with what is known of its origin."""
+        if self.held is not None or not (self._broken or loop.broken_loss):
+            return
+        loop.broken_inputs = loop.broken_inputs or not origin.is_finite(loop.targets)
+        if loop.broken_inputs:
+            return
+        text, place = self._said(loop)
+        self.saw(loop, text, self._origin.layer if self._origin else "", place=place)
+
+    def _said(self, loop: Loop) -> tuple[str, Place | None]:
+        what = "the loss" if loop.broken_loss or not _finite_loss(loop) else "a gradient"
+        if self._origin is None and loop.loss_fn is not None and what == "the loss" and origin.is_finite(loop.outputs):
+            self._origin = _in_loss(loop)
+        if self._origin is not None:
+            return f"{what} is not finite: the first such number arose in {self._origin}", self._origin.place or loop.place
+        said = f"{what} is not finite"
+        if self._fresh and isinstance(loop.loss, Tensor) and loop.loss.grad_fn is not None:
+            names = origin.on_the_way(loop.loss, steep=what == "a gradient")
+            said += ", although the outputs of the model are" + (f"; on the way to the loss lie {', '.join(names[:4])}" if names else "")
+        else:
+            broken = [name for name, p in loop.parameters if not bool(p.isfinite().all())]
+            said += f"; {len(broken)} parameters are no longer finite, {broken[0]} among them" if broken else ""
+        return said, loop.place
+
+
+class NonFiniteData(Detector):
+    """Seen in a batch behind a loss or a gradient that is not finite."""
+
+    cause = "non-finite-data"
+    branch = Branch.DATA
+    needed = 1
+    settles = "impute or drop the rows with values that are not finite"
+
+    def reported(self, loop: Loop) -> None:
+        """Told by the search for the origin."""
+        if loop.broken_inputs and self.held is None:
+            self.saw(loop, "the batch holds numbers that are not finite", place=loop.place)
+
+
+def _finite_loss(loop: Loop) -> bool:
+    return loop.loss is None or math.isfinite(number(loop.loss))
+
+
+def _in_loss(loop: Loop) -> origin.Origin | None:
+    outputs = loop.outputs.detach() if isinstance(loop.outputs, torch.Tensor) else loop.outputs
+    return None if outputs is None or loop.targets is None else origin.in_loss(loop.loss_fn, outputs, loop.targets)

@@ -1,0 +1,20 @@
+"""The model is evaluated in training mode: dropout is on, and validation rows move the batch statistics."""
+
+from __future__ import annotations
+
+from traindx.watching.defects.base import Detector
+from traindx.watching.loop import Loop, mode_dependent, plain
+
+
+class TrainModeWhileEvaluating(Detector):
+    """Seen in the mode of the forward passes between the last update and the report of a validation loss."""
+
+    cause = "train-mode-while-evaluating"
+    needed = 1
+    settles = "call model.eval() before the evaluation, and model.train() after it"
+
+    def validated(self, loop: Loop) -> None:
+        """In which mode was this measured?"""
+        if self.held is None and loop.evaluations and all(loop.evaluations) and mode_dependent(plain(loop.model)):
+            layer = type(mode_dependent(plain(loop.model))[0]).__name__
+            self.saw(loop, f"the validation loss was measured in training mode, over {len(loop.evaluations)} batches", layer)

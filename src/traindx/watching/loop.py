@@ -1,0 +1,137 @@
+"""What has happened so far in the loop that is watched: live objects and counts, shared by everything that looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
+
+from traindx.training import TrainingState
+from traindx.watching.places import Place
+
+# Gradients are followed on so many parameters, the smallest that receive any: a follower costs two microseconds a backward pass.
+WITNESSES = 2
+
+_BATCH_NORMS = (nn.modules.batchnorm._NormBase,)
+_DROPOUTS = (nn.modules.dropout._DropoutNd, nn.RNNBase, nn.MultiheadAttention)
+
+
+@dataclass(slots=True)
+class Forward:
+    """One forward pass of the watched model."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    outputs: Any
+    training: bool
+    with_gradient: bool
+
+
+@dataclass(slots=True)
+class Loop:
+    """The watched objects, and what the loop has done with them."""
+
+    model: nn.Module
+    optimizers: tuple[Optimizer, ...]
+    loss_fn: Any
+    scheduler: Any
+    step: int = 0
+    """Reports by the user: calls of ``Watch.step``."""
+    updates: int = 0
+    """Steps of an optimizer."""
+    reports_since_update: int = 0
+    updates_since_report: int = 0
+    backwards: int = 0
+    """Arrivals of gradients at the witnesses since the last update."""
+    looking: bool = False
+    """Whether this update is looked at in full."""
+    forward: Forward | None = None
+    evaluations: list[bool] = field(default_factory=list)
+    """Forward passes without gradients since the last update: was the model in training mode?"""
+    compiled: bool = False
+    paused: bool = False
+    """The model is being looked at, not used: hooks do nothing."""
+    was_reached: bool = False
+    """Whether a gradient has arrived since the report before."""
+    affordable: bool = False
+    """Whether the budget allows a small look at this batch."""
+    broken_loss: bool = False
+    """Whether a loss that is not finite was reported."""
+    broken_inputs: bool = False
+    """Whether the batch behind it held numbers that are not finite."""
+    loss: Tensor | float | None = None
+    outputs: Any = None
+    targets: Any = None
+    witnesses: tuple[nn.Parameter, ...] = ()
+    names: dict[int, str] = field(default_factory=dict)
+    place: Place | None = None
+    handles: list[RemovableHandle] = field(default_factory=list)
+    """Hooks to be removed at the end."""
+
+    def __post_init__(self) -> None:
+        self.names = {id(parameter): name for name, parameter in plain(self.model).named_parameters()}
+        self.compiled = is_compiled(self.model)
+
+    @property
+    def parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """The model's parameters by name, shared ones once."""
+        return plain(self.model).named_parameters()
+
+    @property
+    def optimized(self) -> list[nn.Parameter]:
+        """Every parameter that an optimizer holds."""
+        return [p for optimizer in self.optimizers for group in optimizer.param_groups for p in group["params"]]
+
+    def name(self, witness: int) -> str:
+        """The name of a witness."""
+        return self.names.get(id(self.witnesses[witness]), "")
+
+    def state(self) -> TrainingState:
+        """The same for a probe."""
+        rate = self.optimizers[0].param_groups[0]["lr"] if self.optimizers[0].param_groups else 0.0
+        return TrainingState(None, self.model, self.optimizers[0], 0, self.step, float(rate))  # type: ignore[arg-type]  # no probe asks
+
+
+def plain(model: nn.Module) -> nn.Module:
+    """The user's module inside what `torch.compile` and data-parallel training wrap around it."""
+    while True:
+        inner = getattr(model, "_orig_mod", None)
+        if inner is None and isinstance(model, (nn.parallel.DistributedDataParallel, nn.DataParallel)):
+            inner = model.module
+        if not isinstance(inner, nn.Module):
+            return model
+        model = inner
+
+
+def is_compiled(model: nn.Module) -> bool:
+    """Whether a part of the model is compiled: a hook inside it would have it compiled again."""
+    return any(hasattr(module, "_orig_mod") or module._compiled_call_impl is not None for module in model.modules())
+
+
+def mode_dependent(model: nn.Module) -> list[nn.Module]:
+    """The modules that compute something else in evaluation mode."""
+    return [module for module in model.modules() if _depends_on_mode(module)]
+
+
+def _depends_on_mode(module: nn.Module) -> bool:
+    if isinstance(module, _BATCH_NORMS):
+        return bool(module.track_running_stats)
+    rate = getattr(module, "p", getattr(module, "dropout", 0.0)) if isinstance(module, _DROPOUTS) else 0.0
+    return isinstance(rate, float) and rate > 0
+
+
+def choose_witnesses(parameters: Sequence[nn.Parameter]) -> tuple[nn.Parameter, ...]:
+    """The smallest parameters that received a gradient; any of the smallest where none did."""
+    learnable = [p for p in parameters if p.requires_grad and not (p.grad is not None and p.grad.is_sparse)]
+    reached = [p for p in learnable if p.grad is not None]
+    return tuple(sorted(reached or learnable, key=torch.Tensor.numel)[:WITNESSES])
+
+
+def number(value: Tensor | float) -> float:
+    """The value on the host. Waits for the device."""
+    return float(value.detach() if isinstance(value, Tensor) else value)

@@ -1,0 +1,116 @@
+"""The operation in which the first number that is not finite arose, and the layer around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from traindx.tasks import preserved_rng
+from traindx.watching.places import Place, users_line
+
+# Operations of a graph from which a number that is not finite may come although all before was finite, and those whose slope may be infinite.
+_RISKY = ("Log", "Div", "Sqrt", "Pow", "Exp", "Reciprocal", "Acos", "Asin", "Atan2", "Rsqrt")
+_STEEP = ("Sqrt", "Pow", "Norm", "Std", "Acos", "Asin", "Rsqrt", "Log", "Div")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """An operation, the layer in which it computed (empty for the model itself), and the line that called it."""
+
+    operation: str
+    layer: str
+    place: Place | None
+
+    def __str__(self) -> str:
+        return f"{self.operation}" + (f" in {self.layer}" if self.layer else "")
+
+
+def is_finite(value: Any) -> bool:
+    """Whether every real number in a nest of tensors is finite. Waits for the device."""
+    return all(bool(t.isfinite().all()) for t in tree_leaves(value) if isinstance(t, Tensor) and t.is_floating_point())
+
+
+class _FirstNonFinite(TorchDispatchMode):
+    """Notes the first operation that makes a non-finite number out of finite ones."""
+
+    def __init__(self, layers: list[str]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._layers, self.found = layers, None
+
+    found: Origin | None
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if self.found is None and not is_finite(result) and is_finite((args, kwargs)):
+            name = str(func.overloadpacket).rpartition(".")[2].strip("_")
+            self.found = Origin(name, self._layers[-1] if self._layers else "", users_line())
+        return result
+
+
+def in_model(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Origin | None:
+    """Compute the forward pass once more, without gradients, and watch every operation; None where all stays finite.
+
+    Buffers and random states are put back. Cost: some ten forward passes.
+    """
+    layers: list[str] = []
+    with preserved_rng(), _restored_buffers(model), _named_layers(model, layers), torch.no_grad(), _FirstNonFinite(layers) as mode:
+        model(*args, **kwargs)
+    found: Origin | None = mode.found
+    return found
+
+
+def in_loss(loss_fn: Callable[[Any, Any], Any], outputs: Any, targets: Any) -> Origin | None:
+    """The same for a loss function."""
+    with preserved_rng(), torch.no_grad(), _FirstNonFinite(["the loss"]) as mode:
+        loss_fn(outputs, targets)
+    found: Origin | None = mode.found
+    return found
+
+
+def on_the_way(loss: Tensor, steep: bool) -> list[str]:
+    """Names of the operations in a loss's graph that may give, or whose slope may be, what is not finite; those next to the loss first."""
+    found: list[str] = []
+    nodes, seen = [loss.grad_fn], set()
+    while nodes:
+        node = nodes.pop(0)
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        name = node.name().removesuffix("0").removesuffix("Backward")
+        if any(part in name for part in (_STEEP if steep else _RISKY)) and name not in found:
+            found.append(name)
+        nodes += [following for following, _ in node.next_functions]
+    return found
+
+
+@contextmanager
+def _restored_buffers(model: nn.Module) -> Iterator[None]:
+    kept = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for buffer, was in kept:
+                buffer.copy_(was)
+
+
+@contextmanager
+def _named_layers(model: nn.Module, layers: list[str]) -> Iterator[None]:
+    """Keep the names of the layers that are computing, the innermost last."""
+    handles = []
+    for name, module in model.named_modules():
+        if name:
+            handles.append(module.register_forward_pre_hook(lambda *_, name=name: layers.append(name)))
+            handles.append(module.register_forward_hook(lambda *_: layers.pop() and None, always_call=True))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,413 @@
+"""The watch itself: hooks on anyone's loop, a guard around every one of them, and what was seen in the end."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import math
+import sys
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from traindx.probes import Probe
+from traindx.records import Curve, Diagnosis, Finding, InputError, Outcome, Run
+from traindx.watching import findings as records
+from traindx.watching.budget import Budget
+from traindx.watching.defects import DETECTORS, Detector
+from traindx.watching.loop import Forward, Loop, choose_witnesses, number, plain
+from traindx.watching.observing import watching_probes
+from traindx.watching.places import users_line
+from traindx.watching.signs import suspicions
+
+# Losses stay on the device and are read together, once in so many reports.
+READ_EVERY = 16
+# Signs in the curves are weighed at these reports, and at the end.
+WEIGHED_AT = (64, 256, 1024, 4096, 16384, 65536)
+
+AlertCallback = Callable[[Finding], None]
+_MOMENTS = ("started", "forwarded", "accumulated", "updating", "updated", "reported", "validated")
+_log = logging.getLogger("traindx")
+
+P = ParamSpec("P")
+
+
+def _guarded(act: Callable[Concatenate[Watch, P], None]) -> Callable[Concatenate[Watch, P], None]:
+    """Timed, and never the end of the training: an error is logged once and switches the watch off, unless it is strict."""
+
+    @functools.wraps(act)
+    def guarded(self: Watch, *args: P.args, **kwargs: P.kwargs) -> None:
+        if self._off or self.loop.paused:
+            return
+        began = self.budget.clock()
+        try:
+            act(self, *args, **kwargs)
+        except Exception as error:
+            self._fail(error)
+        finally:
+            self.budget.spent += self.budget.clock() - began
+
+    return guarded  # type: ignore[return-value]  # a function; mypy knows what wraps returns as an object with __call__
+
+
+class Watch:
+    """Watches a training loop from its hooks; made by `watch`.
+
+    ``findings`` holds what is suspected so far, ``run`` the observations as a record, ``diagnosis`` both with words. All can be read at any
+    time, and after the end.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizers: Sequence[Optimizer],
+        loss_fn: Callable[[Any, Any], Tensor] | None,
+        scheduler: Any,
+        overhead: float,
+        on_alert: AlertCallback | None,
+        quiet: bool,
+        strict: bool,
+        name: str,
+    ) -> None:
+        self.loop = Loop(model, tuple(optimizers), loss_fn, scheduler)
+        self.budget = Budget(overhead)
+        self.name, self.strict = name, strict
+        self._on_alert, self._quiet = on_alert, quiet
+        self._detectors: tuple[Detector, ...] = tuple(kind() for kind in DETECTORS)
+        self._told: set[str] = set()
+        self._signs: tuple[Finding, ...] = ()
+        self._probes: list[Probe] = watching_probes(self._fail, self.loop)
+        self._losses: list[Tensor | float] = []
+        self._curves: dict[str, tuple[list[int], list[float]]] = {}
+        self._rows, self._outcome, self._reason = 0, Outcome.STOPPED, "still training"
+        self._off, self._begun, self._seconds = True, False, 0.0
+        self._follow_moments()
+
+    def _follow_moments(self) -> None:
+        """At each moment only those detectors are called that look then."""
+        self._at: dict[str, list[Callable[..., None]]] = {
+            moment: [getattr(d, moment) for d in self._detectors if getattr(type(d), moment) is not getattr(Detector, moment)]
+            for moment in _MOMENTS
+        }
+
+    # -- beginning and end ---------------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        """Attach the hooks."""
+        self._off = False
+        self._attach()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Detach them, whatever happened, and weigh what was seen."""
+        self.close(error)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """End the watch; ``error`` is what ended the training, if anything did. Ending it twice does nothing."""
+        if self._off:
+            return
+        self._end(error)
+        self._detach()
+
+    @_guarded
+    def _attach(self) -> None:
+        loop = self.loop
+        loop.handles += [
+            loop.model.register_forward_pre_hook(lambda *_: self._before_forward()),
+            loop.model.register_forward_hook(lambda _, args, kwargs, outputs: self._after_forward(args, kwargs, outputs), with_kwargs=True),
+        ]
+        for index, optimizer in enumerate(loop.optimizers):
+            loop.handles += [
+                optimizer.register_step_pre_hook(lambda *_, index=index: self._before_update(index)),
+                optimizer.register_step_post_hook(lambda *_, index=index: self._after_update(index)),
+            ]
+        self._follow(choose_witnesses(loop.optimized or list(loop.model.parameters())))
+        self._tell("started")
+
+    def _follow(self, witnesses: tuple[nn.Parameter, ...]) -> None:
+        """Be told when these receive gradients."""
+        self.loop.witnesses = witnesses
+        self.loop.handles += [
+            witness.register_post_accumulate_grad_hook(lambda _, index=index: self._accumulated(index))
+            for index, witness in enumerate(witnesses)
+        ]
+
+    @_guarded
+    def _end(self, error: BaseException | None) -> None:
+        self._read_losses()
+        self._seconds = self.budget.training_seconds
+        if self._outcome is not Outcome.DIVERGED:
+            said = f"{type(error).__name__}: {error}" if error is not None else ""
+            self._outcome, self._reason = (Outcome.FAILED, said) if error is not None else (Outcome.FINISHED, "")
+        self._weigh_signs()
+
+    def _detach(self) -> None:
+        self._off = True
+        for handle in self.loop.handles:
+            handle.remove()
+        self.loop.handles.clear()
+        for probe in self._probes:
+            probe.finish(self.loop.state())
+        self.loop.forward = self.loop.loss = self.loop.outputs = self.loop.targets = None
+
+    def _fail(self, error: Exception) -> None:
+        """An error of the watch's own."""
+        if self._off:
+            return
+        self._detach()
+        if self.strict:
+            raise error
+        _log.warning("the watch has switched itself off; the training goes on unwatched", exc_info=error)
+
+    # -- what the hooks see --------------------------------------------------------------------------------------------------------
+
+    @_guarded
+    def _before_forward(self) -> None:
+        if not self._begun and torch.is_grad_enabled():
+            self._begin()
+
+    def _begin(self) -> None:
+        """An update begins: is it looked at in full?"""
+        self._begun = True
+        self.loop.looking = self.budget.affords_look(self.loop.step)
+        if self.loop.looking:
+            self.budget.look_begins(self.loop.step)
+            state = self.loop.state()
+            for probe in self._probes:
+                probe.before_forward(state)
+
+    @_guarded
+    def _after_forward(self, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
+        loop = self.loop
+        loop.evaluations.append(loop.model.training)
+        if torch.is_grad_enabled():
+            loop.forward = Forward(args, kwargs, outputs, loop.model.training, True)
+            self._tell("forwarded")
+
+    @_guarded
+    def _accumulated(self, witness: int) -> None:
+        if witness >= len(self.loop.witnesses):
+            return
+        self.loop.backwards += 1
+        self.loop.was_reached = True
+        for act in self._at["accumulated"]:
+            act(self.loop, witness)
+
+    @_guarded
+    def _before_update(self, index: int) -> None:
+        self._tell("updating")
+        if self.loop.looking and index == 0:
+            state = self.loop.state()
+            for probe in self._probes:
+                probe.before_step(state)
+
+    @_guarded
+    def _after_update(self, index: int) -> None:
+        loop = self.loop
+        loop.updates += 1
+        loop.updates_since_report += 1
+        if not loop.backwards and loop.updates <= READ_EVERY:
+            self._follow_better()
+        self._tell("updated")
+        loop.reports_since_update, loop.backwards = 0, 0
+        loop.evaluations.clear()
+        if index == 0:
+            loop.place = loop.place or users_line()
+            if loop.looking:
+                state = loop.state()
+                for probe in self._probes:
+                    probe.after_step(state)
+
+    def _follow_better(self) -> None:
+        """No gradient came to the witnesses: others may have received one."""
+        if any(p.grad is not None for p in self.loop.witnesses):
+            return
+        better = choose_witnesses(self.loop.optimized)
+        if any(p.grad is not None for p in better):
+            self.loop.was_reached = True
+            self._follow(better)
+
+    # -- what the user reports -----------------------------------------------------------------------------------------------------
+
+    @_guarded
+    def step(self, loss: Tensor | float, outputs: Any = None, targets: Any = None) -> None:
+        """Report an update, after ``optimizer.step()``.
+
+        Args:
+            loss: of the batch; as it came from the loss function, with its graph, or as a number.
+            outputs: of the model, as the loss function got them; with ``targets``, more can be seen.
+            targets: as the loss function got them.
+
+        """
+        loop = self.loop
+        loop.loss, loop.outputs, loop.targets = loss, outputs, targets
+        self._losses.append(loss.detach().clone() if isinstance(loss, Tensor) else float(loss))
+        loop.affordable = self.budget.spent <= self.budget.share * self.budget.training_seconds
+        if len(self._losses) >= READ_EVERY or loop.looking:
+            self._read_losses()
+        if not self._rows and isinstance(targets, Tensor) and targets.ndim:
+            self._rows = len(targets)
+        self._tell("reported")
+        if loop.looking:
+            self.budget.look_ends()
+        loop.step += 1
+        loop.reports_since_update += not loop.updates_since_report
+        loop.updates_since_report, loop.was_reached, loop.looking, self._begun = 0, False, False, False
+        loop.evaluations.clear()
+        loop.forward = loop.loss = loop.outputs = loop.targets = None
+        if loop.step in WEIGHED_AT:
+            self._read_losses()
+            self._weigh_signs()
+        self._alert()
+
+    @_guarded
+    def validate(self, loss: Tensor | float, metric: float | None = None) -> None:
+        """Report an evaluation on validation rows.
+
+        Args:
+            loss: over the validation rows.
+            metric: any number for which more is better.
+
+        """
+        self._record("validation_loss", self.loop.step, number(loss))
+        if metric is not None:
+            self._record("validation_metric", self.loop.step, float(metric))
+        self._tell("validated")
+        self.loop.evaluations.clear()
+        self._alert()
+
+    def _read_losses(self) -> None:
+        """Move the losses to the host, all in one piece."""
+        held, self._losses = self._losses, []
+        first = self.loop.step + 1 - len(held) + (self.loop.loss is not None)
+        on_device = [loss.double().reshape(()) for loss in held if isinstance(loss, Tensor)]
+        read = iter(torch.stack(on_device).tolist() if on_device else [])
+        for offset, loss in enumerate(held):
+            value = next(read) if isinstance(loss, Tensor) else loss
+            self._record("batch_loss", first + offset, value)
+            if not math.isfinite(value) and not self.loop.broken_loss:
+                self.loop.broken_loss = True
+                self._outcome, self._reason = Outcome.DIVERGED, f"the loss was not finite at step {first + offset}"
+
+    def _record(self, name: str, step: int, value: float) -> None:
+        steps, values = self._curves.setdefault(name, ([], []))
+        steps.append(step)
+        values.append(value)
+
+    # -- what comes out ------------------------------------------------------------------------------------------------------------
+
+    def _tell(self, moment: str) -> None:
+        for act in self._at[moment]:
+            act(self.loop)
+
+    def _weigh_signs(self) -> None:
+        self._signs = suspicions(self.run)
+        self._alert()
+
+    def _alert(self) -> None:
+        """Tell every finding that holds for the first time, once."""
+        if all(d.held is None or d.cause in self._told for d in self._detectors) and all(f.cause in self._told for f in self._signs):
+            return
+        for finding in self.findings:
+            if finding.cause in self._told:
+                continue
+            self._told.add(finding.cause)
+            if not self._quiet and _writes():
+                sys.stderr.write(f"traindx: suspected {finding.cause}: {finding.summary}\n")
+            if self._on_alert is not None:
+                self._on_alert(finding)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is suspected so far, what explains most first."""
+        held = [records.finding(d) for d in self._detectors if d.held is not None]
+        causes = {f.cause for f in held}
+        return records.ranked([*held, *(f for f in self._signs if f.cause not in causes)])
+
+    @property
+    def run(self) -> Run:
+        """The observations so far, as a record; a curve ``watch/CAUSE`` marks where a suspicion was first seen."""
+        if not self._off:
+            self._read_losses()
+        curves = {name: Curve(steps=tuple(s), values=tuple(v)) for name, (s, v) in self._curves.items()}
+        for probe in self._probes:
+            curves |= Probe.finish(probe, self.loop.state())
+        seen = {f"watch/{d.cause}": Curve(steps=(d.held.step,), values=(d.held.value,)) for d in self._detectors if d.held is not None}
+        recipe = records.recipe_of(self.loop.optimizers[0], self._rows)
+        seconds = self.budget.training_seconds if not self._off else self._seconds
+        return records.run_record(
+            self.name, recipe, {**curves, **seen}, self._outcome, self._reason, self.loop.step, seconds, plain(self.loop.model)
+        )
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """What the watched run amounts to: suspicions, each with what would settle it."""
+        return records.diagnosis_of(self.run, self.findings)
+
+
+def _writes() -> bool:
+    """Of several processes that train together, the first one writes."""
+    return not (torch.distributed.is_available() and torch.distributed.is_initialized() and torch.distributed.get_rank() != 0)
+
+
+def watch(
+    model: nn.Module,
+    optimizer: Optimizer | Sequence[Optimizer],
+    loss_fn: Callable[[Any, Any], Tensor] | None = None,
+    *,
+    scheduler: Any = None,
+    overhead: float = 0.05,
+    on_alert: AlertCallback | None = None,
+    quiet: bool = False,
+    strict: bool = False,
+    name: str = "watched",
+) -> Watch:
+    """Watch a training loop for defects and for signs that it goes wrong; a context manager.
+
+    ::
+
+        with tdx.watch(model, optimizer, loss_fn) as w:
+            for inputs, targets in loader:
+                ...
+                optimizer.step()
+                w.step(loss, outputs, targets)
+        print(w.diagnosis)
+
+    Weights, buffers, gradients and random states are those of an unwatched training, to the last bit. Nothing that goes wrong in here
+    stops the training. All hooks are gone after the block, also after an error.
+
+    Args:
+        model: the one that is trained, also compiled or in data-parallel training.
+        optimizer: that steps it; all of them where there are several.
+        loss_fn: ``(outputs, targets) -> loss``; with it and with the outputs and targets of each step, more defects can be seen.
+        scheduler: of the learning rate; with it, a wrong rhythm is seen sooner.
+        overhead: the share of the training's time that may go into watching. Less is looked at where a look is dear; losses and gradients
+            that are not finite are noticed in any case.
+        on_alert: called with each finding when it first holds.
+        quiet: no line on standard error for it.
+        strict: raise errors of the watch itself instead of switching it off.
+        name: of the training, in reports.
+
+    Raises:
+        InputError: when the optimizer is none, or ``overhead`` no share.
+
+    """
+    optimizers = [_unwrapped(o) for o in (optimizer if isinstance(optimizer, Sequence) else [optimizer])]
+    if not optimizers or not all(isinstance(o, Optimizer) for o in optimizers):
+        raise InputError("optimizer", f"found {optimizer!r}", "give the torch optimizer that steps the model, or several of them")
+    if not isinstance(model, nn.Module):
+        raise InputError("model", f"found {type(model).__name__}", "give the torch.nn.Module that is trained")
+    if not 0 < overhead <= 1:
+        raise InputError("overhead", f"found {overhead}", "give a share of the training's time, such as 0.05")
+    return Watch(model, optimizers, loss_fn, scheduler, overhead, on_alert, quiet, strict, name)
+
+
+def _unwrapped(optimizer: Any) -> Any:
+    """The torch optimizer inside what accelerate and lightning wrap around it."""
+    while isinstance(inner := getattr(optimizer, "optimizer", None), Optimizer):
+        optimizer = inner
+    return optimizer
