@@ -229,7 +229,7 @@ def test_a_deep_sigmoid_network_is_treated_and_verified() -> None:
     assert not used & set(treatment.comparisons[0].seeds), "verified on seeds that played no part in choosing"
 
     run = tdx.train(treatment.task, treatment.recipe)
-    assert run.last("validation_metric") > 0.9
+    assert run.last("validation_metric") > 0.85
 
 
 def test_a_healthy_training_is_left_as_it_is() -> None:

@@ -42,6 +42,13 @@ def test_stays_silent_when_the_harm_stays_at_equal_proportions(shifted: Facts) -
     assert shifted.put("two_sample", "reweighted_test_loss", 2.0).judged(CAUSE).standing is Standing.CLEARED
 
 
+def test_few_test_rows_of_a_class_leave_it_to_the_inputs_within_classes(shifted: Facts) -> None:
+    unclear = shifted.put("two_sample", "reweighted_test_loss", 2.0, low=-1.0, high=5.0)
+    alike, apart = (unclear.put("two_sample", "auc_within_classes", auc, "inputs") for auc in (0.5, 0.9))
+    assert alike.judged(CAUSE).standing is Standing.CONFIRMED
+    assert apart.judged(CAUSE).standing is Standing.CLEARED
+
+
 def test_declines_without_test_labels(facts: Facts) -> None:
     finding = facts.without("two_sample", "label_distance", "test_loss", "reweighted_test_loss").judged(CAUSE)
     assert finding.standing is Standing.NOT_APPLICABLE and "class" in finding.summary

@@ -11,6 +11,7 @@ from small_labs import RECIPE, Net, answer, digits, digits_task, lab_for, vector
 from torch import nn
 
 from traindx.experiments import Lab
+from traindx.experiments.base import SHORT_WORK
 from traindx.experiments.gap import MOST_RECOVERED
 from traindx.experiments.race import ENOUGH, HEATS, REPEATS, SURVIVORS
 from traindx.records import Evidence, Outcome, RemedyRef
@@ -143,15 +144,24 @@ def test_no_race_spends_more_than_there_is(budget: float, first_heat: int) -> No
 
 
 def test_what_the_budget_does_not_pay_is_not_run_and_said() -> None:
-    lab = lab_for(digits_task(), SLOW, budget=1.0)
+    lab = lab_for(digits_task(), SLOW.replace(epochs=30), budget=1.0)
     found = race(lab, rate(10.0), LONGER)
     assert [e.measure for e in found.values()] == ["not-run"] * 2
     assert all("budget" in e.text for e in found.values())
     assert len(lab.runs) == 1
 
 
+def test_a_short_training_counts_as_a_part_of_a_run() -> None:
+    short, long = lab_for(digits_task(), SLOW.replace(epochs=2)), lab_for(digits_task(), SLOW.replace(epochs=30))
+    for lab in (short, long):
+        lab.baseline()
+    assert short.spending.runs == pytest.approx(short.spending.work / SHORT_WORK)
+    assert long.spending.runs == 1
+    assert short.baseline_cost(short.total) == short.cost(short.job()) == pytest.approx(short.spending.runs)
+
+
 def test_repeats_are_as_many_as_the_budget_pays() -> None:
-    rich, poor = (race(lab_for(digits_task(), SLOW, budget), rate(1000.0), first_heat=2)[str(rate(1000.0))] for budget in (50.0, 2.0))
+    rich, poor = (race(lab_for(digits_task(), SLOW, budget), rate(1000.0), first_heat=2)[str(rate(1000.0))] for budget in (50.0, 0.7))
     assert len(rich.seeds) >= 1 + REPEATS
     assert len(poor.seeds) == 1
 

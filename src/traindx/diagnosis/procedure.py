@@ -29,6 +29,8 @@ LONGER_MARGIN = 0.2
 SMALL_SET, DOUBTFUL = 1000, 0.3
 # Divisions of the rows, each with a seed of its own, that a finding of overfitting rests on.
 DIVISIONS = 3
+# Another start that is ahead by this share of the gap at half of the training may yet get there.
+LEAST_REACH = 0.05
 # Below this many training rows the learning curve comes before constraints.
 FEW_ROWS = 130
 # What each of them must gain, in shares of MARGIN, for a remedy to be confirmed.
@@ -258,7 +260,7 @@ def _restarts(reading: Reading) -> Question | None:
     best = max(_best_recovery(reading, question) for question in ("fit", "late", "time", "capacity"))
     if not reading.training_is_large or reading.broken or best >= CONFIRMING_SHARE:
         return None
-    return _race(reading, refs, "train_loss", reading.train, fit_goal(reading), first_heat=2, one_by_one=True, repeats=0)
+    return _race(reading, refs, "train_loss", reading.train, fit_goal(reading), first_heat=1, reach=LEAST_REACH, one_by_one=True, repeats=0)
 
 
 def _test(reading: Reading) -> Question | None:

@@ -28,6 +28,8 @@ from traindx.training.keys import CODE_VERSION
 UNLIMITED = 1e6
 # The fixed cost of an update, in rows: on one core, updates of small networks on 32 rows take about twice as long as on one.
 STEP_ROWS = 32
+# A baseline of less work than this (as of 100 updates on 64 rows), and of less time in seconds, is a short training: see `Spending.unit`.
+SHORT_WORK, SHORT_S = 10_000, 2.0
 # A run may take this many times as long as the baseline did, and LEAST_LIMIT_S in any case, before it is stopped.
 TIME_LIMIT_FACTOR, LEAST_LIMIT_S = 20.0, 60.0
 
@@ -72,9 +74,18 @@ class Spending:
     started: float = field(default_factory=time.perf_counter)
 
     @property
+    def unit(self) -> float:
+        """The work that counts as one baseline run: the baseline's own, or that of a short training where the baseline is shorter and quick.
+
+        A few times a handful of updates settles nothing and costs nothing.
+        """
+        quick = SHORT_S / self.baseline_seconds if self.baseline_seconds else 1.0
+        return self.baseline_work * max(1.0, min(SHORT_WORK / self.baseline_work, quick))
+
+    @property
     def runs(self) -> float:
         """In baseline runs."""
-        return self.work / self.baseline_work
+        return self.work / self.unit
 
     @property
     def seconds(self) -> float:
@@ -128,7 +139,11 @@ class Lab:
     def cost(self, job: Job) -> float:
         """What a job takes, in baseline runs."""
         steps = total_steps(len(job.task.train), job.recipe)
-        return work(min(steps, job.horizon or steps), job.recipe, len(job.task.train)) / self.spending.baseline_work
+        return work(min(steps, job.horizon or steps), job.recipe, len(job.task.train)) / self.spending.unit
+
+    def baseline_cost(self, horizon: int) -> float:
+        """What the baseline takes up to this update, in baseline runs."""
+        return work(horizon, self.recipe, len(self.task.train)) / self.spending.unit
 
     def train(self, jobs: Sequence[Job], stage: str) -> list[Run]:
         """The runs of these jobs, from memory where they were done before."""

@@ -143,7 +143,7 @@ class _Track:
         if self.leader is not None and self.leader.recovered >= ENOUGH:
             return not self._challengers()
         tried = [c for c in self.contenders if c.runs]
-        reach, sign = (LEAST_SHARE, STRONG) if heat < 0.5 else (WITHIN_REACH, DIRECT)
+        reach, sign = (LEAST_SHARE, STRONG) if heat < 0.5 else (float(self.params.get("reach", WITHIN_REACH)), DIRECT)
         return not any(max(c.lead, c.recovered) >= reach or c.prior >= sign for c in tried)
 
     def _challengers(self) -> list[Contender]:
@@ -213,7 +213,10 @@ class _Track:
         if horizon < self.lab.total:
             return self._short(horizon, ref)
         job = self.lab.job(ref)
-        steps, most = total_steps(len(job.task.train), job.recipe), int((self.lab.left - REPEATS * self.goes_on) * self.lab.total)
+        steps, most = (
+            total_steps(len(job.task.train), job.recipe),
+            int((self.lab.left / self.lab.baseline_cost(self.lab.total) - REPEATS * self.goes_on) * self.lab.total),
+        )
         return self.lab.job(ref, horizon=most) if LEAST_LONGER * self.lab.total <= most < steps else job
 
     def _short(self, horizon: int, *refs: RemedyRef, repeat: int = 0) -> Job:
@@ -239,9 +242,11 @@ class _Track:
         blind = BLIND_CLIMBS if contender.prior >= CLIMBING_SIGN and not self.gap.learned(min(last, self.gap.before)) else 0
         helps = contender.after < last or blind > 0
         stronger = make_remedy(contender.ref).stronger()
-        while helps and stronger is not None and best.recovered < ENOUGH and self.lab.left > horizon / self.lab.total:
+        while helps and stronger is not None and best.recovered < ENOUGH:
             following = Contender(stronger.ref, contender.prior, contender.size)
             try:
+                if not self._pays(stronger.ref, horizon):
+                    return
                 self._run([following], horizon)
             except NotApplicable:
                 return
@@ -252,9 +257,15 @@ class _Track:
             helps = following.after < best.after or (blind > 0 and not self.gap.learned(following.after))
             best, stronger = following, make_remedy(following.ref).stronger()
 
+    def _pays(self, ref: RemedyRef, horizon: int) -> bool:
+        """Whether the budget pays for a stronger remedy; for all of a longer training, of which a part has been seen."""
+        job = self.lab.job(ref) if horizon >= self.lab.total else self._short(horizon, ref)
+        return self.lab.cost(job) < self.lab.left
+
     def repeat(self, leader: Contender, repeats: int) -> None:
         """The leader and the baseline again, side by side, with other seeds (and divisions): the interval of the effect."""
-        if self.goes_on:
+        pairs = repeats * (self.lab.baseline_cost(self.lab.total) + self._cost(leader.ref, self.lab.total))
+        if self.goes_on and pairs > self.lab.left:
             self._repeat_halves(leader, repeats)
             return
         horizon = self._shortest_telling(leader)
@@ -268,7 +279,7 @@ class _Track:
         """Where an effect may show that a shorter run left in doubt: at the full length, or as far as the budget pays for all repeats."""
         for longer in (self.lab.total, self.lab.horizon(0.5)):
             own = 0.0 if longer in leader.horizons else self._cost(leader.ref, longer)
-            pair = longer / self.lab.total + self._cost(leader.ref, longer)
+            pair = self.lab.baseline_cost(longer) + self._cost(leader.ref, longer)
             if longer > horizon and own + repeats * pair <= self.lab.left + 1e-9:
                 return longer
         return None
@@ -277,7 +288,7 @@ class _Track:
         """Pairs up to this update; more of them as long as they speak for the leader and leave a doubt."""
         if horizon not in leader.horizons:
             self._run([leader], horizon)
-        pair = horizon / self.lab.total + self._cost(leader.ref, horizon)
+        pair = self.lab.baseline_cost(horizon) + self._cost(leader.ref, horizon)
         affordable = math.floor(self.lab.left / pair + 1e-9)
         repeats = max(0, min(repeats, affordable))
         if not repeats:
@@ -296,7 +307,7 @@ class _Track:
 
     def _repeat_halves(self, leader: Contender, repeats: int) -> None:
         """A longer training is the baseline going on: what the second half of the baseline gains, on each seed, is its paired effect."""
-        affordable = max(0, min(repeats, math.floor(self.lab.left + 1e-9)))
+        affordable = max(0, min(repeats, math.floor(self.lab.left / self.lab.baseline_cost(self.lab.total) + 1e-9)))
         leader.repeats = self.lab.train(
             [self.lab.job(repeat=k) for k in range(1, affordable + 1)], "does the loss fall on with other seeds?"
         )

@@ -23,3 +23,7 @@ class MoreEpochs(Remedy):
         """A new recipe."""
         steps = None if recipe.max_steps is None else math.ceil(recipe.max_steps * self.factor)
         return task, recipe.replace(epochs=math.ceil(recipe.epochs * self.factor), max_steps=steps)
+
+    def stronger(self) -> MoreEpochs | None:
+        """Four times as long again, up to about 100 times."""
+        return MoreEpochs(self.factor * 4) if self.factor <= 25 else None

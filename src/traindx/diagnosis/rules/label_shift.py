@@ -10,6 +10,8 @@ from traindx.records import Branch, Finding, RemedyRef, Standing
 
 # Total variation of the class proportions from which they count as different, and the level of the chi-squared test.
 DISTANCE_BOUND, P_BOUND = 0.1, 0.001
+# Below this area under the curve a classifier does not tell the test inputs of a class from its training inputs.
+ALIKE = 0.6
 # The share of the harm that re-weighting must remove, for proportions to explain it.
 EXPLAINED = 0.5
 
@@ -21,11 +23,21 @@ def proportions_differ(reading: Reading) -> bool:
 
 
 def proportions_explain(reading: Reading) -> bool:
-    """Whether half of the harm or more goes away when test rows are weighted to the validation rows' proportions: no training needed."""
-    weighted, test = reading.value("two_sample", "reweighted_test_loss"), reading.value("two_sample", "test_loss")
-    if not proportions_differ(reading) or math.isnan(weighted) or math.isnan(test):
+    """Whether half of the harm or more goes away when test rows are weighted to the validation rows' proportions: no training needed.
+
+    Where that cannot be told, for a class has few test rows, proportions explain it if inputs do not differ within classes.
+    """
+    weighted, test = reading.find("two_sample", "reweighted_test_loss"), reading.value("two_sample", "test_loss")
+    if not proportions_differ(reading) or weighted is None or math.isnan(weighted.value) or math.isnan(test):
         return False
-    return test - weighted >= EXPLAINED * (test - reading.validation) > 0
+    most = test - EXPLAINED * (test - reading.validation)
+    unclear = weighted.low is not None and weighted.low <= most
+    return test > reading.validation and (weighted.value <= most or (unclear and _alike_within_classes(reading)))
+
+
+def _alike_within_classes(reading: Reading) -> bool:
+    within = reading.find("two_sample", "auc_within_classes")
+    return within is not None and (within.high or within.value) <= ALIKE
 
 
 def why_not_compared(reading: Reading, missing: str) -> str:

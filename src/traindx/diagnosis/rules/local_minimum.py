@@ -7,7 +7,7 @@ from traindx.diagnosis.rules.base import CONFIRMING_SHARE, Rule, present
 from traindx.records import Branch, Finding, RemedyRef, Standing
 
 # Other starts that are tried; one that gets near what is reachable shows that this one is stuck, not that the network cannot.
-STARTS = 4
+STARTS = 8
 # A loss that over its last half still fell by this share of what is left to reachable is at no minimum.
 STILL_FALLING = 0.1
 
