@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +14,8 @@ from torch.utils.hooks import RemovableHandle
 from traindx.training import TrainingState
 from traindx.watching.places import Place
 
-# Gradients are followed on so many parameters, the smallest that receive any: a follower costs two microseconds a backward pass.
-WITNESSES = 2
+# Gradients are followed on one parameter of at most so many entries, where there is one: it is read before every update.
+SMALL = 4096
 
 _BATCH_NORMS = (nn.modules.batchnorm._NormBase,)
 _DROPOUTS = (nn.modules.dropout._DropoutNd, nn.RNNBase, nn.MultiheadAttention)
@@ -47,12 +47,16 @@ class Loop:
     reports_since_update: int = 0
     updates_since_report: int = 0
     backwards: int = 0
-    """Arrivals of gradients at the witnesses since the last update."""
+    """Arrivals of gradients at the witness since the last update."""
     looking: bool = False
     """Whether this update is looked at in full."""
     forward: Forward | None = None
     evaluations: list[bool] = field(default_factory=list)
     """Forward passes without gradients since the last update: was the model in training mode?"""
+    module: nn.Module = field(init=False)
+    """The user's module inside the model."""
+    news: bool = False
+    """Whether a suspicion holds that has not been told."""
     compiled: bool = False
     paused: bool = False
     """The model is being looked at, not used: hooks do nothing."""
@@ -67,29 +71,32 @@ class Loop:
     loss: Tensor | float | None = None
     outputs: Any = None
     targets: Any = None
-    witnesses: tuple[nn.Parameter, ...] = ()
+    witness: nn.Parameter | None = None
+    """The parameter whose gradients are followed."""
     names: dict[int, str] = field(default_factory=dict)
     place: Place | None = None
     handles: list[RemovableHandle] = field(default_factory=list)
     """Hooks to be removed at the end."""
 
     def __post_init__(self) -> None:
-        self.names = {id(parameter): name for name, parameter in plain(self.model).named_parameters()}
+        self.module = plain(self.model)
+        self.names = {id(parameter): name for name, parameter in self.module.named_parameters()}
         self.compiled = is_compiled(self.model)
 
     @property
     def parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """The model's parameters by name, shared ones once."""
-        return plain(self.model).named_parameters()
+        return self.module.named_parameters()
 
     @property
     def optimized(self) -> list[nn.Parameter]:
         """Every parameter that an optimizer holds."""
         return [p for optimizer in self.optimizers for group in optimizer.param_groups for p in group["params"]]
 
-    def name(self, witness: int) -> str:
-        """The name of a witness."""
-        return self.names.get(id(self.witnesses[witness]), "")
+    @property
+    def witness_name(self) -> str:
+        """The name of the witness."""
+        return self.names.get(id(self.witness), "")
 
     def state(self) -> TrainingState:
         """The same for a probe."""
@@ -125,11 +132,15 @@ def _depends_on_mode(module: nn.Module) -> bool:
     return isinstance(rate, float) and rate > 0
 
 
-def choose_witnesses(parameters: Sequence[nn.Parameter]) -> tuple[nn.Parameter, ...]:
-    """The smallest parameters that received a gradient; any of the smallest where none did."""
-    learnable = [p for p in parameters if p.requires_grad and not (p.grad is not None and p.grad.is_sparse)]
-    reached = [p for p in learnable if p.grad is not None]
-    return tuple(sorted(reached or learnable, key=torch.Tensor.numel)[:WITNESSES])
+def choose_witness(loop: Loop) -> nn.Parameter | None:
+    """The first small parameter that an optimizer holds, of those that received a gradient where any did.
+
+    The first, as what goes wrong on the way back from the loss reaches the layers before it and not those behind.
+    """
+    held = {id(p) for p in loop.optimized}
+    dense = [p for _, p in loop.parameters if p.requires_grad and id(p) in held and not (p.grad is not None and p.grad.is_sparse)]
+    candidates = [p for p in dense if p.grad is not None] or dense
+    return next((p for p in candidates if p.numel() <= SMALL), min(candidates, key=torch.Tensor.numel, default=None))
 
 
 def number(value: Tensor | float) -> float:

@@ -7,6 +7,7 @@ import logging
 import math
 import sys
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self
 
@@ -19,7 +20,7 @@ from traindx.records import Curve, Diagnosis, Finding, InputError, Outcome, Run
 from traindx.watching import findings as records
 from traindx.watching.budget import Budget
 from traindx.watching.defects import DETECTORS, Detector
-from traindx.watching.loop import Forward, Loop, choose_witnesses, number, plain
+from traindx.watching.loop import Forward, Loop, choose_witness, number
 from traindx.watching.observing import watching_probes
 from traindx.watching.places import users_line
 from traindx.watching.signs import suspicions
@@ -43,13 +44,13 @@ def _guarded(act: Callable[Concatenate[Watch, P], None]) -> Callable[Concatenate
     def guarded(self: Watch, *args: P.args, **kwargs: P.kwargs) -> None:
         if self._off or self.loop.paused:
             return
-        began = self.budget.clock()
+        began = perf_counter()
         try:
             act(self, *args, **kwargs)
         except Exception as error:
             self._fail(error)
         finally:
-            self.budget.spent += self.budget.clock() - began
+            self.budget.spent += perf_counter() - began
 
     return guarded  # type: ignore[return-value]  # a function; mypy knows what wraps returns as an object with __call__
 
@@ -84,7 +85,7 @@ class Watch:
         self._losses: list[Tensor | float] = []
         self._curves: dict[str, tuple[list[int], list[float]]] = {}
         self._rows, self._outcome, self._reason = 0, Outcome.STOPPED, "still training"
-        self._off, self._begun, self._seconds = True, False, 0.0
+        self._off, self._seconds = True, 0.0
         self._follow_moments()
 
     def _follow_moments(self) -> None:
@@ -117,7 +118,6 @@ class Watch:
     def _attach(self) -> None:
         loop = self.loop
         loop.handles += [
-            loop.model.register_forward_pre_hook(lambda *_: self._before_forward()),
             loop.model.register_forward_hook(lambda _, args, kwargs, outputs: self._after_forward(args, kwargs, outputs), with_kwargs=True),
         ]
         for index, optimizer in enumerate(loop.optimizers):
@@ -125,16 +125,15 @@ class Watch:
                 optimizer.register_step_pre_hook(lambda *_, index=index: self._before_update(index)),
                 optimizer.register_step_post_hook(lambda *_, index=index: self._after_update(index)),
             ]
-        self._follow(choose_witnesses(loop.optimized or list(loop.model.parameters())))
+        self._follow(choose_witness(loop))
         self._tell("started")
+        self._begin()
 
-    def _follow(self, witnesses: tuple[nn.Parameter, ...]) -> None:
-        """Be told when these receive gradients."""
-        self.loop.witnesses = witnesses
-        self.loop.handles += [
-            witness.register_post_accumulate_grad_hook(lambda _, index=index: self._accumulated(index))
-            for index, witness in enumerate(witnesses)
-        ]
+    def _follow(self, witness: nn.Parameter | None) -> None:
+        """Be told when this parameter receives gradients."""
+        self.loop.witness = witness
+        if witness is not None:
+            self.loop.handles.append(witness.register_post_accumulate_grad_hook(self._accumulated))
 
     @_guarded
     def _end(self, error: BaseException | None) -> None:
@@ -165,14 +164,8 @@ class Watch:
 
     # -- what the hooks see --------------------------------------------------------------------------------------------------------
 
-    @_guarded
-    def _before_forward(self) -> None:
-        if not self._begun and torch.is_grad_enabled():
-            self._begin()
-
     def _begin(self) -> None:
         """An update begins: is it looked at in full?"""
-        self._begun = True
         self.loop.looking = self.budget.affords_look(self.loop.step)
         if self.loop.looking:
             self.budget.look_begins(self.loop.step)
@@ -189,13 +182,12 @@ class Watch:
             self._tell("forwarded")
 
     @_guarded
-    def _accumulated(self, witness: int) -> None:
-        if witness >= len(self.loop.witnesses):
+    def _accumulated(self, parameter: Tensor) -> None:
+        if parameter is not self.loop.witness:
             return
         self.loop.backwards += 1
         self.loop.was_reached = True
-        for act in self._at["accumulated"]:
-            act(self.loop, witness)
+        self._tell("accumulated")
 
     @_guarded
     def _before_update(self, index: int) -> None:
@@ -223,11 +215,9 @@ class Watch:
                     probe.after_step(state)
 
     def _follow_better(self) -> None:
-        """No gradient came to the witnesses: others may have received one."""
-        if any(p.grad is not None for p in self.loop.witnesses):
-            return
-        better = choose_witnesses(self.loop.optimized)
-        if any(p.grad is not None for p in better):
+        """No gradient came to the witness: another parameter may have received one."""
+        better = choose_witness(self.loop)
+        if better is not None and better is not self.loop.witness and better.grad is not None:
             self.loop.was_reached = True
             self._follow(better)
 
@@ -245,7 +235,7 @@ class Watch:
         """
         loop = self.loop
         loop.loss, loop.outputs, loop.targets = loss, outputs, targets
-        self._losses.append(loss.detach().clone() if isinstance(loss, Tensor) else float(loss))
+        self._losses.append(self._kept(loss))
         loop.affordable = self.budget.spent <= self.budget.share * self.budget.training_seconds
         if len(self._losses) >= READ_EVERY or loop.looking:
             self._read_losses()
@@ -256,13 +246,14 @@ class Watch:
             self.budget.look_ends()
         loop.step += 1
         loop.reports_since_update += not loop.updates_since_report
-        loop.updates_since_report, loop.was_reached, loop.looking, self._begun = 0, False, False, False
+        loop.updates_since_report, loop.was_reached = 0, False
         loop.evaluations.clear()
         loop.forward = loop.loss = loop.outputs = loop.targets = None
         if loop.step in WEIGHED_AT:
             self._read_losses()
             self._weigh_signs()
         self._alert()
+        self._begin()
 
     @_guarded
     def validate(self, loss: Tensor | float, metric: float | None = None) -> None:
@@ -280,12 +271,18 @@ class Watch:
         self.loop.evaluations.clear()
         self._alert()
 
+    def _kept(self, loss: Tensor | float) -> Tensor | float:
+        """Without its graph; a copy, where a compiled model's next run may write over it."""
+        if not isinstance(loss, Tensor):
+            return float(loss)
+        return loss.detach().clone() if self.loop.compiled else loss.detach()
+
     def _read_losses(self) -> None:
         """Move the losses to the host, all in one piece."""
         held, self._losses = self._losses, []
         first = self.loop.step + 1 - len(held) + (self.loop.loss is not None)
-        on_device = [loss.double().reshape(()) for loss in held if isinstance(loss, Tensor)]
-        read = iter(torch.stack(on_device).tolist() if on_device else [])
+        on_device = [loss for loss in held if isinstance(loss, Tensor)]
+        read = iter(torch.stack(on_device).flatten().tolist() if on_device else [])
         for offset, loss in enumerate(held):
             value = next(read) if isinstance(loss, Tensor) else loss
             self._record("batch_loss", first + offset, value)
@@ -306,12 +303,14 @@ class Watch:
 
     def _weigh_signs(self) -> None:
         self._signs = suspicions(self.run)
+        self.loop.news = self.loop.news or bool(self._signs)
         self._alert()
 
     def _alert(self) -> None:
         """Tell every finding that holds for the first time, once."""
-        if all(d.held is None or d.cause in self._told for d in self._detectors) and all(f.cause in self._told for f in self._signs):
+        if not self.loop.news:
             return
+        self.loop.news = False
         for finding in self.findings:
             if finding.cause in self._told:
                 continue
@@ -340,7 +339,7 @@ class Watch:
         recipe = records.recipe_of(self.loop.optimizers[0], self._rows)
         seconds = self.budget.training_seconds if not self._off else self._seconds
         return records.run_record(
-            self.name, recipe, {**curves, **seen}, self._outcome, self._reason, self.loop.step, seconds, plain(self.loop.model)
+            self.name, recipe, {**curves, **seen}, self._outcome, self._reason, self.loop.step, seconds, self.loop.module
         )
 
     @property

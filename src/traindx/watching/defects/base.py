@@ -55,8 +55,8 @@ class Detector:
     def forwarded(self, loop: Loop) -> None:
         """The model has computed outputs: ``loop.forward``."""
 
-    def accumulated(self, loop: Loop, witness: int) -> None:
-        """A gradient was added to ``loop.witnesses[witness].grad``."""
+    def accumulated(self, loop: Loop) -> None:
+        """A gradient was added to ``loop.witness.grad``."""
 
     def updating(self, loop: Loop) -> None:
         """An optimizer is about to step."""
@@ -78,7 +78,7 @@ class Detector:
         if self._first is None:
             self._first = Sighting(text, loop.step + 1, place or users_line() or loop.place, subject, value)
         if self.in_a_row >= self.needed and self.held is None:
-            self.held = self._first
+            self.held, loop.news = self._first, True
 
     def saw_nothing(self) -> None:
         """The row is broken."""

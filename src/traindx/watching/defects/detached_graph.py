@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from traindx.watching.defects.base import Detector
-from traindx.watching.loop import Loop, plain
+from traindx.watching.loop import Loop
 
 # Parameters are looked at after this many updates, when lazy ones are there.
 FIRST_UPDATE = 2
@@ -34,7 +34,7 @@ class DetachedGraph(Detector):
         loss = loop.loss
         if isinstance(loss, Tensor) and loss.grad_fn is None and not loop.was_reached:
             self.saw(loop, "the loss has no graph: it was detached from the parameters before backward()", place=loop.place)
-        elif loop.updates >= FIRST_UPDATE and self.held is None:
+        elif loop.looking and loop.updates >= FIRST_UPDATE and self.held is None:
             self._look_for_cut(loop)
 
     def _look_for_cut(self, loop: Loop) -> None:
@@ -69,7 +69,7 @@ class DetachedGraph(Detector):
 
 def owner(loop: Loop, name: str) -> nn.Module:
     """The module of this name."""
-    return plain(loop.model).get_submodule(name)
+    return loop.module.get_submodule(name)
 
 
 def _listed(names: list[str]) -> str:

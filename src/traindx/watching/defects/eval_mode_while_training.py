@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from traindx.watching.defects.base import Detector
-from traindx.watching.loop import Loop, mode_dependent, plain
+from traindx.watching.loop import Loop, mode_dependent
 
 
 class EvalModeWhileTraining(Detector):
@@ -14,12 +14,9 @@ class EvalModeWhileTraining(Detector):
     cause = "eval-mode-while-training"
     settles = "call model.train() before the training batches, also after each evaluation"
 
-    def accumulated(self, loop: Loop, witness: int) -> None:
+    def accumulated(self, loop: Loop) -> None:
         """In which mode were these gradients computed?"""
-        if witness or self.held is not None:
-            return
-        model = plain(loop.model)
-        if not model.training and any(not m.training for m in mode_dependent(model)):
-            self.saw(loop, "the model was in evaluation mode while it was trained", type(mode_dependent(model)[0]).__name__)
+        if not loop.module.training and self.held is None and any(not m.training for m in mode_dependent(loop.module)):
+            self.saw(loop, "the model was in evaluation mode while it was trained", type(mode_dependent(loop.module)[0]).__name__)
         else:
             self.saw_nothing()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from traindx.records import Branch
 from traindx.watching.defects.base import LIKELY, Detector
-from traindx.watching.loop import Loop, plain
+from traindx.watching.loop import Loop
 
 # Rates of zero for so many updates: a warm-up that begins at zero has left it long before.
 UPDATES_AT_ZERO = 20
@@ -36,7 +36,7 @@ class FrozenParameters(Detector):
 
     def started(self, loop: Loop) -> None:
         """Frozen weights against the distributions of fresh ones."""
-        model = plain(loop.model)
+        model = loop.module
         parameters = list(model.parameters())
         if parameters and not any(p.requires_grad for p in parameters):
             self.saw(loop, "no parameter of the model requires gradients")

@@ -18,8 +18,7 @@ class MissingBackward(Detector):
         """The optimizer stepped; on what?"""
         if not loop.updates_since_report:
             return
-        in_graph = isinstance(loop.loss, Tensor) and loop.loss.grad_fn is not None
-        if loop.was_reached or not in_graph:
+        if loop.was_reached or not isinstance(loop.loss, Tensor) or loop.loss.grad_fn is None:
             self.saw_nothing()
         else:
             self.saw(loop, "the optimizer stepped although no gradient had reached any parameter since the step before", place=loop.place)

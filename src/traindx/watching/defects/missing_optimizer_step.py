@@ -26,13 +26,12 @@ class MissingOptimizerStep(Detector):
         self._before: tuple[Tensor, int] | None = None
         self._parameter_version = -1
 
-    def accumulated(self, loop: Loop, witness: int) -> None:
+    def accumulated(self, loop: Loop) -> None:
         """Was the gradient of the backward pass before thrown away, although it was finite?"""
-        if witness or self.held is not None:
+        parameter = loop.witness
+        gradient = parameter.grad if parameter is not None else None
+        if parameter is None or gradient is None or self.held is not None:
             return
-        parameter = loop.witnesses[0]
-        gradient = parameter.grad
-        assert gradient is not None, "a gradient has just been added to it"
         if self._before is not None and loop.reports_since_update and self._parameter_version == parameter._version:
             was, version = self._before
             added_to = gradient is was and gradient._version == version + 1
@@ -50,7 +49,7 @@ class MissingOptimizerStep(Detector):
 
     def reported(self, loop: Loop) -> None:
         """How many gradients came to nothing?"""
-        if loop.updates_since_report or not loop.witnesses or self._parameter_version != loop.witnesses[0]._version:
+        if loop.updates_since_report or loop.witness is None or self._parameter_version != loop.witness._version:
             return
         if self._discarded >= DISCARDED or (loop.backwards and loop.reports_since_update >= ACCUMULATED):
             said = f"{loop.reports_since_update + 1} batches were reported and their gradients computed, and no optimizer has stepped"

@@ -21,22 +21,25 @@ class MissingZeroGrad(Detector):
         self._used: tuple[Tensor, int] | None = None
         self._was_empty: bool | None = None
 
-    def accumulated(self, loop: Loop, witness: int) -> None:
+    def accumulated(self, loop: Loop) -> None:
         """The first backward pass since the update: is it the same gradient, one addition later?"""
-        if witness or self._used is None:
+        witness = loop.witness
+        if self._used is None or witness is None:
             return
         (gradient, version), self._used = self._used, None
-        if loop.witnesses[0].grad is not gradient or gradient._version != version + 1:
+        if witness.grad is not gradient or gradient._version != version + 1:
             self.saw_nothing()
         elif self._was_empty is None:  # emptied through .data it would look the same: from now on its content is looked at before additions
             self._was_empty = True
-            loop.handles.append(loop.witnesses[0].register_hook(lambda _: self._look_at_content(loop.witnesses[0])))
+            loop.handles.append(witness.register_hook(lambda _: self._look_at_content(witness)))
         elif not self._was_empty:
-            self.saw(loop, "the gradient that the update before had used was not cleared, and the backward pass added to it", loop.name(0))
+            self.saw(
+                loop, "the gradient that the update before had used was not cleared, and the backward pass added to it", loop.witness_name
+            )
 
     def updated(self, loop: Loop) -> None:
         """Remember the gradient that was used."""
-        gradient = loop.witnesses[0].grad if loop.witnesses else None
+        gradient = loop.witness.grad if loop.witness is not None else None
         self._used = None if gradient is None else (gradient, gradient._version)
 
     def _look_at_content(self, parameter: nn.Parameter) -> None:

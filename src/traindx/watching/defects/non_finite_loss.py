@@ -10,7 +10,7 @@ from torch import Tensor
 from traindx.records import Branch
 from traindx.watching import origin
 from traindx.watching.defects.base import Detector
-from traindx.watching.loop import Loop, number, plain
+from traindx.watching.loop import Loop, number
 from traindx.watching.places import Place
 
 # On an accelerator, to read a number is to wait: finiteness is gathered there, and read once in so many updates.
@@ -18,7 +18,7 @@ READ_EVERY = 16
 
 
 class NonFiniteLoss(Detector):
-    """Seen in the gradients of the witnesses before every update, and in every reported loss. While the weights are still finite, the forward
+    """Seen in the gradient of the witness before every update, and in every reported loss. While the weights are still finite, the forward
     pass is computed once more to find the operation and the layer where the first such number arose.
     """
 
@@ -36,9 +36,8 @@ class NonFiniteLoss(Detector):
         """Gradients are complete, weights not yet changed."""
         if self._broken or self.held is not None:
             return
-        for parameter in loop.witnesses:
-            if parameter.grad is not None:
-                self._look(loop, parameter.grad)
+        if loop.witness is not None and loop.witness.grad is not None:
+            self._look(loop, loop.witness.grad)
 
     def _look(self, loop: Loop, gradient: Tensor) -> None:
         if gradient.device.type == "cpu":
@@ -52,7 +51,7 @@ class NonFiniteLoss(Detector):
             loop.broken_inputs = not origin.is_finite((loop.forward.args, loop.forward.kwargs))
             loop.paused = True
             try:
-                self._origin = origin.in_model(plain(loop.model), loop.forward.args, loop.forward.kwargs)
+                self._origin = origin.in_model(loop.module, loop.forward.args, loop.forward.kwargs)
             finally:
                 loop.paused = False
 

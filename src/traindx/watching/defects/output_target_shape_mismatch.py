@@ -25,9 +25,14 @@ class OutputTargetShapeMismatch(Detector):
     def reported(self, loop: Loop) -> None:
         """The shapes of this batch."""
         outputs, targets = loop.outputs, loop.targets
-        if self.held is not None or not isinstance(outputs, Tensor) or not isinstance(targets, Tensor) or outputs.shape == targets.shape:
+        if not loop.looking or self.held is not None or not isinstance(outputs, Tensor) or not isinstance(targets, Tensor):
             return
-        if not loop.looking or outputs.numel() != targets.numel() or outputs.numel() < 2 or not _broadcasts(loop, outputs, targets):
+        if (
+            outputs.shape == targets.shape
+            or outputs.numel() != targets.numel()
+            or outputs.numel() < 2
+            or not _broadcasts(loop, outputs, targets)
+        ):
             return
         shapes = f"{tuple(outputs.shape)} and targets {tuple(targets.shape)}"
         self.saw(loop, f"outputs {shapes} are broadcast: every row is compared with all rows' targets", place=loop.place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from traindx.watching.defects.base import Detector
-from traindx.watching.loop import Loop, mode_dependent, plain
+from traindx.watching.loop import Loop, mode_dependent
 
 
 class TrainModeWhileEvaluating(Detector):
@@ -15,6 +15,6 @@ class TrainModeWhileEvaluating(Detector):
 
     def validated(self, loop: Loop) -> None:
         """In which mode was this measured?"""
-        if self.held is None and loop.evaluations and all(loop.evaluations) and mode_dependent(plain(loop.model)):
-            layer = type(mode_dependent(plain(loop.model))[0]).__name__
+        if self.held is None and loop.evaluations and all(loop.evaluations) and mode_dependent(loop.module):
+            layer = type(mode_dependent(loop.module)[0]).__name__
             self.saw(loop, f"the validation loss was measured in training mode, over {len(loop.evaluations)} batches", layer)
