@@ -14,6 +14,8 @@ from traindx.watching.loop import Loop
 MOST_ROWS, ROWS_A_BATCH, NUMBERS = 8192, 64, 4096
 # So many rows must be met again, and this share of them with another target; after enough of them no more are looked at.
 LEAST_MET, ENOUGH_MET, DIFFERENT_SHARE = 48, 512, 0.5
+# The first batches are looked at in any case, later ones as the budget allows: a look takes about a tenth of a millisecond.
+FIRST_BATCHES = 24
 # More than this share of equal rows with different targets within single batches: the data are ambiguous, and nothing can be said.
 AMBIGUOUS_SHARE = 0.1
 
@@ -37,7 +39,7 @@ class TargetsMisaligned(Detector):
 
     def reported(self, loop: Loop) -> None:
         """Meet the rows of this batch."""
-        if self.held is not None or loop.forward is None or not loop.affordable or self._met >= ENOUGH_MET:
+        if self._met >= ENOUGH_MET or self.held is not None or not (loop.affordable or loop.step < FIRST_BATCHES) or loop.forward is None:
             return
         inputs = next((a for a in (*loop.forward.args, *loop.forward.kwargs.values()) if isinstance(a, Tensor) and a.ndim >= 2), None)
         targets = loop.targets
