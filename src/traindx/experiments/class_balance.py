@@ -6,10 +6,12 @@ The accuracy, and most losses, hardly notice a rare class. So the measure is the
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from traindx.experiments.base import Lab
@@ -19,10 +21,14 @@ from traindx.tasks import labels_of
 from traindx.tasks.kinds import predicted_labels
 from traindx.training import Job, evaluated_index, predict
 
+# By class, 1 for each row that was predicted rightly and 0 for the others.
+Hits: TypeAlias = Mapping[int, NDArray[np.float64]]
 MAX_ROWS = 8192
-# Rows that a class needs in validation to be counted.
+# Rows of rare classes that validation needs for the baseline's recall to say that all is well.
 LEAST_ROWS = 3
-SEEDS = 3
+# Divisions of the rows, whose validation rows are taken together: a class of a handful of rows has one of them in each. As many as the
+# budget pays, and at least the second number.
+DIVISIONS, LEAST_DIVISIONS = 4, 2
 # Runs are this long, in shares of the training; both sides of a pair alike.
 SHARE = 0.5
 # Classes that are this many times rarer than the largest are the rare ones; where their recall is within this of the others', all is well.
@@ -32,43 +38,51 @@ RARE, RECALL_GAP = 8.0, 0.15
 class ClassBalance:
     """Recall by class of the baseline; where rare classes lag, paired trainings with and without balanced classes."""
 
-    name, title, version, reads_test = "class_balance", "balanced classes", 1, False
+    name, title, version, reads_test = "class_balance", "balanced classes", 2, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
-        """``rare_recall`` against the other classes', and ``recall_gain`` with its interval over paired seeds."""
+        """``rare_recall`` against the other classes', and ``recall_gain`` with its interval over the validation rows of all divisions."""
         labels = lab.task.labels
         if labels is None or lab.baseline().outcome not in (Outcome.FINISHED, Outcome.STOPPED):
             return [_missing("needs one class a row and a training that ended")]
         counts = torch.bincount(labels.clamp_min(0).cpu()).numpy()
-        rare = [c for c, n in enumerate(counts) if 0 < n * RARE <= counts.max()]
-        first = recalls(lab, lab.job())
-        lagging, others = ([first[c] for c in first if (c in rare) == side] for side in (True, False))
-        if not lagging or not others:
-            return [_missing(f"no rare class has {LEAST_ROWS} validation rows")]
-        found = [_evidence("rare_recall", float(np.mean(lagging)), others=float(np.mean(others)), classes=len(rare))]
-        if np.mean(lagging) >= np.mean(others) - RECALL_GAP:
-            return found
-        horizon, remedy = lab.horizon(SHARE), BalanceClasses().ref
-        jobs = [
-            [lab.job(*side, repeat=k, refold=True, horizon=horizon, keep_weights=True) for k in range(SEEDS)] for side in ((), (remedy,))
-        ]
-        if sum(lab.cost(job) for side in jobs for job in side) > lab.left:
-            return [*found, _missing("the budget is spent")]
-        runs = [
-            lab.train(side, f"{SEEDS} seeds, {said}") for side, said in zip(jobs, ("rows as they come", "classes balanced"), strict=True)
-        ]
-        if any(run.outcome not in (Outcome.FINISHED, Outcome.STOPPED) for side in runs for run in side):
-            return [*found, _missing("a training diverged")]
-        before, after = ([recalls(lab, job) for job in side] for side in jobs)
-        gains = np.array([np.mean([b[c] for c in b]) - np.mean([a[c] for c in a]) for a, b in zip(before, after, strict=True)])
-        spread = 2 * float(gains.std(ddof=1)) / math.sqrt(SEEDS)
-        keys, seeds = tuple(run.key for side in runs for run in side), tuple(run.seed for run in runs[0])
-        gain = _evidence("recall_gain", float(gains.mean()), before=_rare(before, rare), after=_rare(after, rare))
-        return [*found, gain.replace(low=gain.value - spread, high=gain.value + spread, runs=keys, seeds=seeds, remedy=remedy)]
+        rare = {c for c, n in enumerate(counts) if 0 < n * RARE <= counts.max()}
+        first = hits(lab, lab.job())
+        lagging, others = ([np.concatenate([first[c] for c in side])] if side else [] for side in (rare & set(first), set(first) - rare))
+        found = []
+        if lagging and others and len(lagging[0]) >= LEAST_ROWS:
+            found = [_evidence("rare_recall", float(lagging[0].mean()), others=float(others[0].mean()), classes=len(rare))]
+            if lagging[0].mean() >= others[0].mean() - RECALL_GAP:
+                return found
+        return [*found, _gain(lab, rare)] if rare else [_missing("no class is rare among the training rows")]
 
 
-def recalls(lab: Lab, job: Job) -> dict[int, float]:
-    """Recall on validation rows of every class that has LEAST_ROWS of them."""
+def _gain(lab: Lab, rare: set[int]) -> Evidence:
+    """What drawing classes equally often does for the mean recall, on rows that no side was trained on."""
+    horizon, remedy = lab.horizon(SHARE), BalanceClasses().ref
+    pair = sum(lab.cost(lab.job(*side, horizon=horizon)) for side in ((), (remedy,)))
+    divisions = min(DIVISIONS, int((lab.left + 1e-9) / pair))
+    if divisions < LEAST_DIVISIONS:
+        return _missing("the budget is spent")
+    jobs = [
+        [lab.job(*side, repeat=k, refold=True, horizon=horizon, keep_weights=True) for k in range(divisions)] for side in ((), (remedy,))
+    ]
+    said = (f"{divisions} divisions, rows as they come", f"{divisions} divisions, classes balanced")
+    runs = [lab.train(side, stage) for side, stage in zip(jobs, said, strict=True)]
+    if any(run.outcome not in (Outcome.FINISHED, Outcome.STOPPED) for side in runs for run in side):
+        return _missing("a training diverged")
+    before, after = (_pooled([hits(lab, job) for job in side]) for side in jobs)
+    if not rare & set(before):
+        return _missing("no row of a rare class is in validation")
+    copies = divisions / len({job.task.fingerprint for job in jobs[0]})
+    gain, margin = mean_gain(before, after, copies)
+    keys, seeds = tuple(run.key for side in runs for run in side), tuple(run.seed for run in runs[0])
+    told = _evidence("recall_gain", gain, before=_rare(before, rare), after=_rare(after, rare))
+    return told.replace(low=gain - margin, high=gain + margin, runs=keys, seeds=seeds, remedy=remedy)
+
+
+def hits(lab: Lab, job: Job) -> dict[int, NDArray[np.float64]]:
+    """Which validation rows of every class the job's model predicts rightly: 1 or 0 a row."""
     task = job.task
     index = evaluated_index(len(task.validation), MAX_ROWS)
     outputs, targets = predict(task, lab.trained_model(job), task.validation, torch.device("cpu"), index)
@@ -76,13 +90,29 @@ def recalls(lab: Lab, job: Job) -> dict[int, float]:
     if wanted is None or not all(isinstance(o, Tensor) for o in outputs):
         return {}
     hit = predicted_labels(torch.cat(outputs), wanted, task.loss).reshape(-1) == wanted
-    return {
-        c: float(hit[wanted == c].float().mean()) for c in wanted.unique().tolist() if c >= 0 and int((wanted == c).sum()) >= LEAST_ROWS
-    }
+    return {c: hit[wanted == c].double().numpy() for c in wanted.unique().tolist() if c >= 0}
 
 
-def _rare(found: list[dict[int, float]], rare: list[int]) -> float:
-    return float(np.mean([f[c] for f in found for c in f if c in rare] or [math.nan]))
+def mean_gain(before: Hits, after: Hits, copies: float = 1.0) -> tuple[float, float]:
+    """The gain of the recall averaged over classes, with two standard errors of paired rows, each of which stands there ``copies`` times.
+
+    A class of few rows that all gained might have had one that did not: half a row of each kind is added to its variance.
+    """
+    gains, variances = [], []
+    for c in before:
+        changes, rows = after[c] - before[c], len(before[c]) / copies
+        gains.append(float(changes.mean()))
+        variances.append((float((changes**2).mean()) * rows + 0.5) / (rows + 1) - float(changes.mean()) ** 2 * rows / (rows + 1))
+    errors = [max(v, 0.0) / (len(before[c]) / copies) for c, v in zip(before, variances, strict=True)]
+    return float(np.mean(gains)), 2 * math.sqrt(sum(errors)) / len(errors)
+
+
+def _pooled(found: Sequence[Hits]) -> dict[int, NDArray[np.float64]]:
+    return {c: np.concatenate([f[c] for f in found if c in f]) for c in sorted({c for f in found for c in f})}
+
+
+def _rare(found: Hits, rare: set[int]) -> float:
+    return float(np.mean([found[c].mean() for c in found if c in rare]))
 
 
 def _evidence(measure: str, value: float, **details: float) -> Evidence:
