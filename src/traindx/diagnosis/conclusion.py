@@ -43,10 +43,11 @@ class Conclusion(NamedTuple):
 def conclude(evidence: Sequence[Evidence]) -> Conclusion:
     """Findings of every rule, ranked: settled before suspected, and among equals what explains most of the loss."""
     reading = Reading(evidence)
-    judged = [_judge(rule, reading) for rule in RULES]
-    if reading.troubled and not any(f.standing is Standing.CONFIRMED for f in judged):
-        judged = [_suspected(f) for f in judged]
-    findings = tuple(sorted(judged, key=lambda f: (_ORDER[f.standing], -weight(reading, f))))
+    findings = _ranked(reading, [_judge(rule, reading) for rule in RULES])
+    if findings[0].standing is Standing.CONFIRMED:
+        findings = _ranked(reading, [_suspected(f) if f.branch is findings[0].branch else f for f in findings])
+    elif reading.troubled:
+        findings = _ranked(reading, [_suspected(f) for f in findings])
     branch = _branch(reading, findings)
     return Conclusion(branch, _sentence(reading, branch, findings), findings, _path(reading), _advice(reading, branch, findings))
 
@@ -58,8 +59,12 @@ def _judge(rule: Rule, reading: Reading) -> Finding:
     return rule.finding(Standing.NOT_APPLICABLE, 0.0, "not looked into: mend first what the audit shows")
 
 
+def _ranked(reading: Reading, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda f: (_ORDER[f.standing], -weight(reading, f))))
+
+
 def _suspected(finding: Finding) -> Finding:
-    """Where nothing is shown and something is wrong, what signs or a partial recovery point to is suspected."""
+    """Where something is wrong, what signs or a partial recovery point to is suspected: beside a cause that is shown, in its branch."""
     points_there = finding.standing is Standing.UNDECIDED and finding.confidence >= LEAST_SUSPICION
     return finding.replace(standing=Standing.SUSPECTED) if points_there else finding
 
