@@ -36,6 +36,7 @@ from traindx.tasks import Task
 from traindx.tasks.fingerprint import digest
 from traindx.training import Job
 from traindx.training.executors import Executor, Serial
+from traindx.watching.observed import with_observed
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ def diagnose(
     store: str | Path | Store | None = None,
     executor: Executor | None = None,
     progress: ProgressCallback | None = None,
+    observed: Run | None = None,
 ) -> Diagnosis:
     """Find out why the task does not train or does not generalise.
 
@@ -87,6 +89,8 @@ def diagnose(
             lasts as long as the diagnosis.
         executor: where runs are trained; default: in this process.
         progress: told what is being done, several times a second at most.
+        observed: a run of the same task and recipe in a loop of your own, from `watch`: what was seen there is settled by what the same
+            training does in a sound loop.
 
     Raises:
         InputError: when the recipe or the budget cannot be used.
@@ -101,6 +105,8 @@ def diagnose(
             task.test.on_open = lambda question: memory.open_test(task.fingerprint, question)
         evidence = _gather(lab, seconds)
         diagnosis = _diagnosis(lab, evidence, memory, out_of_time=seconds is not None and lab.spending.seconds > seconds)
+        if observed is not None:
+            diagnosis = with_observed(diagnosis, observed)
         memory.put_diagnosis(diagnosis)
     diagnosis._memory = memory if store is None else None
     return diagnosis

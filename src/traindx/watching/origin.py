@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,9 +17,10 @@ from torch.utils._pytree import tree_leaves
 from traindx.tasks import preserved_rng
 from traindx.watching.places import Place, users_line
 
-# Operations of a graph from which a number that is not finite may come although all before was finite, and those whose slope may be infinite.
-_RISKY = ("Log", "Div", "Sqrt", "Pow", "Exp", "Reciprocal", "Acos", "Asin", "Atan2", "Rsqrt")
-_STEEP = ("Sqrt", "Pow", "Norm", "Std", "Acos", "Asin", "Rsqrt", "Log", "Div")
+# Operations of a graph that may make a number that is not finite out of finite ones, and those whose slope may be infinite.
+_RISKY = {"Log", "Log2", "Log10", "Log1P", "Div", "Pow", "Exp", "Reciprocal", "Acos", "Asin", "Atan2", "Rsqrt", "Sqrt"}
+_STEEP = {"Sqrt", "Rsqrt", "Pow", "Norm", "LinalgVectorNorm", "Std", "Var", "Acos", "Asin", "Log", "Div", "Reciprocal"}
+_NODE = re.compile(r"(\w+?)Backward\d*")
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,24 @@ def in_loss(loss_fn: Callable[[Any, Any], Any], outputs: Any, targets: Any) -> O
     return found
 
 
+def on_the_way_back(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Origin | None:
+    """The operation of the model whose backward pass makes NaN, found with autograd's own anomaly detection; None where there is none.
+
+    Cost: a few forward and backward passes; no gradient of the model is touched.
+    """
+    with preserved_rng(), _restored_buffers(model), torch.enable_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns that it is slow, and of the forward call that we are to name
+        try:
+            with torch.autograd.detect_anomaly():
+                outputs = [t for t in tree_leaves(model(*args, **kwargs)) if isinstance(t, Tensor) and t.requires_grad]
+                learnable = [p for p in model.parameters() if p.requires_grad]
+                torch.autograd.grad([t.sum() for t in outputs], learnable, allow_unused=True)
+        except RuntimeError as error:
+            named = _NODE.search(str(error))
+            return Origin(named[1], "", None) if named and "returned nan" in str(error) else None
+    return None
+
+
 def on_the_way(loss: Tensor, steep: bool) -> list[str]:
     """Names of the operations in a loss's graph that may give, or whose slope may be, what is not finite; those next to the loss first."""
     found: list[str] = []
@@ -83,9 +104,9 @@ def on_the_way(loss: Tensor, steep: bool) -> list[str]:
         if node is None or node in seen:
             continue
         seen.add(node)
-        name = node.name().removesuffix("0").removesuffix("Backward")
-        if any(part in name for part in (_STEEP if steep else _RISKY)) and name not in found:
-            found.append(name)
+        named = _NODE.match(node.name())
+        if named and named[1] in (_STEEP if steep else _RISKY) and named[1] not in found:
+            found.append(named[1])
         nodes += [following for following, _ in node.next_functions]
     return found
 

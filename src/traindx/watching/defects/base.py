@@ -38,6 +38,8 @@ class Detector:
     needed: ClassVar[int] = 3
     """Sightings in a row that make a suspicion."""
     confidence: ClassVar[float] = PLAIN
+    shows_in_training: ClassVar[bool] = True
+    """Whether the training loss is higher for it."""
     settles: ClassVar[str]
     """The change of the loop that would settle it."""
 

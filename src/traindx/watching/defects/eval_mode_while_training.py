@@ -12,6 +12,7 @@ class EvalModeWhileTraining(Detector):
     """
 
     cause = "eval-mode-while-training"
+    shows_in_training = False
     settles = "call model.train() before the training batches, also after each evaluation"
 
     def accumulated(self, loop: Loop) -> None:

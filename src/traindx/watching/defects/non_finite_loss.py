@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from traindx.records import Branch
 from traindx.watching import origin
 from traindx.watching.defects.base import Detector
-from traindx.watching.loop import Loop, number
+from traindx.watching.loop import Forward, Loop, number
 from traindx.watching.places import Place
 
 # On an accelerator, to read a number is to wait: finiteness is gathered there, and read once in so many updates.
@@ -29,7 +29,7 @@ class NonFiniteLoss(Detector):
     def __init__(self) -> None:
         super().__init__()
         self._flag: Tensor | None = None
-        self._broken, self._fresh = False, False
+        self._broken, self._fresh, self._backward = False, False, False
         self._origin: origin.Origin | None = None
 
     def updating(self, loop: Loop) -> None:
@@ -51,9 +51,15 @@ class NonFiniteLoss(Detector):
             loop.broken_inputs = not origin.is_finite((loop.forward.args, loop.forward.kwargs))
             loop.paused = True
             try:
-                self._origin = origin.in_model(loop.module, loop.forward.args, loop.forward.kwargs)
+                self._origin = self._searched(loop.module, loop.forward)
             finally:
                 loop.paused = False
+
+    def _searched(self, module: nn.Module, forward: Forward) -> origin.Origin | None:
+        """On the way to the outputs; where these are finite, on the way back from them."""
+        found = origin.in_model(module, forward.args, forward.kwargs)
+        self._backward = found is None
+        return found or origin.on_the_way_back(module, forward.args, forward.kwargs)
 
     def reported(self, loop: Loop) -> None:
         """Say it, with what is known of its origin."""
@@ -70,7 +76,8 @@ class NonFiniteLoss(Detector):
         if self._origin is None and loop.loss_fn is not None and what == "the loss" and origin.is_finite(loop.outputs):
             self._origin = _in_loss(loop)
         if self._origin is not None:
-            return f"{what} is not finite: the first such number arose in {self._origin}", self._origin.place or loop.place
+            way = "the first NaN arose on the way back through" if self._backward else "the first such number arose in"
+            return f"{what} is not finite: {way} {self._origin}{self._steep(loop)}", self._origin.place or loop.place
         said = f"{what} is not finite"
         if self._fresh and isinstance(loop.loss, Tensor) and loop.loss.grad_fn is not None:
             names = origin.on_the_way(loop.loss, steep=what == "a gradient")
@@ -79,6 +86,12 @@ class NonFiniteLoss(Detector):
             broken = [name for name, p in loop.parameters if not bool(p.isfinite().all())]
             said += f"; {len(broken)} parameters are no longer finite, {broken[0]} among them" if broken else ""
         return said, loop.place
+
+    def _steep(self, loop: Loop) -> str:
+        """Infinite slopes before the first NaN on the way back: infinity minus infinity is none."""
+        in_graph = self._backward and isinstance(loop.loss, Tensor) and loop.loss.grad_fn is not None
+        names = origin.on_the_way(loop.loss, steep=True) if in_graph and isinstance(loop.loss, Tensor) else []
+        return f" (on the way there: {', '.join(names[:4])})" if names else ""
 
 
 class NonFiniteData(Detector):
