@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 from evidence_by_hand import Facts
 
 from traindx.diagnosis.rules.features_insufficient import PURE_ERROR_BOUND, REPEATED_ROWS
@@ -32,6 +34,7 @@ def test_a_shared_floor_alone_is_not_blamed(facts: Facts) -> None:
     assert facts.underfitted(2.2).judged(CAUSE).standing is Standing.CLEARED
 
 
-def test_declines_without_arrays(facts: Facts) -> None:
-    finding = facts.without("audit", "pure_error").judged(CAUSE)
-    assert finding.standing is Standing.NOT_APPLICABLE and "arrays" in finding.summary
+def test_declines_where_equal_rows_cannot_be_looked_for_and_says_why(facts: Facts) -> None:
+    finding = facts.put("audit", "pure_error", math.nan, text="some targets are not finite").judged(CAUSE)
+    assert (finding.standing, finding.summary) == (Standing.NOT_APPLICABLE, "some targets are not finite")
+    assert facts.without("audit", "pure_error").judged(CAUSE).standing is Standing.NOT_APPLICABLE

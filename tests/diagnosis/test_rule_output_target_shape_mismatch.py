@@ -7,9 +7,14 @@ from traindx.records import Branch, Standing
 CAUSE = "output-target-shape-mismatch"
 
 
-def broadcast(facts: Facts, width: float = 1.0) -> Facts:
+def broadcast(facts: Facts, same_size: bool = True) -> Facts:
     """Every row is compared with 64 targets."""
-    return facts.put("audit", "broadcast_pairs", 64.0, text="outputs (N, 1) and targets (N,) are broadcast").audit(output_width=width)
+    said = "outputs (N, 1) and targets (N,) are broadcast"
+    return facts.put("audit", "broadcast_pairs", 64.0, text=said, details={"same_size": same_size})
+
+
+def refused(facts: Facts, only_shapes_differ: bool) -> Facts:
+    return facts.put("audit", "loss_error", 1.0, text="ValueError: sizes", details={"only_shapes_differ": only_shapes_differ})
 
 
 def test_fires_plainly_on_rows_compared_with_other_rows(facts: Facts) -> None:
@@ -19,10 +24,15 @@ def test_fires_plainly_on_rows_compared_with_other_rows(facts: Facts) -> None:
     assert "broadcast" in finding.summary
 
 
+def test_fires_plainly_on_shapes_that_the_loss_refuses_for_their_shape_alone(facts: Facts) -> None:
+    assert refused(facts, True).judged(CAUSE).standing is Standing.CONFIRMED
+
+
 def test_stays_silent_on_shapes_that_agree(facts: Facts) -> None:
     assert rule(CAUSE).seen(facts.reading) is None
     assert facts.underfitted().judged(CAUSE).standing is Standing.CLEARED
 
 
 def test_declines_where_the_width_itself_is_wrong(facts: Facts) -> None:
-    assert broadcast(facts, width=3).judged(CAUSE).standing is Standing.CLEARED
+    assert broadcast(facts, same_size=False).judged(CAUSE).standing is Standing.CLEARED
+    assert refused(facts, False).judged(CAUSE).standing is Standing.CLEARED

@@ -29,6 +29,16 @@ def test_fires_plainly_on_outputs_spread_over_fewer_targets(facts: Facts) -> Non
     assert finding.remedies[0].params == {"width": 1}
 
 
+def test_fires_plainly_on_one_output_repeated_for_every_target(facts: Facts) -> None:
+    finding = regression(facts, 1, 3).put("audit", "repeated_outputs", 3.0).judged(CAUSE)
+    assert finding.standing is Standing.CONFIRMED and "1 output a row for 3 targets" in finding.summary
+    assert finding.remedies[0].params == {"width": 3}
+
+
+def test_fires_plainly_on_widths_that_the_loss_refuses(facts: Facts) -> None:
+    assert regression(facts, 1, 3, 0).audit(loss_error="ValueError").judged(CAUSE).standing is Standing.CONFIRMED
+
+
 def test_stays_silent_on_as_many_outputs_as_classes_or_targets(facts: Facts) -> None:
     for sound in (facts, classes(facts, 12), regression(facts, 3, 3)):
         assert rule(CAUSE).seen(sound.reading) is None
@@ -40,5 +50,6 @@ def test_declines_on_labels_that_are_only_numbered_too_high(facts: Facts) -> Non
 
 
 def test_declines_where_the_loss_may_want_other_widths(facts: Facts) -> None:
-    assert rule(CAUSE).seen(regression(facts, 2, 1, distance=0).reading) is None
+    for width, needed in ((2, 1), (1, 3)):
+        assert rule(CAUSE).seen(regression(facts, width, needed, distance=0).reading) is None
     assert not rule(CAUSE).remedies(facts.without("audit").reading)

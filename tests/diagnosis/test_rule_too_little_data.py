@@ -47,7 +47,20 @@ def test_stays_silent_when_the_last_doubling_gained_little(gap: Facts) -> None:
 
 
 def test_stays_silent_where_training_and_validation_agree(facts: Facts) -> None:
-    assert facts.without("learning_curve").judged(CAUSE).standing is Standing.CLEARED
+    finding = facts.without("learning_curve").judged(CAUSE)
+    assert finding.standing is Standing.CLEARED
+    assert "0.2 and 0.15" in finding.summary and "above training" in finding.summary
+
+
+def test_a_validation_set_that_is_easier_is_told_as_it_is(facts: Facts) -> None:
+    finding = facts.without("learning_curve").baseline(train_loss=0.2, validation_loss=0.05, lowest_validation_loss=0.05).judged(CAUSE)
+    assert finding.standing is Standing.CLEARED and "below training" in finding.summary
+
+
+def test_a_gap_where_validation_is_at_what_is_reachable_is_left_open(facts: Facts) -> None:
+    gap = facts.without("learning_curve").baseline(train_loss=0.01, validation_loss=0.35, lowest_validation_loss=0.35)
+    finding = gap.judged(CAUSE)
+    assert finding.standing is Standing.UNDECIDED and "not measured" in finding.summary and "budget" not in finding.summary
 
 
 def test_declines_when_rows_are_too_few_to_be_halved(gap: Facts) -> None:

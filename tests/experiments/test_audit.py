@@ -94,6 +94,33 @@ def test_pure_error_of_a_regression_by_hand() -> None:
     assert found["pure_error"] == pytest.approx(2 / 2 / y.var(), rel=1e-5), "squares within groups over their two degrees of freedom"
 
 
+def test_pure_error_of_classes_in_any_form() -> None:
+    x, y = np.array([[0], [0], [0], [1], [1]], np.float32), np.array([0, 0, 1, 1, 1])
+    column = given(x, y[:, None].astype(np.float32), 1, nn.BCEWithLogitsLoss())
+    one_hot = given(x, np.eye(2, dtype=np.float32)[y], 2, nn.CrossEntropyLoss())
+    assert audit(column)["pure_error"] == audit(one_hot)["pure_error"] == pytest.approx(1 / 5)
+
+
+def test_pure_error_of_sets_of_labels() -> None:
+    x, y = np.array([[0], [0], [1], [1]], np.float32), np.array([[1, 0, 1], [1, 1, 1], [0, 0, 0], [0, 0, 0]], np.float32)
+    assert audit(given(x, y, 3, nn.BCEWithLogitsLoss()))["pure_error"] == pytest.approx(1 / 4)
+
+
+def test_pure_error_of_several_numbers_a_row() -> None:
+    x = np.array([[0], [0], [1], [1], [2]], np.float32)
+    y = np.array([[1, 0], [3, 0], [5, 4], [5, 4], [9, 8]], np.float32)
+    assert audit(given(x, y, 2, nn.MSELoss()))["pure_error"] == pytest.approx(2 / 2 / y.var(0).sum(), rel=1e-5)
+
+
+def test_where_there_is_no_pure_error_the_reason_is_told() -> None:
+    x, y = np.zeros((40, 3), np.float32), np.linspace(0, 1, 40).astype(np.float32)[:, None]
+    missing = y.copy()
+    missing[3] = np.nan
+    for task, reason in ((dict_task(), "plain arrays"), (given(x, missing, 1, nn.MSELoss()), "not finite")):
+        found = next(e for e in answer(lab_for(task), "audit") if e.measure == "pure_error")
+        assert math.isnan(found.value) and reason in found.text
+
+
 def test_pure_error_counts_vectors_and_not_values() -> None:
     x = np.array([[0, 1], [1, 0], [0, 0], [1, 1]], np.float32)
     assert audit(given(x, np.array([0, 1, 0, 1])))["pure_error"] == 0
@@ -128,7 +155,7 @@ def test_a_pretrained_factory_is_seen() -> None:
 def test_batches_of_any_structure_are_audited_by_their_model_alone() -> None:
     found = audit(dict_task())
     assert found["rows"] == 96 and found["linear_layers"] == 2
-    assert not {"pure_error", "feature_scale_largest", "rarest_class_share"} & set(found)
+    assert not {"feature_scale_largest", "rarest_class_share"} & set(found) and math.isnan(found["pure_error"])
 
 
 def test_nothing_is_trained() -> None:

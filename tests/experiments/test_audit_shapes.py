@@ -73,6 +73,35 @@ def test_columns_against_flat_targets_are_broadcast() -> None:
     assert "(N, 1)" in found.text and "(N,)" in found.text
 
 
+def test_images_without_their_channel_are_broadcast() -> None:
+    flat = lambda: nn.Sequential(nn.Linear(6, 12), nn.Unflatten(1, (3, 4)))  # noqa: E731
+    found = audited(flat, nn.MSELoss(), np.repeat(X[:, None, None, :4], 3, 2))
+    assert found["broadcast_pairs"].details["same_size"] and found["broadcast_pairs"].value == 64 * 3 * 4
+
+
+@pytest.mark.parametrize("loss", [nn.MSELoss(), nn.HuberLoss(), lambda o, t: (o - t).abs().sum(1).mean()])
+def test_one_output_is_repeated_for_several_targets(loss: Any) -> None:
+    found = regression(y=X[:, :3], loss=loss)
+    assert (
+        found["repeated_outputs"].value == 3 and "(N, 1)" in found["repeated_outputs"].text and "(N, 3)" in found["repeated_outputs"].text
+    )
+    assert found["needed_width"].value == 3 and "repeated_outputs" not in regression(y=X[:, :3], loss=loss, outputs=3)
+
+
+def test_one_channel_is_repeated_for_several() -> None:
+    model = lambda: nn.Sequential(nn.Linear(6, 4), nn.Unflatten(1, (1, 2, 2)))  # noqa: E731
+    found = audited(model, nn.MSELoss(), X[:, :3, None, None].repeat(2, 2).repeat(2, 3))
+    assert (found["output_width"].value, found["needed_width"].value) == (1, 3) and "repeated_outputs" in found
+
+
+def test_targets_that_the_loss_reads_in_its_own_way_are_not_repeated() -> None:
+    weights = np.abs(X[:, 1:2])
+    weighted = lambda o, t: ((o - t[:, :1]) ** 2 * t[:, 1:]).mean()  # noqa: E731
+    survival = lambda o, t: -((o.squeeze(1) - torch.logcumsumexp(o.squeeze(1), 0)) * t[:, 1]).mean()  # noqa: E731
+    for loss in (weighted, survival):
+        assert "repeated_outputs" not in regression(y=np.concatenate([TARGETS, weights], 1), loss=loss)
+
+
 def test_sound_shapes_are_not_broadcast() -> None:
     flat = audited(network(1, nn.Flatten(0)), nn.MSELoss(), TARGETS[:, 0])
     for found in (regression(), flat, classes(), audited(network(1), nn.BCEWithLogitsLoss(), BINARY)):
@@ -87,7 +116,8 @@ def test_a_loss_that_aligns_shapes_itself_does_not_broadcast() -> None:
 def test_a_loss_that_refuses_shapes_is_told() -> None:
     found = audited(network(1), nn.BCEWithLogitsLoss(), BINARY[:, 0])
     assert "broadcast_pairs" not in found
-    assert "size" in found["loss_error"].text
+    assert "size" in found["loss_error"].text and found["loss_error"].details["only_shapes_differ"]
+    assert not audited(network(1), nn.BCEWithLogitsLoss(), np.repeat(BINARY, 3, 1))["loss_error"].details["only_shapes_differ"]
 
 
 # --- What outputs can be -----------------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from traindx.diagnosis.reading import Reading
 from traindx.diagnosis.rules.base import Rule, present
 from traindx.records import Branch, Finding, Standing
@@ -22,8 +24,8 @@ class FeaturesInsufficient(Rule):
     def judge(self, reading: Reading) -> Finding:
         """Confirmed by pure error only."""
         pure = reading.find("audit", "pure_error")
-        if pure is None:
-            return self.finding(Standing.NOT_APPLICABLE, 0.0, "inputs and targets are not plain arrays")
+        if pure is None or math.isnan(pure.value):
+            return self.finding(Standing.NOT_APPLICABLE, 0.0, "equal rows were not looked for" if pure is None else pure.text)
         evidence = present(pure.replace(threshold=PURE_ERROR_BOUND), reading.best_reference)
         repeated = float(pure.details["repeated_rows"])
         if repeated < REPEATED_ROWS:

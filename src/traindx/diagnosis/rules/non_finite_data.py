@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from traindx.diagnosis.reading import Reading
 from traindx.diagnosis.rules.base import PLAIN, InspectedRule
 from traindx.records import Branch, Evidence, Finding, RemedyRef, Standing
@@ -27,11 +29,10 @@ class NonFiniteData(InspectedRule):
 
     def judge(self, reading: Reading) -> Finding:
         """Confirmed where the model does not bear them; not applicable where rows are no arrays."""
-        if (
-            self.seen(reading) is None
-            and reading.find("audit", "pure_error") is None
-            and reading.find("audit", "non_finite_inputs") is None
-        ):
+        looked_at = any(
+            math.isfinite(reading.value("audit", measure)) for measure in ("pure_error", "non_finite_inputs", "non_finite_targets")
+        )
+        if self.seen(reading) is None and not looked_at:
             return self.finding(Standing.NOT_APPLICABLE, 0.0, "inputs and targets are not plain arrays")
         found = self.found(reading)
         if self.seen(reading) is None and found:

@@ -8,7 +8,7 @@ from traindx.records import Branch, Evidence, RemedyRef
 
 
 class OutputTargetShapeMismatch(InspectedRule):
-    """Seen in a loss of a batch that is not the mean of its rows' losses."""
+    """Seen in a loss of a batch that is not the mean of its rows' losses, or in one that refuses shapes of equally many numbers."""
 
     cause = "output-target-shape-mismatch"
     branch = Branch.OPTIMIZATION
@@ -20,8 +20,10 @@ class OutputTargetShapeMismatch(InspectedRule):
     def seen(self, reading: Reading) -> Evidence | None:
         """What shows it."""
         pairs = reading.find("audit", "broadcast_pairs")
-        widths = reading.value("audit", "output_width"), reading.value("audit", "needed_width", "")
-        return pairs if pairs is not None and not widths[0] > 1 else None
+        if pairs is not None and pairs.details["same_size"]:
+            return pairs
+        refused = reading.find("audit", "loss_error")
+        return refused if refused is not None and refused.details["only_shapes_differ"] else None
 
     def unseen(self, reading: Reading) -> str:
         """What was looked at."""

@@ -8,7 +8,7 @@ from traindx.records import Branch, Evidence, RemedyRef
 
 
 class OutputWidthWrong(InspectedRule):
-    """Seen in the widths: fewer outputs than classes, or outputs that are broadcast against narrower targets."""
+    """Seen in the widths: fewer outputs than classes, or outputs and targets of which the narrower side is broadcast, or which the loss refuses."""
 
     cause = "output-width-wrong"
     branch = Branch.OPTIMIZATION
@@ -26,13 +26,16 @@ class OutputWidthWrong(InspectedRule):
         if "distinct" in needed.details:
             few = width.value < needed.value and float(needed.details["distinct"]) > width.value
             return width.replace(text=f"{width.value:g} outputs for {needed.details['distinct']:g} classes") if few else None
-        spread = (
-            width.value > 1
-            and width.value != needed.value
-            and (reading.value("audit", "distance_between_rows") == 1 or reading.find("audit", "loss_error") is not None)
-        )
-        return width.replace(text=f"{width.value:g} outputs a row for {needed.value:g} targets a row") if spread else None
+        if reading.find("audit", "repeated_outputs") is not None:
+            return width.replace(text=_widths(width, needed))
+        spread = width.value > 1 and reading.value("audit", "distance_between_rows") == 1
+        wrong = width.value != needed.value and (spread or reading.find("audit", "loss_error") is not None)
+        return width.replace(text=_widths(width, needed)) if wrong else None
 
     def unseen(self, reading: Reading) -> str:
         """What was looked at."""
         return "as many outputs as classes or targets"
+
+
+def _widths(width: Evidence, needed: Evidence) -> str:
+    return f"{width.value:g} output{'s' if width.value != 1 else ''} a row for {needed.value:g} targets a row"

@@ -29,8 +29,11 @@ class TooLittleData(Rule):
             if reading.training_is_large:
                 return self.finding(Standing.CLEARED, 0.7, "the training loss itself is large: more rows would not lower it")
             if reading.generalization_gap <= MARGIN:
-                return self.finding(Standing.CLEARED, 0.8, "training and validation agree: more rows would change little")
-            return self.finding(Standing.UNDECIDED, 0.2, "the learning curve was not measured within the budget")
+                return self.finding(Standing.CLEARED, 0.8, f"{_gap(reading)}: more rows would change little")
+            if not reading.overfits:
+                said = f"{_gap(reading)}, but is where reference models get on unseen rows: what more rows would give was not measured"
+                return self.finding(Standing.UNDECIDED, 0.2, said)
+            return self.finding(Standing.UNDECIDED, 0.2, f"{_gap(reading)}; the learning curve was not measured within the budget")
         share = reading.share(gain.value)
         least = MARGIN * (FEW_SHARE if reading.value("audit", "rows") < FEW else 1.0)
         evidence = tuple(
@@ -44,6 +47,14 @@ class TooLittleData(Rule):
         if share >= least:
             return self.finding(Standing.SUSPECTED, 0.4, f"{said}, but not on every division", evidence)
         return self.finding(Standing.CLEARED, 0.8, f"{said}: little", evidence)
+
+
+def _gap(reading: Reading) -> str:
+    """How far validation ends from training, in words."""
+    gap = reading.generalization_gap
+    where = "above" if gap > 0 else "below"
+    losses = f"{reading.judged_validation:.3g} and {reading.train:.3g}"
+    return f"validation ends {abs(gap):.0%} of the distance to the constant predictor {where} training ({losses})"
 
 
 def _learned_by_heart(reading: Reading) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from traindx.experiments.audit.measured import evidence
+from traindx.experiments.audit.measured import REFUSALS, evidence
 from traindx.experiments.base import Lab
 from traindx.records import Evidence
 from traindx.tasks import Kind, Rows, Task, labels_of, preserved_rng
@@ -27,8 +28,7 @@ def data_evidence(lab: Lab) -> Sequence[Evidence]:
     pairs = array_pairs(lab.task.train, evaluated_index(len(lab.task.train), MAX_ROWS))
     if pairs is not None:
         found += [*input_evidence(pairs[0]), *target_evidence(pairs[1], lab.task.kind)]
-        if bool(torch.isfinite(pairs[1].float()).all()):
-            found += pure_error(*pairs, lab.task.kind)
+    found.append(pure_error(pairs, lab.task.kind))
     seed = lab.recipe.seed
     return [*found, *non_finite_rows(lab.task, seed), *label_sets(lab.task, seed), *copies(lab.task)]
 
@@ -78,7 +78,7 @@ def _borne(task: Task, seed: int, rows: Rows, index: Tensor) -> bool:
             outputs, targets = task.forward(model, batch)
             loss = task.loss(outputs, targets)
             loss.backward()
-    except Exception:  # the user's own code refuses them
+    except REFUSALS:
         return False
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     return bool(torch.isfinite(loss)) and all(bool(torch.isfinite(g).all()) for g in gradients)
@@ -116,7 +116,7 @@ def _refused(task: Task, seed: int, train: Tensor, validation: Tensor, ignored: 
     try:
         with torch.no_grad(), preserved_rng():
             outputs, targets = task.forward(model, next(iter(rows.batches([batch_index], torch.device("cpu")))))
-    except Exception:  # what the user's own code raises shows elsewhere
+    except REFUSALS:  # the audit of shapes tells what was raised
         return []
     if not isinstance(outputs, Tensor) or not isinstance(targets, Tensor) or targets.shape[1:] != train.shape[1:]:
         return []
@@ -142,7 +142,7 @@ def _refused(task: Task, seed: int, train: Tensor, validation: Tensor, ignored: 
 def _accepts(task: Task, outputs: Tensor, label: Tensor) -> bool:
     try:
         return bool(torch.isfinite(task.loss(outputs, label)))
-    except Exception:  # out of range
+    except REFUSALS:
         return False
 
 
@@ -241,25 +241,50 @@ def target_evidence(targets: Tensor, kind: Kind) -> list[Evidence]:
     return found
 
 
-def pure_error(inputs: Tensor, targets: Tensor, kind: Kind) -> list[Evidence]:
-    """Equal inputs with different targets: the share of rows, or of the target's variance, that no function of the inputs can explain."""
+def pure_error(pairs: tuple[Tensor, Tensor] | None, kind: Kind) -> Evidence:
+    """Equal inputs with different targets: the share of rows, or of the targets' variance, that no function of the inputs can explain.
+
+    NaN with the reason as text where that cannot be asked.
+    """
+    if pairs is None:
+        return _unknown("inputs and targets are not plain arrays")
+    inputs, targets = pairs
+    if not bool(torch.isfinite(targets.float()).all()):
+        return _unknown("some targets are not finite")
+    labels = _whole_labels(targets, kind)
+    if labels is None and kind is not Kind.REGRESSION:
+        return _unknown("targets are neither one class, nor labels, nor numbers a row")
     rows = np.ascontiguousarray(inputs.reshape(len(inputs), -1).numpy())
     _, group, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
     group = group.reshape(-1)
-    repeated = counts[group] > 1
-    share = float(repeated.mean())
-    if kind is Kind.CLASSIFICATION and targets.ndim == 1:
-        labels = targets.long().numpy()
-        pairs, pair_counts = np.unique(np.stack([group, labels]), axis=1, return_counts=True)
-        most = np.zeros(len(counts), dtype=np.int64)
-        np.maximum.at(most, pairs[0], pair_counts)
-        error = float((counts - most).sum() / len(rows))
-    elif kind is Kind.REGRESSION:
-        y = targets.reshape(len(targets), -1).double().mean(1).numpy()
-        means = np.bincount(group, weights=y) / counts
-        freedom = max(1, int((counts - 1).sum()))
-        variance = float(((y - means[group]) ** 2).sum() / freedom)
-        error = variance / max(float(y.var()), 1e-300)
-    else:
-        return []
-    return [evidence("pure_error", error, repeated_rows=share)]
+    numbers = targets.reshape(len(targets), -1).double().numpy()
+    error = _variance_within(group, counts, numbers) if labels is None else _disagreement(group, counts, labels.numpy())
+    return evidence("pure_error", error, repeated_rows=float((counts[group] > 1).mean()))
+
+
+def _unknown(reason: str) -> Evidence:
+    return evidence("pure_error", math.nan, text=reason)
+
+
+def _whole_labels(targets: Tensor, kind: Kind) -> Tensor | None:
+    """A number (N,) a row for its class, or for its set of labels."""
+    if kind is Kind.MULTILABEL:
+        _, places = np.unique(targets.reshape(len(targets), -1).numpy(), axis=0, return_inverse=True)
+        return torch.from_numpy(places.reshape(-1))
+    return labels_of(targets, kind)
+
+
+def _disagreement(group: np.ndarray, counts: np.ndarray, labels: np.ndarray) -> float:
+    """The share of rows that do not have the commonest label of their group."""
+    pairs, pair_counts = np.unique(np.stack([group, labels]), axis=1, return_counts=True)
+    most = np.zeros(len(counts), dtype=np.int64)
+    np.maximum.at(most, pairs[0], pair_counts)
+    return float((counts - most).sum() / len(group))
+
+
+def _variance_within(group: np.ndarray, counts: np.ndarray, numbers: np.ndarray) -> float:
+    """The variance within groups over the whole, summed over columns."""
+    sums = np.zeros((len(counts), numbers.shape[1]))
+    np.add.at(sums, group, numbers)
+    within = ((numbers - (sums / counts[:, None])[group]) ** 2).sum() / max(1, int((counts - 1).sum()))
+    return float(within) / max(float(numbers.var(0).sum()), 1e-300)

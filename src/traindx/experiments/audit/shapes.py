@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from traindx.experiments.audit.measured import evidence
+from traindx.experiments.audit.measured import REFUSALS, evidence
 from traindx.experiments.base import Lab
 from traindx.records import Evidence, NotApplicable
 from traindx.remedies.surgery import output_activation
@@ -76,7 +76,7 @@ def _reached(task: Task, models: Sequence[nn.Module], batch: object) -> Iterator
         for inputs in (batch, *_scaled(batch)):
             try:
                 outputs, _ = _forward(task, model, inputs)
-            except Exception:  # the user's own code takes the batch, and not others: codes of categories, say, are looked up
+            except REFUSALS:  # a model may take the rows as they are only: codes of categories, say, are looked up
                 continue
             if isinstance(outputs, Tensor) and bool(torch.isfinite(outputs).all()):
                 yield outputs.float()
@@ -100,14 +100,30 @@ def _widths(task: Task, outputs: Tensor, targets: Tensor) -> list[Evidence]:
     if indices and labels is not None and width > 0:
         valid = labels[labels >= 0] if bool((labels == -100).any()) else labels
         found.append(evidence("needed_width", float(valid.max()) + 1, smallest=float(valid.min()), distinct=len(valid.unique())))
-    elif targets.is_floating_point() and outputs.ndim == 2:
+    elif targets.is_floating_point() and (outputs.ndim <= 2 or outputs.ndim == targets.ndim):
         found.append(evidence("needed_width", targets.shape[1] if targets.ndim > 1 else 1))
-        found.append(evidence("distance_between_rows", float(is_distance(task.loss) and targets.ndim == 2)))
+        found.append(evidence("distance_between_rows", float(is_distance(task.loss) and targets.ndim == outputs.ndim)))
+    shapes = f"outputs {_shape(outputs)} and targets {_shape(targets)}"
     if outputs.shape != targets.shape and _broadcasts(task, outputs, targets):
         pairs = math.prod(torch.broadcast_shapes(outputs.shape, targets.shape))
-        said = f"outputs {_shape(outputs)} and targets {_shape(targets)} are broadcast: each row is compared with other rows' targets"
-        found.append(evidence("broadcast_pairs", pairs / len(outputs), text=said))
+        said = f"{shapes} are broadcast: each row is compared with other rows' targets"
+        found.append(evidence("broadcast_pairs", pairs / len(outputs), text=said, same_size=outputs.numel() == targets.numel()))
+    elif _repeats(task, outputs, targets):
+        text = f"{shapes} are broadcast: the same output is compared with several targets of its row"
+        found.append(evidence("repeated_outputs", targets.numel() / outputs.numel(), text=text))
     return found
+
+
+def _repeats(task: Task, outputs: Tensor, targets: Tensor) -> bool:
+    """Whether the loss takes fewer outputs than targets a row, and does as if each were there several times."""
+    if outputs.ndim != targets.ndim or outputs.numel() >= targets.numel() or len(outputs) != len(targets):
+        return False
+    try:
+        as_it_is, repeated = task.loss(outputs, targets), task.loss(outputs.expand_as(targets), targets)
+        turned = task.loss(outputs, targets.flip(tuple(range(1, targets.ndim))))  # a column of weights is no target like the others
+        return all(bool(torch.isclose(as_it_is, loss, rtol=1e-4, atol=1e-9)) for loss in (repeated, turned))
+    except REFUSALS:
+        return False  # the loss refuses one of the two: it does not broadcast
 
 
 def _shape(tensor: Tensor) -> str:
@@ -125,7 +141,7 @@ def _broadcasts(task: Task, outputs: Tensor, targets: Tensor) -> bool:
     try:
         whole = float(task.loss(outputs, targets))
         rows = [float(task.loss(outputs[i : i + 1], targets[i : i + 1])) for i in range(len(outputs))]
-    except (RuntimeError, ValueError, IndexError, TypeError):
+    except REFUSALS:
         return False  # the loss refuses shapes that differ: it does not broadcast
     mean, total = sum(rows) / len(rows), sum(rows)
     return not (math.isclose(whole, mean, rel_tol=1e-3, abs_tol=1e-9) or math.isclose(whole, total, rel_tol=1e-3, abs_tol=1e-9))
@@ -184,6 +200,7 @@ def _reduction(task: Task, outputs: Tensor, targets: Tensor) -> list[Evidence]:
     try:
         whole = float(task.loss(torch.cat([outputs[:half]] * 2), torch.cat([targets[:half]] * 2)))
         part = float(task.loss(outputs[:half], targets[:half]))
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
-        return [evidence("loss_error", 1.0, text=f"{type(error).__name__}: {error}")]
+    except REFUSALS as error:
+        aligned = targets.is_floating_point() and outputs.shape != targets.shape and outputs.numel() == targets.numel()
+        return [evidence("loss_error", 1.0, text=f"{type(error).__name__}: {error}", only_shapes_differ=aligned)]
     return [evidence("loss_growth_with_rows", whole / part)] if part and math.isfinite(whole / part) else []
