@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,8 @@ class Loop:
     optimizers: tuple[Optimizer, ...]
     loss_fn: Any
     scheduler: Any
+    guard: Callable[[Callable[..., Any]], Callable[..., None]]
+    """Wraps whatever is attached to the user's objects, so that its errors are those of the watch."""
     step: int = 0
     """Reports by the user: calls of ``Watch.step``."""
     updates: int = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,32 +11,32 @@ from traindx.training import TrainingState
 from traindx.watching.loop import Loop
 
 
-class _GuardedActivations(LayerActivations):
+class GuardedActivations(LayerActivations):
     """Its hooks run inside the user's forward passes: what goes wrong there must not stop them."""
 
-    def __init__(self, fail: Callable[[Exception], None], loop: Loop) -> None:
+    def __init__(self, loop: Loop) -> None:
         super().__init__()
-        self._fail, self._loop = fail, loop
+        self._loop = loop
 
     def _hook(self, state: TrainingState, name: str) -> Any:
         observe = super()._hook(state, name)
 
-        def guarded(*args: Any) -> None:
-            if not torch.is_grad_enabled() or not self._loop.model.training:
-                return  # an evaluation between two updates
-            try:
+        def in_training(*args: Any) -> None:
+            if torch.is_grad_enabled() and self._loop.model.training:  # and not in an evaluation between two updates
                 observe(*args)
-            except Exception as error:
-                self._fail(error)
 
-        return guarded
+        return self._loop.guard(in_training)
+
+    def detach(self) -> None:
+        """Take the hooks off."""
+        self._detach()
 
 
-def watching_probes(fail: Callable[[Exception], None], loop: Loop) -> list[Probe]:
+def watching_probes(loop: Loop) -> list[Probe]:
     """One of every kind, each due whenever an update is looked at; inside a compiled model no hook is set, and nobody tells when an update
     begins, so that its seconds cannot be told.
     """
-    probes = [_GuardedActivations(fail, loop) if isinstance(p, LayerActivations) else p for p in default_probes()]
+    probes = [GuardedActivations(loop) if isinstance(p, LayerActivations) else p for p in default_probes()]
     left_out = (StepTime, LayerActivations) if loop.compiled else StepTime
     probes = [p for p in probes if not isinstance(p, left_out)]
     for probe in probes:

@@ -21,7 +21,7 @@ from traindx.watching import findings as records
 from traindx.watching.budget import Budget
 from traindx.watching.defects import DETECTORS, Detector
 from traindx.watching.loop import Forward, Loop, choose_witness, number
-from traindx.watching.observing import watching_probes
+from traindx.watching.observing import GuardedActivations, watching_probes
 from traindx.watching.places import users_line
 from traindx.watching.signs import suspicions
 
@@ -38,19 +38,11 @@ P = ParamSpec("P")
 
 
 def _guarded(act: Callable[Concatenate[Watch, P], None]) -> Callable[Concatenate[Watch, P], None]:
-    """Timed, and never the end of the training: an error is logged once and switches the watch off, unless it is strict."""
+    """A moment of the watch; see `Watch._try`."""
 
     @functools.wraps(act)
     def guarded(self: Watch, *args: P.args, **kwargs: P.kwargs) -> None:
-        if self._off or self.loop.paused:
-            return
-        began = perf_counter()
-        try:
-            act(self, *args, **kwargs)
-        except Exception as error:
-            self._fail(error)
-        finally:
-            self.budget.spent += perf_counter() - began
+        self._try(act, self, *args, **kwargs)
 
     return guarded  # type: ignore[return-value]  # a function; mypy knows what wraps returns as an object with __call__
 
@@ -74,14 +66,14 @@ class Watch:
         strict: bool,
         name: str,
     ) -> None:
-        self.loop = Loop(model, tuple(optimizers), loss_fn, scheduler)
+        self.loop = Loop(model, tuple(optimizers), loss_fn, scheduler, lambda act: lambda *args: self._try(act, *args))
         self.budget = Budget(overhead)
         self.name, self.strict = name, strict
         self._on_alert, self._quiet = on_alert, quiet
         self._detectors: tuple[Detector, ...] = tuple(kind() for kind in DETECTORS)
         self._told: set[str] = set()
         self._signs: tuple[Finding, ...] = ()
-        self._probes: list[Probe] = watching_probes(self._fail, self.loop)
+        self._probes: list[Probe] = watching_probes(self.loop)
         self._losses: list[Tensor | float] = []
         self._curves: dict[str, tuple[list[int], list[float]]] = {}
         self._rows, self._outcome, self._reason = 0, Outcome.STOPPED, "still training"
@@ -94,6 +86,18 @@ class Watch:
             moment: [getattr(d, moment) for d in self._detectors if getattr(type(d), moment) is not getattr(Detector, moment)]
             for moment in _MOMENTS
         }
+
+    def _try(self, act: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """Timed, and never the end of the training: an error is logged once and switches the watch off, unless it is strict."""
+        if self._off or self.loop.paused:
+            return
+        began = perf_counter()
+        try:
+            act(*args, **kwargs)
+        except Exception as error:
+            self._fail(error)
+        finally:
+            self.budget.spent += perf_counter() - began
 
     # -- beginning and end ---------------------------------------------------------------------------------------------------------
 
@@ -150,7 +154,8 @@ class Watch:
             handle.remove()
         self.loop.handles.clear()
         for probe in self._probes:
-            probe.finish(self.loop.state())
+            if isinstance(probe, GuardedActivations):
+                probe.detach()
         self.loop.forward = self.loop.loss = self.loop.outputs = self.loop.targets = None
 
     def _fail(self, error: Exception) -> None:

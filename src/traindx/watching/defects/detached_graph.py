@@ -64,7 +64,7 @@ class DetachedGraph(Detector):
 
             return hook
 
-        loop.handles += [owner(loop, name).register_forward_hook(note(name)) for name in owners]
+        loop.handles += [owner(loop, name).register_forward_hook(loop.guard(note(name))) for name in owners]
 
 
 def owner(loop: Loop, name: str) -> nn.Module:

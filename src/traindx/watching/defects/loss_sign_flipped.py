@@ -35,7 +35,7 @@ class LossSignFlipped(Detector):
         outputs = loop.forward.outputs if loop.forward else None
         if loop.looking and self.held is None and isinstance(outputs, Tensor) and outputs.requires_grad:
             self._arrived = []
-            outputs.register_hook(lambda gradient: self._arrived.append(gradient.detach()))
+            outputs.register_hook(loop.guard(lambda gradient: self._arrived.append(gradient.detach())))
 
     def reported(self, loop: Loop) -> None:
         """Compare directions, or at least signs."""

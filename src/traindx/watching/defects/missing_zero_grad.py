@@ -31,7 +31,7 @@ class MissingZeroGrad(Detector):
             self.saw_nothing()
         elif self._was_empty is None:  # emptied through .data it would look the same: from now on its content is looked at before additions
             self._was_empty = True
-            loop.handles.append(witness.register_hook(lambda _: self._look_at_content(witness)))
+            loop.handles.append(witness.register_hook(loop.guard(lambda _: self._look_at_content(witness))))
         elif not self._was_empty:
             self.saw(
                 loop, "the gradient that the update before had used was not cleared, and the backward pass added to it", loop.witness_name
