@@ -410,6 +410,54 @@ class Treatment(Shown):
     test_openings: int = 0
 
 
+class Profile(Record):
+    """The loss at points on a line: ``positions`` in the unit that ``label`` says, 0 where the weights are. ``marks`` name positions."""
+
+    name: str
+    label: str
+    positions: tuple[float, ...]
+    losses: tuple[float, ...]
+    marks: dict[str, float] = Field(default_factory=dict)
+
+
+class Surface(Record):
+    """The loss in a plane: ``losses[i][j]`` at ``y[i]`` and ``x[j]``, the weights at (0, 0), and the way of the training in it."""
+
+    name: str
+    x_label: str
+    y_label: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    losses: tuple[tuple[float, ...], ...]
+    way_x: tuple[float, ...] = ()
+    way_y: tuple[float, ...] = ()
+    note: str = ""
+
+
+class Curvature(Shown):
+    """What the training loss looks like around the weights of a run at one step: what kind of point that is, its spectrum, its pictures.
+
+    ``answer`` is ``not-critical``, ``saddle``, ``minimum-like``, ``flat`` or ``undecided``. ``curves`` follow the training;
+    ``density`` is that of the eigenvalues, where it was estimated.
+    """
+
+    schema_version: Literal[1] = 1
+    key: str
+    task_name: str
+    task_fingerprint: str
+    recipe: Recipe
+    step: int
+    answer: str
+    sentence: str
+    evidence: tuple[Evidence, ...] = ()
+    curves: dict[str, Curve] = Field(default_factory=dict)
+    density: Profile | None = None
+    profiles: tuple[Profile, ...] = ()
+    surfaces: tuple[Surface, ...] = ()
+    run: Run
+    cost: Cost = Cost()
+
+
 def find(evidence: Sequence[Evidence], experiment: str, measure: str, subject: str | None = None) -> Evidence | None:
     """The latest evidence of this experiment and measure (and subject), or None."""
     for item in reversed(evidence):

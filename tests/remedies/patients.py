@@ -20,6 +20,7 @@ from traindx.remedies import (
     ClipGradients,
     Deepen,
     DropSuspectLabels,
+    EscapeSaddle,
     FewerRows,
     FillMissing,
     ImportanceWeights,
@@ -66,6 +67,7 @@ SAMPLES: dict[type[Remedy], Remedy] = {
     AddWeightDecay: AddWeightDecay(2.0),
     StandardizeInputs: StandardizeInputs(),
     DropSuspectLabels: DropSuspectLabels(),
+    EscapeSaddle: EscapeSaddle(),
     ImportanceWeights: ImportanceWeights(),
     MatchClassProportions: MatchClassProportions(),
     SwapActivations: SwapActivations("gelu"),
@@ -139,6 +141,14 @@ def frozen() -> nn.Module:
     return model
 
 
+def on_a_saddle() -> nn.Module:
+    """Every weight is 0: both layers stay where they are but for the last bias."""
+    model = ending()()
+    for parameter in model.parameters():
+        nn.init.zeros_(parameter)
+    return model
+
+
 def rows(count: int, seed: int = 0, shares: tuple[float, ...] = (0.5, 0.3, 0.2)) -> tuple[np.ndarray, np.ndarray]:
     """Three well-parted classes; the features are of different scales."""
     rng = np.random.default_rng(seed)
@@ -199,6 +209,7 @@ def numbered_from_one() -> Task:
 PATIENTS: dict[type[Remedy], Callable[[], Task]] = {
     AlignShapes: lambda: regression(flat=True),
     Augment: of_images,
+    EscapeSaddle: lambda: sound(on_a_saddle),
     FillMissing: with_gaps,
     InsertActivations: lambda: sound(ending(nn.Identity(), nn.Linear(3, 3))),
     LinearOutput: lambda: sound(ending(nn.Softmax(1))),

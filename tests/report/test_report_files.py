@@ -84,7 +84,7 @@ def test_the_schema_is_documented() -> None:
 
 
 def test_an_unknown_kind_is_named() -> None:
-    with pytest.raises(InputError, match=r"^kind: found 'report'; use one of run, diagnosis, treatment$"):
+    with pytest.raises(InputError, match=r"^kind: found 'report'; use one of run, diagnosis, treatment, curvature$"):
         report.schema("report")
 
 

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from traindx.curvature.objective import Objective
+from traindx.curvature.vectorized import loss_at
 
 # Half-width of the box: the first of the two values in the paper of Keskar et al. (1e-3 and 5e-4).
 EPSILON = 1e-3
@@ -98,10 +99,9 @@ def _climb(objective: Objective, centre: Tensor, box: Tensor, point: Tensor, ste
         with objective.at(centre + point):
             gradient = objective.gradient()
         corner = box * torch.sign(gradient)
-        with objective.at(centre + corner):
-            loss = objective.loss()
-        if not loss > highest:
-            return (math.inf if math.isnan(loss) else highest), step + 1
+        loss = loss_at(objective, centre + corner)
+        if loss <= highest:
+            return highest, step + 1
         highest = loss
         if torch.equal(corner, point):
             return highest, step + 1

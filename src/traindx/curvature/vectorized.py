@@ -26,6 +26,13 @@ CPU_CHUNK_BYTES, DEVICE_CHUNK_BYTES = 2**24, 2**28
 AGREEMENT = 1e-4
 
 
+def loss_at(objective: Objective, point: Tensor) -> float:
+    """The loss at a point (P,), infinity for what is not finite; the parameters stay where they are. Cost: a forward pass."""
+    with objective.at(point):
+        loss = objective.loss()
+    return loss if math.isfinite(loss) else math.inf
+
+
 def losses_at(objective: Objective, points: Iterable[Tensor], chunk_bytes: int | None = None) -> list[float]:
     """The loss at each point; the parameters stay where they are.
 
@@ -47,7 +54,7 @@ def losses_at(objective: Objective, points: Iterable[Tensor], chunk_bytes: int |
             found += passes.losses(chunk)
             chunk = []
     found += passes.losses(chunk) if chunk else []
-    return [loss if math.isfinite(loss) else math.inf for loss in found]
+    return found
 
 
 class _Passes:
@@ -68,7 +75,7 @@ class _Passes:
             together = self._first(points)
             if together is not None:
                 return together
-        return [_singly(self._objective, point) for point in points]
+        return [loss_at(self._objective, point) for point in points]
 
     def _first(self, points: Sequence[Tensor]) -> list[float] | None:
         """The first points both ways; None, from then on, where one by one is the only way."""
@@ -76,7 +83,7 @@ class _Passes:
             together = self._vectorized.losses(torch.stack(list(points)))
         except (RuntimeError, NotImplementedError):  # vmap refuses so; an error of the model itself shows again, point by point
             together = []
-        truth = [_singly(self._objective, point) for point in (points[0], points[-1])] if together else []
+        truth = [loss_at(self._objective, point) for point in (points[0], points[-1])] if together else []
         ends = zip((together[0], together[-1]), truth, strict=True) if together else ()
         self._trusted = bool(together) and all(_agree(a, b) for a, b in ends)
         if not self._trusted:
@@ -85,12 +92,7 @@ class _Passes:
 
 
 def _agree(a: float, b: float) -> bool:
-    return abs(a - b) <= AGREEMENT * (1 + abs(b)) if math.isfinite(b) else not math.isfinite(a)
-
-
-def _singly(objective: Objective, point: Tensor) -> float:
-    with objective.at(point):
-        return objective.loss()
+    return a == b or abs(a - b) <= AGREEMENT * (1 + abs(b))
 
 
 class _Loss(nn.Module):
@@ -142,7 +144,8 @@ class _Vectorized:
 
             with torch.no_grad(), torch.inference_mode(False), lent(objective.model, copies, objective.training, objective.seed + index):
                 total += weight * vmap(loss, randomness="same")(stacked).double()
-        return [float(value) for value in total / objective._divisor(self._weights)]
+        means = (total / objective._divisor(self._weights)).tolist()
+        return [mean if math.isfinite(mean) else math.inf for mean in means]
 
 
 def _named(objective: Objective, points: Tensor) -> dict[str, Tensor]:

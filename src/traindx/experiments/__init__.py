@@ -9,6 +9,7 @@ from traindx.experiments.class_balance import ClassBalance
 from traindx.experiments.class_index import ClassIndex
 from traindx.experiments.consistency import Consistency
 from traindx.experiments.constraints import Constraints
+from traindx.experiments.curvature import CriticalPointOfBaseline
 from traindx.experiments.divisions import Divisions
 from traindx.experiments.label_map import LabelMap
 from traindx.experiments.label_noise import LabelNoise
@@ -33,6 +34,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         Race(),
         Divisions(),
         Consistency(),
+        CriticalPointOfBaseline(),
         Constraints(),
         LearningCurve(),
     )
@@ -46,6 +48,7 @@ __all__ = [
     "ClassIndex",
     "Consistency",
     "Constraints",
+    "CriticalPointOfBaseline",
     "Divisions",
     "Experiment",
     "Lab",

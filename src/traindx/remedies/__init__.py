@@ -10,6 +10,7 @@ from traindx.remedies.balance_classes import BalanceClasses
 from traindx.remedies.base import Remedy
 from traindx.remedies.clip_gradients import ClipGradients
 from traindx.remedies.drop_suspect_labels import DropSuspectLabels
+from traindx.remedies.escape_saddle import EscapeSaddle
 from traindx.remedies.fewer_rows import FewerRows
 from traindx.remedies.fill_missing import FillMissing
 from traindx.remedies.insert_activations import InsertActivations
@@ -55,6 +56,7 @@ REMEDIES: tuple[type[Remedy], ...] = (
     Reinitialize,
     RemoveRegularization,
     PerturbStart,
+    EscapeSaddle,
     ScaleBatch,
     SetMomentum,
     SetOptimizer,
@@ -117,6 +119,7 @@ __all__ = [
     "ClipGradients",
     "Deepen",
     "DropSuspectLabels",
+    "EscapeSaddle",
     "FewerRows",
     "FillMissing",
     "ImportanceWeights",

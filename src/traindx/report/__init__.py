@@ -10,14 +10,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from traindx.records import Diagnosis, Evidence, Run, Treatment
+from traindx.records import Curvature, Diagnosis, Evidence, Run, Treatment
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-Showable: TypeAlias = Run | Diagnosis | Treatment
+Showable: TypeAlias = Run | Diagnosis | Treatment | Curvature
 
-__all__ = ["Showable", "destination", "duration", "explain", "listing", "print_to", "save", "schema", "sentence", "to_html", "to_text"]
+__all__ = [
+    "Showable",
+    "destination",
+    "duration",
+    "explain",
+    "listing",
+    "pictures",
+    "print_to",
+    "save",
+    "schema",
+    "sentence",
+    "to_html",
+    "to_text",
+]
 
 
 def to_text(record: Showable) -> str:
@@ -46,6 +59,13 @@ def save(record: Showable, path: str | Path) -> Path:
     from traindx.report import files
 
     return files.save(record, path)
+
+
+def pictures(record: Curvature, folder: str | Path, dark: bool = False) -> tuple[Path, ...]:
+    """Write every figure of a curvature record as a PNG file; the folder is made where it is missing."""
+    from traindx.report import files
+
+    return files.pictures(record, folder, dark)
 
 
 def destination(path: str | Path, argument: str = "path") -> Path:
@@ -84,7 +104,7 @@ def listing(title: str, rows: Sequence[Mapping[str, object]]) -> str:
 
 
 def schema(kind: str) -> dict[str, Any]:
-    """The JSON schema of ``to_dict()`` of a "run", a "diagnosis" or a "treatment"."""
+    """The JSON schema of ``to_dict()`` of a "run", a "diagnosis", a "treatment" or a "curvature"."""
     from traindx.report import json_schema
 
     return json_schema.schema(kind)

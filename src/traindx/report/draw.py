@@ -68,47 +68,47 @@ STYLE: Final = {
 
 def panel(data: Panel) -> str:
     """Lines over steps."""
-    with _styled():
+    with styled():
         labels = [line.label for line in data.lines if line.label]
-        figure, axes = _new(5.6, 3.1 + LEGEND_ROW * len(labels) / _legend_columns(labels))
+        figure, axes = new(5.6, 3.1 + LEGEND_ROW * len(labels) / _legend_columns(labels))
         for line in data.lines:
             look: dict[str, Any] = {"color": COLOURS[line.role], "linestyle": DASHES.get(line.role, "-")}
             if line.faint:
-                axes.plot(line.steps, _drawable(line.values), linewidth=0.9, alpha=0.55, **look)
+                axes.plot(line.steps, drawable(line.values), linewidth=0.9, alpha=0.55, **look)
                 continue
             if line.low and len(line.steps) > 1:
-                axes.fill_between(line.steps, _drawable(line.low), _drawable(line.high), color=COLOURS[line.role], alpha=0.18, linewidth=0)
+                axes.fill_between(line.steps, drawable(line.low), drawable(line.high), color=COLOURS[line.role], alpha=0.18, linewidth=0)
             look |= {"marker": "o", "markersize": 4} if len(line.steps) == 1 else {}
-            axes.plot(line.steps, _drawable(line.values), linewidth=2, label=line.label, **look)
+            axes.plot(line.steps, drawable(line.values), linewidth=2, label=line.label, **look)
         for mark in data.marks:
             axes.plot(
-                [mark.step], _drawable([mark.value]), marker="x", markersize=9, markeredgewidth=2.2, color=COLOURS[mark.role], clip_on=False
+                [mark.step], drawable([mark.value]), marker="x", markersize=9, markeredgewidth=2.2, color=COLOURS[mark.role], clip_on=False
             )
         if data.level is not None and math.isfinite(data.level) and not (data.log and data.level <= 0):
             axes.axhline(
                 data.level, color=COLOURS["ink"], linestyle=(0, (3, 2)), linewidth=1.1, label=f"reachable: {words.number(data.level)}"
             )
-        _scale(axes, "y", data.log, data.ceiling)
+        scale(axes, "y", data.log, data.ceiling)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, steps=NICE_STEPS))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: words.number(value)))
         axes.set_xlabel("step (optimizer updates)")
-        axes.set_ylabel(_fit(data.y_label))
-        _legend(axes)
-        return _svg(figure, data.caption)
+        axes.set_ylabel(fit(data.y_label))
+        legend(axes)
+        return svg(figure, data.caption)
 
 
 def bars(data: Bars) -> str:
     """Horizontal bars, one a model; dots instead on a logarithmic axis, which has no zero for a bar to start from."""
-    with _styled():
-        figure, axes = _new(8.4, 0.9 + 0.36 * len(data.bars))
+    with styled():
+        figure, axes = new(8.4, 0.9 + 0.36 * len(data.bars))
         for position, bar in enumerate(data.bars):
-            (value,) = _drawable([bar.value])
+            (value,) = drawable([bar.value])
             colour = COLOURS["s1" if bar.is_network else "base"]
             if data.log and value > 0:
                 axes.plot([value], [position], "o", markersize=9, color=colour)
             elif not data.log:
                 axes.barh(position, value, height=0.62, color=colour, alpha=0.85)
-            ends = _drawable([value if end is None or not math.isfinite(end) else end for end in (bar.low, bar.high)])
+            ends = drawable([value if end is None or not math.isfinite(end) else end for end in (bar.low, bar.high)])
             if ends[0] != ends[1]:
                 axes.plot(ends, [position, position], color=COLOURS["ink"], linewidth=1.4, marker="|", markersize=8)
             axes.annotate(
@@ -119,22 +119,22 @@ def bars(data: Bars) -> str:
             place = axes.get_xaxis_transform()
             axes.text(data.level, 1.01, f"reachable: {words.number(data.level)}", transform=place, ha="left", va="bottom", fontsize=10)
         axes.yaxis.set_major_locator(FixedLocator(range(len(data.bars))))
-        axes.set_yticklabels([_fit(bar.label) for bar in data.bars])
+        axes.set_yticklabels([fit(bar.label) for bar in data.bars])
         axes.set_ylim(len(data.bars) - 0.45, -0.55)
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
-        _scale(axes, "x", data.log)
+        scale(axes, "x", data.log)
         axes.margins(x=0.12)
         if not data.log and min(bar.value for bar in data.bars) >= 0:
             axes.set_xlim(left=0)
-        axes.set_xlabel(_fit(data.x_label))
-        return _svg(figure, data.caption)
+        axes.set_xlabel(fit(data.x_label))
+        return svg(figure, data.caption)
 
 
 def pairs(data: Pairs) -> str:
     """Before and after, joined for each seed, with the means as heavy ticks."""
-    with _styled():
-        figure, axes = _new(3.9, 3.1)
+    with styled():
+        figure, axes = new(3.9, 3.1)
         for before, after in zip(data.before, data.after, strict=True):
             axes.plot([0, 1], [before, after], color=COLOURS["muted"], linewidth=1.1, zorder=1)
         axes.plot([0] * len(data.before), data.before, "o", markersize=7, color=COLOURS["base"])
@@ -146,14 +146,14 @@ def pairs(data: Pairs) -> str:
         axes.xaxis.set_major_locator(FixedLocator([0, 1]))
         axes.set_xticklabels(["before", "after"])
         axes.grid(visible=False, axis="x")
-        _scale(axes, "y", log=False)
+        scale(axes, "y", log=False)
         axes.margins(y=0.15)
-        axes.set_ylabel(_fit(data.y_label))
-        return _svg(figure, data.caption)
+        axes.set_ylabel(fit(data.y_label))
+        return svg(figure, data.caption)
 
 
 @contextmanager
-def _styled() -> Iterator[None]:
+def styled() -> Iterator[None]:
     """The report's own style, whatever the user's settings; they are put back."""
     with mpl.rc_context():
         mpl.rcdefaults()
@@ -161,12 +161,14 @@ def _styled() -> Iterator[None]:
         yield
 
 
-def _drawable(values: Sequence[float]) -> list[float]:
+def drawable(values: Sequence[float]) -> list[float]:
+    """The values, within what an axis can hold."""
     smallest, largest = DRAWABLE
     return [math.copysign(min(max(abs(v), smallest), largest), v) if v else v for v in values]
 
 
-def _new(width: float, height: float) -> tuple[Figure, Axes]:
+def new(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure of this size in inches, without paper of its own."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasSVG(figure)
     figure.patch.set_visible(False)
@@ -175,7 +177,8 @@ def _new(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _scale(axes: Axes, which: str, log: bool, ceiling: float | None = None) -> None:
+def scale(axes: Axes, which: str, log: bool, ceiling: float | None = None) -> None:
+    """A linear or logarithmic axis with few round ticks."""
     axis = axes.yaxis if which == "y" else axes.xaxis
     if log:
         axes.set_yscale("log", nonpositive="mask") if which == "y" else axes.set_xscale("log", nonpositive="mask")
@@ -190,12 +193,12 @@ def _scale(axes: Axes, which: str, log: bool, ceiling: float | None = None) -> N
     axis.set_major_formatter(FuncFormatter(lambda value, _: words.number(round(value, 12))))
 
 
-def _legend(axes: Axes) -> None:
+def legend(axes: Axes) -> None:
     """Above the plot, so that it never covers a line; none where the axis already says what the only line is."""
     handles, labels = axes.get_legend_handles_labels()
     if not handles or labels == [axes.get_ylabel()]:
         return
-    labels = [_fit(label) for label in labels]
+    labels = [fit(label) for label in labels]
     columns = _legend_columns(labels)
     place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1.02), "borderaxespad": 0}
     axes.legend(handles, labels, **place, ncols=columns, frameon=False, fontsize=10.5, handlelength=2.2)
@@ -207,12 +210,13 @@ def _legend_columns(labels: Sequence[str]) -> int:
     return 2 if max(len(label) for label in labels) <= 24 else 1
 
 
-def _fit(text: str, length: int = 52) -> str:
+def fit(text: str, length: int = 52) -> str:
+    """The text on one line, cut off where it is too long."""
     text = words.clean(text)
     return text if len(text) <= length else text[: length - 3] + "..."
 
 
-def _svg(figure: Figure, description: str) -> str:
+def svg(figure: Figure, description: str) -> str:
     """The figure as an SVG element to stand in a page: sized by the page, its ids its own, its colours the page's."""
     stream = io.StringIO()
     with warnings.catch_warnings():

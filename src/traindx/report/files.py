@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from traindx.records import InputError
+from traindx.records import Curvature, InputError
 
 if TYPE_CHECKING:
     from traindx.report import Showable
@@ -48,3 +48,24 @@ def save(record: Showable, path: str | Path) -> Path:
     finally:
         part.unlink(missing_ok=True)
     return path
+
+
+def pictures(record: Curvature, folder: str | Path, dark: bool = False) -> tuple[Path, ...]:
+    """Write every figure as a PNG file named by what it shows; files of those names are replaced."""
+    from traindx.report import draw_landscapes, landscapes
+
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        written = [draw_landscapes.png(data, folder / f"{_slug(data.title)}.png", dark) for data in landscapes.all_lines(record)]
+        for relief in landscapes.reliefs(record):
+            written.append(draw_landscapes.png(relief, folder / f"{_slug(relief.title)}.png", dark))
+            written.append(draw_landscapes.png(relief, folder / f"{_slug(relief.title)}-3d.png", dark, perspective=True))
+    except OSError as error:
+        raise InputError("folder", f"cannot write to {str(folder)!r} ({error.strerror})", "name a folder that can be written to") from error
+    return tuple(written)
+
+
+def _slug(title: str) -> str:
+    """A title as the name of a file."""
+    return "-".join("".join(c if c.isalnum() else " " for c in title.lower()).split())

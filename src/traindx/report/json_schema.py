@@ -7,9 +7,9 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 from pydantic_core import core_schema
 
-from traindx.records import Diagnosis, InputError, Record, Run, Treatment
+from traindx.records import Curvature, Diagnosis, InputError, Record, Run, Treatment
 
-KINDS: dict[str, type[Record]] = {"run": Run, "diagnosis": Diagnosis, "treatment": Treatment}
+KINDS: dict[str, type[Record]] = {"run": Run, "diagnosis": Diagnosis, "treatment": Treatment, "curvature": Curvature}
 
 
 class _AsWritten(GenerateJsonSchema):
@@ -26,7 +26,7 @@ class _AsWritten(GenerateJsonSchema):
 
 
 def schema(kind: str) -> dict[str, Any]:
-    """The JSON schema (draft 2020-12) of a record's ``to_dict()``; ``kind`` is "run", "diagnosis" or "treatment"."""
+    """The JSON schema (draft 2020-12) of a record's ``to_dict()``; ``kind`` is "run", "diagnosis", "treatment" or "curvature"."""
     if kind not in KINDS:
         raise InputError("kind", f"found {kind!r}", f"use one of {', '.join(KINDS)}")
     return KINDS[kind].model_json_schema(mode="serialization", schema_generator=_AsWritten)

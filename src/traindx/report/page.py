@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from traindx.records import Diagnosis, Finding, Run, Treatment
-from traindx.report import content, draw, figures, words
+from traindx.records import Curvature, Diagnosis, Finding, Run, Treatment
+from traindx.report import content, draw, draw_landscapes, figures, landscapes, words
 from traindx.report.flowchart import flowchart
 
 if TYPE_CHECKING:
@@ -51,6 +51,9 @@ def to_html(record: Showable, fragment: bool = False) -> str:
         )
     elif isinstance(record, Diagnosis):
         title, body = f"diagnosis of {record.task_name}", environment.get_template("diagnosis.html").render(_diagnosis(record), level=level)
+    elif isinstance(record, Curvature):
+        title = f"curvature of {record.task_name}"
+        body = environment.get_template("curvature.html").render(_curvature(record), level=level)
     else:
         title, body = f"run of {record.task_name}", environment.get_template("run.html").render(_run(record), level=level)
     shell = environment.get_template("fragment.html" if fragment else "page.html")
@@ -136,3 +139,13 @@ def _treatment(treatment: Treatment) -> dict[str, Any]:
 
 def _run(run: Run) -> dict[str, Any]:
     return {"run": run, "panels": _drawn(draw.panel, figures.run_panels(run))}
+
+
+def _curvature(record: Curvature) -> dict[str, Any]:
+    reliefs = landscapes.reliefs(record)
+    return {
+        "record": record,
+        "lines": _drawn(draw_landscapes.lines, landscapes.all_lines(record)),
+        "surfaces": _drawn(draw_landscapes.contours, reliefs) + _drawn(draw_landscapes.surface, reliefs),
+        "panels": _drawn(draw.panel, figures.run_panels(record.run)[:1]),
+    }

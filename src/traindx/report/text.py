@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from traindx.records import Comparison, Diagnosis, Finding, Run, Step, Treatment
+from traindx.records import Comparison, Curvature, Diagnosis, Finding, Run, Step, Treatment
 from traindx.report import content, words
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def print_to(console: Console, record: Showable) -> None:
         parts = _treatment(record)
     elif isinstance(record, Diagnosis):
         parts = _diagnosis(record)
+    elif isinstance(record, Curvature):
+        parts = _curvature(record)
     else:
         parts = _run(record)
     console.print(Group(*parts), markup=False, highlight=False, emoji=False)
@@ -223,6 +225,20 @@ def _run(run: Run) -> Iterable[RenderableType]:
         yield _table(("curve", "observations", "first", "lowest", "last"), rows)
     yield _heading("Recipe")
     yield _indented(", ".join(f"{words.field_name(n)} {v}" for n, v in words.recipe_fields(run.recipe).items()))
+
+
+def _curvature(record: Curvature) -> Iterable[RenderableType]:
+    yield Text(words.clean(record.sentence), style="bold")
+    yield Text()
+    yield Text.assemble(
+        ("answer ", "dim"),
+        (record.answer, "bold"),
+        (f"   task {words.clean(record.task_name)}   after {words.plural(record.step, 'update')}   run {record.run.key[:12]}", "dim"),
+    )
+    yield _heading("What was measured")
+    yield _bullets([words.explain(e) for e in record.evidence if e.measure != "answer"])
+    yield _heading("Cost")
+    yield _indented(f"{words.duration(record.cost.seconds)}, of which the training took {words.duration(record.run.seconds)}.")
 
 
 def _heading(title: str) -> Text:

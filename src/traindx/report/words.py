@@ -70,6 +70,15 @@ def number(value: float) -> str:
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
+def apart(first: float, second: float) -> tuple[str, str]:
+    """Two numbers in as many digits as it takes to tell them apart; equal ones alike."""
+    said = number(first), number(second)
+    if said[0] != said[1] or not (math.isfinite(first) and math.isfinite(second)):
+        return said
+    digits = next((d for d in range(4, 10) if f"{first:.{d}g}" != f"{second:.{d}g}"), 0)
+    return (f"{first:.{digits}g}", f"{second:.{digits}g}") if digits else said
+
+
 def percent(value: float) -> str:
     """A share as a percentage: 0.934 is "93%"; one decimal where whole percents would round to 0 or 100."""
     if not math.isfinite(value):
@@ -267,11 +276,83 @@ def _before_after(e: Evidence) -> str:
     if not isinstance(before, int | float) or not isinstance(after, int | float):
         return ""
     floor = f", reachable {number(float(reachable))}" if isinstance(reachable, int | float) else ""
-    return f"{quantity(str(e.details.get('quantity', 'loss')))} {number(float(before))} before, {number(float(after))} after{floor}"
+    said = apart(float(before), float(after))
+    return f"{quantity(str(e.details.get('quantity', 'loss')))} {said[0]} before, {said[1]} after{floor}"
 
 
 def _named(e: Evidence) -> str:
     return f"The {quantity(e.measure)} is {e.text}"
+
+
+def _gradient_norm(e: Evidence) -> str:
+    noise = e.details.get("noise")
+    beside = f"; noise alone would give {number(float(noise))}" if isinstance(noise, int | float) and math.isfinite(noise) else ""
+    return f"The gradient over all rows has norm {number(e.value)}{beside}"
+
+
+def _gradient_over_noise(e: Evidence) -> str:
+    return f"The gradient is {number(e.value)} times its own noise{against(e)}"
+
+
+def _slope_gain(e: Evidence) -> str:
+    return f"Following the slope alone lowers the loss by {percent(e.value)}{against(e)}"
+
+
+def _smallest(e: Evidence) -> str:
+    return f"The smallest eigenvalue of the Hessian is {value_with_interval(e)}"
+
+
+def _bound(e: Evidence) -> str:
+    delta = e.details.get("delta")
+    sure = f" (wrong with probability {number(float(delta))} at most)" if isinstance(delta, int | float) else ""
+    return f"No eigenvalue of the Hessian is below {number(e.value)}{sure}"
+
+
+def _negative(e: Evidence) -> str:
+    noise = e.details.get("noise")
+    beside = f", {number(e.value / -float(noise))} times the noise of the product" if isinstance(noise, float) and noise > 0 else ""
+    return f"Along one direction the curvature is {number(e.value)}{beside}"
+
+
+def _escape_fall(e: Evidence) -> str:
+    way = clean(str(e.details.get("by", "negative curvature")))
+    if e.value <= 0:
+        return f"A step by {way} lowers the loss nowhere"
+    return f"A step by {way} lowers the loss by {percent(e.value)}: {_before_after(e)}"
+
+
+def _eigenvalue(e: Evidence) -> str:
+    return f"Eigenvalue {clean(e.subject)} of the Hessian is {value_with_interval(e)}"
+
+
+def _rate(e: Evidence) -> str:
+    when = f" after {plural(e.step, 'update')}" if e.step is not None else ""
+    largest = e.details.get("eigenvalue")
+    of = f" ({number(float(largest))})" if isinstance(largest, int | float) else ""
+    said = f"The rate times the largest eigenvalue{of} is {number(e.value)}{when}"
+    if e.threshold is None:
+        return said
+    side = "above: steps along it grow" if e.value > e.threshold else "below: steps along it shrink"
+    return f"{said}; the bound of stable gradient descent is {number(e.threshold)}, and this is {side}"
+
+
+def _sharpness(e: Evidence) -> str:
+    box = "each weight" if e.measure == "relative_sharpness" else "each weight's size plus one"
+    width = e.details.get("epsilon")
+    of = f" {number(float(width))} of {box}" if isinstance(width, int | float) else f" a share of {box}"
+    rise = "without bound" if math.isinf(e.value) else f"by {number(e.value)}% of one plus the loss, at least"
+    return f"A change of all weights by up to{of} raises the loss {rise}"
+
+
+def _eigenvalue_share(e: Evidence) -> str:
+    zero = e.details.get("within")
+    beside = f" (near zero: within {number(float(zero))})" if isinstance(zero, int | float) else ""
+    return f"Of the eigenvalues, {percent(e.value)} are {quantity(e.measure.removesuffix('_share'))}{beside}"
+
+
+def _continued(e: Evidence) -> str:
+    without, escaped = apart(float(e.details["without"]), float(e.details["escaped"]))
+    return f"Trained on for {plural(e.step or 0, 'update')}, the training loss is {without}; from the escaped weights it is {escaped}"
 
 
 def _said(e: Evidence) -> str:
@@ -290,6 +371,27 @@ _SENTENCES: Final[dict[tuple[str, str], Callable[[Evidence], str]]] = {
     ("learning_curve", "validation_loss"): _learning_curve,
     ("learning_curve", "gain_of_doubling"): _doubling,
     ("intervention", "recovered"): _intervention,
+    **{
+        ("critical_point", measure): say
+        for measure, say in {
+            "answer": _said,
+            "gradient_norm": _gradient_norm,
+            "gradient_over_noise": _gradient_over_noise,
+            "slope_gain_share": _slope_gain,
+            "smallest_eigenvalue": _smallest,
+            "eigenvalue_bound": _bound,
+            "negative_curvature": _negative,
+            "escape_fall_share": _escape_fall,
+            "eigenvalue": _eigenvalue,
+            "rate_times_largest_eigenvalue": _rate,
+            "sharpness": _sharpness,
+            "relative_sharpness": _sharpness,
+            "positive_share": _eigenvalue_share,
+            "negative_share": _eigenvalue_share,
+            "near_zero_share": _eigenvalue_share,
+            "gain_of_escape_share": _continued,
+        }.items()
+    },
 }
 
 
