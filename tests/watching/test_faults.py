@@ -18,7 +18,7 @@ from traindx.watching.defects.missing_zero_grad import MissingZeroGrad
 from traindx.watching.loop import Loop
 from traindx.watching.observing import GuardedActivations
 
-MOMENTS = ("started", "forwarded", "accumulated", "updating", "updated", "reported", "validated")
+MOMENTS = ("started", "forwarded", "accumulated", "updating", "updated", "reported", "validated", "ended")
 POINTS: list[tuple[type, str]] = [
     *((kind, moment) for kind in DETECTORS for moment in MOMENTS if getattr(kind, moment) is not getattr(Detector, moment)),
     *((Probe, moment) for moment in ("is_due", "record")),

@@ -31,7 +31,7 @@ READ_EVERY = 16
 WEIGHED_AT = (64, 256, 1024, 4096, 16384, 65536)
 
 AlertCallback = Callable[[Finding], None]
-_MOMENTS = ("started", "forwarded", "accumulated", "updating", "updated", "reported", "validated")
+_MOMENTS = ("started", "forwarded", "accumulated", "updating", "updated", "reported", "validated", "ended")
 _log = logging.getLogger("traindx")
 
 P = ParamSpec("P")
@@ -142,6 +142,7 @@ class Watch:
     @_guarded
     def _end(self, error: BaseException | None) -> None:
         self._read_losses()
+        self._tell("ended")
         self._seconds = self.budget.training_seconds
         if self._outcome is not Outcome.DIVERGED:
             said = f"{type(error).__name__}: {error}" if error is not None else ""

@@ -72,6 +72,9 @@ class Detector:
     def validated(self, loop: Loop) -> None:
         """The user has called ``Watch.validate``."""
 
+    def ended(self, loop: Loop) -> None:
+        """The watch ends; the last losses have been read."""
+
     # -- what was seen -------------------------------------------------------------------------------------------------------------
 
     def saw(self, loop: Loop, text: str, subject: str = "", value: float = 1.0, place: Place | None = None) -> None:

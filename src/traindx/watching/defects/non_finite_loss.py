@@ -71,6 +71,10 @@ class NonFiniteLoss(Detector):
         text, place = self._said(loop)
         self.saw(loop, text, self._origin.layer if self._origin else "", place=place)
 
+    def ended(self, loop: Loop) -> None:
+        """The last losses are read at the end."""
+        self.reported(loop)
+
     def _said(self, loop: Loop) -> tuple[str, Place | None]:
         what = "the loss" if loop.broken_loss or not _finite_loss(loop) else "a gradient"
         if self._origin is None and loop.loss_fn is not None and what == "the loss" and origin.is_finite(loop.outputs):
