@@ -39,6 +39,11 @@ class Budget:
             return False
         return self.spent + self._look_cost <= self.share * self.training_seconds
 
+    @property
+    def affords_more(self) -> bool:
+        """Whether half of the budget is left, for small looks between the full ones."""
+        return self.spent <= 0.5 * self.share * self.training_seconds
+
     def look_begins(self, step: int) -> None:
         """An update that is looked at begins."""
         self._last_look, self._before_look = step, self.spent

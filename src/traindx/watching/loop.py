@@ -42,6 +42,8 @@ class Loop:
     scheduler: Any
     guard: Callable[[Callable[..., Any]], Callable[..., None]]
     """Wraps whatever is attached to the user's objects, so that its errors are those of the watch."""
+    affords_more: Callable[[], bool]
+    """Whether the budget allows a small look at this batch."""
     step: int = 0
     """Reports by the user: calls of ``Watch.step``."""
     updates: int = 0
@@ -64,8 +66,6 @@ class Loop:
     """The model is being looked at, not used: hooks do nothing."""
     was_reached: bool = False
     """Whether a gradient has arrived since the report before."""
-    affordable: bool = False
-    """Whether the budget allows a small look at this batch."""
     broken_loss: bool = False
     """Whether a loss that is not finite was reported."""
     broken_inputs: bool = False

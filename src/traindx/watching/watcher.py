@@ -29,6 +29,8 @@ from traindx.watching.signs import suspicions
 READ_EVERY = 16
 # Signs in the curves are weighed at these reports, and at the end.
 WEIGHED_AT = (64, 256, 1024, 4096, 16384, 65536)
+# For the defects that are there from the first update on, so many updates are watched, and later only those that are looked at in full.
+FIRST_UPDATES = 64
 
 AlertCallback = Callable[[Finding], None]
 _MOMENTS = ("started", "forwarded", "accumulated", "updating", "updated", "reported", "validated", "ended")
@@ -66,7 +68,9 @@ class Watch:
         strict: bool,
         name: str,
     ) -> None:
-        self.loop = Loop(model, tuple(optimizers), loss_fn, scheduler, lambda act: lambda *args: self._try(act, *args))
+        self.loop = Loop(
+            model, tuple(optimizers), loss_fn, scheduler, lambda act: lambda *args: self._try(act, *args), lambda: self.budget.affords_more
+        )
         self.budget = Budget(overhead)
         self.name, self.strict = name, strict
         self._on_alert, self._quiet = on_alert, quiet
@@ -81,11 +85,10 @@ class Watch:
         self._follow_moments()
 
     def _follow_moments(self) -> None:
-        """At each moment only those detectors are called that look then."""
-        self._at: dict[str, list[Callable[..., None]]] = {
-            moment: [getattr(d, moment) for d in self._detectors if getattr(type(d), moment) is not getattr(Detector, moment)]
-            for moment in _MOMENTS
-        }
+        """At each moment only those detectors are called that look then; later only those whose defect may begin at any time."""
+        self._all = _acts(self._detectors)
+        self._lasting = _acts([d for d in self._detectors if d.lasting])
+        self._acts = self._all
 
     def _try(self, act: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Timed, and never the end of the training: an error is logged once and switches the watch off, unless it is strict."""
@@ -173,6 +176,7 @@ class Watch:
     def _begin(self) -> None:
         """An update begins: is it looked at in full?"""
         self.loop.looking = self.budget.affords_look(self.loop.step)
+        self._acts = self._all if self.loop.looking or self.loop.step < FIRST_UPDATES else self._lasting
         if self.loop.looking:
             self.budget.look_begins(self.loop.step)
             state = self.loop.state()
@@ -187,13 +191,12 @@ class Watch:
             loop.forward = Forward(args, kwargs, outputs, loop.model.training, True)
             self._tell("forwarded")
 
-    @_guarded
     def _accumulated(self, parameter: Tensor) -> None:
-        if parameter is not self.loop.witness:
-            return
-        self.loop.backwards += 1
-        self.loop.was_reached = True
-        self._tell("accumulated")
+        if parameter is self.loop.witness:
+            self.loop.backwards += 1
+            self.loop.was_reached = True
+            if self._acts["accumulated"]:
+                self._try(self._tell, "accumulated")
 
     @_guarded
     def _before_update(self, index: int) -> None:
@@ -242,7 +245,6 @@ class Watch:
         loop = self.loop
         loop.loss, loop.outputs, loop.targets = loss, outputs, targets
         self._losses.append(self._kept(loss))
-        loop.affordable = self.budget.spent <= self.budget.share * self.budget.training_seconds
         if len(self._losses) >= READ_EVERY or loop.looking:
             self._read_losses()
         if not self._rows and isinstance(targets, Tensor) and targets.ndim:
@@ -304,7 +306,7 @@ class Watch:
     # -- what comes out ------------------------------------------------------------------------------------------------------------
 
     def _tell(self, moment: str) -> None:
-        for act in self._at[moment]:
+        for act in self._acts[moment]:
             act(self.loop)
 
     def _weigh_signs(self) -> None:
@@ -352,6 +354,11 @@ class Watch:
     def diagnosis(self) -> Diagnosis:
         """What the watched run amounts to: suspicions, each with what would settle it."""
         return records.diagnosis_of(self.run, self.findings)
+
+
+def _acts(detectors: Sequence[Detector]) -> dict[str, list[Callable[..., None]]]:
+    """What is to be called at each moment."""
+    return {m: [getattr(d, m) for d in detectors if getattr(type(d), m) is not getattr(Detector, m)] for m in _MOMENTS}
 
 
 def _writes() -> bool:

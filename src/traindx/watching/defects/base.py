@@ -37,6 +37,8 @@ class Detector:
     branch: ClassVar[Branch] = Branch.DEFECT
     needed: ClassVar[int] = 3
     """Sightings in a row that make a suspicion."""
+    lasting: ClassVar[bool] = False
+    """Whether it may begin at any time; others are there from the first update on."""
     confidence: ClassVar[float] = PLAIN
     shows_in_training: ClassVar[bool] = True
     """Whether the training loss is higher for it."""

@@ -7,17 +7,18 @@ from traindx.watching.loop import Loop, mode_dependent
 
 
 class EvalModeWhileTraining(Detector):
-    """Seen where the whole model is in evaluation mode when gradients arrive, and has layers that compute something else in training mode.
+    """Seen where the whole model is in evaluation mode when the optimizer steps, and has layers that compute something else in training mode.
     Single layers kept in evaluation mode inside a training model are a common intention, and no finding.
     """
 
     cause = "eval-mode-while-training"
     shows_in_training = False
+    lasting = True
     settles = "call model.train() before the training batches, also after each evaluation"
 
-    def accumulated(self, loop: Loop) -> None:
+    def updating(self, loop: Loop) -> None:
         """In which mode were these gradients computed?"""
-        if not loop.module.training and self.held is None and any(not m.training for m in mode_dependent(loop.module)):
-            self.saw(loop, "the model was in evaluation mode while it was trained", type(mode_dependent(loop.module)[0]).__name__)
-        else:
+        if loop.module.training:
             self.saw_nothing()
+        elif self.held is None and any(not m.training for m in mode_dependent(loop.module)):
+            self.saw(loop, "the model was in evaluation mode while it was trained", type(mode_dependent(loop.module)[0]).__name__)

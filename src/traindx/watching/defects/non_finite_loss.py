@@ -24,6 +24,7 @@ class NonFiniteLoss(Detector):
 
     cause = "non-finite-loss"
     needed = 1
+    lasting = True
     settles = "run the batch again with the named operation kept within its domain (an epsilon, a clamp, a smaller rate)"
 
     def __init__(self) -> None:
@@ -104,6 +105,7 @@ class NonFiniteData(Detector):
     cause = "non-finite-data"
     branch = Branch.DATA
     needed = 1
+    lasting = True
     settles = "impute or drop the rows with values that are not finite"
 
     def reported(self, loop: Loop) -> None:

@@ -25,6 +25,7 @@ class SchedulerWrongRhythm(Detector):
     cause = "scheduler-wrong-rhythm"
     needed = 1
     confidence = LIKELY
+    lasting = True
     settles = "step the scheduler as often as its length is counted: once an epoch, or once an update"
 
     def __init__(self) -> None:

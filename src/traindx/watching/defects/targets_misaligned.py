@@ -29,6 +29,7 @@ class TargetsMisaligned(Detector):
     cause = "targets-misaligned"
     needed = 1
     confidence = LIKELY
+    lasting = True
     settles = "index inputs and targets by one and the same permutation, and hand each batch's own targets to the loss"
 
     def __init__(self) -> None:
@@ -39,7 +40,9 @@ class TargetsMisaligned(Detector):
 
     def reported(self, loop: Loop) -> None:
         """Meet the rows of this batch."""
-        if self._met >= ENOUGH_MET or self.held is not None or not (loop.affordable or loop.step < FIRST_BATCHES) or loop.forward is None:
+        if self._met >= ENOUGH_MET or self.held is not None or loop.forward is None:
+            return
+        if loop.step >= FIRST_BATCHES and not loop.affords_more():
             return
         inputs = next((a for a in (*loop.forward.args, *loop.forward.kwargs.values()) if isinstance(a, Tensor) and a.ndim >= 2), None)
         targets = loop.targets

@@ -12,6 +12,7 @@ class TrainModeWhileEvaluating(Detector):
     cause = "train-mode-while-evaluating"
     needed = 1
     shows_in_training = False
+    lasting = True
     settles = "call model.eval() before the evaluation, and model.train() after it"
 
     def validated(self, loop: Loop) -> None:
