@@ -4,7 +4,7 @@ import pytest
 from evidence_by_hand import CONSTANT, Facts, rule
 
 from traindx.diagnosis.rules.base import STRONG_SIGN
-from traindx.diagnosis.rules.label_noise import SHOWN_SHARE, SKILL_FULL, SUREST_FULL
+from traindx.diagnosis.rules.label_noise import LITTLE_SKILL, SHOWN_SHARE, SKILL_FULL, SUREST_FULL, VERY_EVENLY
 from traindx.records import Branch, Standing
 
 CAUSE = "label-noise"
@@ -61,6 +61,15 @@ def test_the_sign_needs_skill_and_contradictions(contradicted: Facts) -> None:
     for name in ("linear", "nearest-neighbours", "gradient-boosting"):
         poor = poor.put("references", "out_of_fold_loss", (1 - SKILL_FULL / 2) * CONSTANT, name)
     assert rule(CAUSE).sign(poor.reading) < rule(CAUSE).sign(contradicted.reading)
+
+
+def test_of_labels_that_are_wrong_nearly_every_other_time_little_is_learned(facts: Facts) -> None:
+    for name in ("linear", "nearest-neighbours", "gradient-boosting"):
+        facts = facts.put("references", "out_of_fold_loss", (1 - 1.2 * LITTLE_SKILL) * CONSTANT, name)
+    facts = facts.put("label_noise", "contradicted_among_surest", 0.42, low=0.39)
+    evenly, thinning = (facts.put("label_noise", "contradicted_at_the_top", 0.42 * share) for share in (VERY_EVENLY, VERY_EVENLY - 0.05))
+    assert evenly.judged(CAUSE).standing is Standing.CONFIRMED
+    assert thinning.judged(CAUSE).standing is not Standing.CONFIRMED
 
 
 def test_errors_that_thin_out_towards_the_surest_rows_are_overlapping_classes(facts: Facts) -> None:
