@@ -22,7 +22,7 @@ import traindx as tdx
 from traindx.records import Run
 from traindx.training.trainer import fit
 from zoo.cases import held_out_cases
-from zoo.scripts import SCRIPTS
+from zoo.scripts import SCRIPTS, Mistake
 from zoo.scripts.healthy import SOUND
 
 # Shares of the distance from the constant prediction to the best loss found.
@@ -84,6 +84,9 @@ def listed(arguments: argparse.Namespace) -> Iterator[tuple[str, tdx.Task, tdx.R
     """The trainings of this call by name."""
     if arguments.cases:
         for case in held_out_cases():
+            assert isinstance(case.fault, Mistake)
+            if not (case.fault.twin or case.fault.prepare):
+                continue  # its script as it is
             if not arguments.names or case.program in arguments.names or case.cause in arguments.names:
                 yield case.name, *case.build(False)
         return
@@ -100,7 +103,7 @@ def main() -> None:
     """Print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--names", nargs="+")
-    parser.add_argument("--cases", action="store_true", help="the twins of the held-out cases")
+    parser.add_argument("--cases", action="store_true", help="the twins of held-out cases that are not their script as it is")
     parser.add_argument("--shard", default="0/1")
     arguments = parser.parse_args()
     torch.set_num_threads(1)

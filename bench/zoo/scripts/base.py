@@ -276,25 +276,14 @@ def few(count: int) -> Edit:
     return edit
 
 
-def flattered(count: int) -> Edit:
-    """So many rows; judged by how far validation flatters."""
-
-    def edit(t: Training) -> None:
-        few(count)(t)
-        t.scored = "optimism"
-
-    return edit
-
-
 def copied(times: int, noise: float = 0.0) -> Edit:
-    """The table is copied before it is split; with ``noise`` the copies are not exact."""
+    """The table is copied before it is split, and every copy trained on; with ``noise`` the copies are not exact."""
 
     def edit(t: Training) -> None:
         (x, y), rng = t.train, np.random.default_rng(times)
         x = np.concatenate([x] * times)
         x = x + noise * x.std(0) * rng.normal(0, 1, x.shape)
         t.train = (x.astype(np.float32), np.concatenate([y] * times))
-        t.set(epochs=max(1, t.recipe.epochs // times))
 
     return edit
 

@@ -123,7 +123,6 @@ def shells_deep(
     std: float | None = None,
     bias: float | None = None,
     outputs: int = 3,
-    index: bool = False,
     reduction: str = "mean",
     **recipe: Any,
 ) -> Training:
@@ -134,7 +133,7 @@ def shells_deep(
     def model() -> nn.Module:
         stack: list[nn.Module] = [nn.Linear(4, width), act()] if depth else []
         stack += [Dense(width, act, norm, skip) for _ in range(depth - 1)]
-        net = nn.Sequential(*stack, nn.Linear(width if depth else 4, 1 if index else outputs))
+        net = nn.Sequential(*stack, nn.Linear(width if depth else 4, outputs))
         if he:
             initialized(net, lambda w: nn.init.kaiming_normal_(w, nonlinearity="relu"), 0.0)
         if std is not None:
@@ -143,11 +142,6 @@ def shells_deep(
             initialized(net, lambda w: w.mul_(gain), last=False)
         return net if bias is None else initialized(net, lambda w: w, bias, last=False)
 
-    loss = nn.MSELoss() if index else nn.CrossEntropyLoss(reduction=reduction)
-    if index:
-        y, v = y[:, None].astype(np.float32), v[:, None].astype(np.float32)
+    loss = nn.CrossEntropyLoss(reduction=reduction)
     mine = {"optimizer": "sgd", "lr": draw.near(0.05), "momentum": 0.9, "batch_size": 32, "epochs": 20, "schedule": "cosine"}
-    made = Training(model, loss, (x, y), (u, v), settings(mine, recipe), classes=3)
-    if index:
-        made.spare["indices"] = True
-    return made
+    return Training(model, loss, (x, y), (u, v), settings(mine, recipe), classes=3)

@@ -16,7 +16,6 @@ from zoo.scripts.base import (
     copied,
     few,
     first_of,
-    flattered,
     given_validation,
     honest_test,
     judged_by_validation,
@@ -37,7 +36,7 @@ Softmax = partial(nn.Softmax, 1)
 # -- the rate and its schedule -----------------------------------------------------------------------------------------------------------
 
 wine_colour.fault("learning-rate-too-high", "decimal-slip", "medium", lr=2.0)
-hastie_silu.fault("learning-rate-too-high", "rate-of-sgd-for-adam", "medium", lr=0.3)
+hastie_silu.fault("learning-rate-too-high", "rate-of-sgd-for-adam", "medium", lr=1.0)
 patch_autoencoder.fault("learning-rate-too-high", "rate-of-another-width", "mild", lr=0.05)
 vehicles_residual.fault("learning-rate-too-high", "one", "gross", lr=3.0)
 digit_angle.fault("learning-rate-too-high", "minus-sign-lost", "gross", lr=1.0)
@@ -53,48 +52,50 @@ speaker_conv.fault("learning-rate-decays-too-fast", "step-every-epoch", "gross",
 covid_layernorm.fault("learning-rate-decays-too-fast", "impatient", "mild", schedule="exponential:0.35")
 hastie_silu.fault("learning-rate-decays-too-fast", "adagrad", "medium", optimizer="adagrad", lr=3e-3, schedule="constant")
 
-majority_transformer.fault(
-    "missing-warmup", "post-norm", "medium", twin={"depth": 4, "first": False, "lr": 0.01, "warmup_steps": 100}, warmup_steps=0
-)
-majority_transformer.fault(
-    "missing-warmup", "rate-of-large-batches", "mild", twin={"depth": 3, "first": False, "lr": 0.015, "warmup_steps": 100}, warmup_steps=0
-)
-shells_deep.fault(
+lorenz_dilated.fault(
     "missing-warmup",
-    "tall-stack",
+    "rmsprop-from-cold",
     "mild",
-    twin={"depth": 8, "width": 48, "optimizer": "adam", "lr": 0.02, "epochs": 12, "warmup_steps": 250},
+    twin={"blocks": 6, "optimizer": "rmsprop", "lr": 8e-3, "epochs": 8, "warmup_steps": 60},
     warmup_steps=0,
 )
-california_income.fault(
+lorenz_dilated.fault(
     "missing-warmup",
-    "tall-stack",
+    "long-memory-from-cold",
     "medium",
-    twin={"depth": 7, "act": nn.ReLU, "lr": 0.02, "batch_size": 32, "epochs": 10, "warmup_steps": 250},
+    twin={"blocks": 6, "optimizer": "rmsprop", "optimizer_options": {"alpha": 0.999}, "lr": 4e-3, "epochs": 8, "warmup_steps": 60},
     warmup_steps=0,
 )
-vehicles_residual.fault(
+majority_transformer.fault(
     "missing-warmup",
-    "large-rate",
+    "post-norm-from-cold",
     "gross",
-    twin={"blocks": 4, "lr": 0.8, "warmup_steps": 60, "norm": False, "clip_norm": 5.0},
+    twin={
+        "depth": 2,
+        "first": False,
+        "optimizer": "rmsprop",
+        "optimizer_options": {"alpha": 0.999},
+        "lr": 8e-3,
+        "warmup_steps": 60,
+    },
     warmup_steps=0,
 )
 
-hastie_silu.fault("missing-decay", "schedule-forgotten", "medium", twin={"lr": 0.03, "batch_size": 16, "epochs": 10}, schedule="constant")
+
+hastie_silu.fault("missing-decay", "schedule-forgotten", "medium", twin={"lr": 0.012, "batch_size": 16, "epochs": 8}, schedule="constant")
 california_income.fault(
     "missing-decay", "schedule-forgotten", "gross", twin={"lr": 0.03, "batch_size": 16, "epochs": 8}, schedule="constant"
 )
 patch_autoencoder.fault(
     "missing-decay", "schedule-forgotten", "mild", twin={"lr": 0.01, "batch_size": 16, "epochs": 12}, schedule="constant"
 )
-lorenz_dilated.fault("missing-decay", "schedule-forgotten", "mild", twin={"lr": 0.02, "batch_size": 32}, schedule="constant")
+lorenz_dilated.fault("missing-decay", "schedule-forgotten", "mild", twin={"lr": 0.05, "batch_size": 32}, schedule="constant")
 shells_deep.fault("missing-decay", "schedule-forgotten", "medium", twin={"lr": 0.15, "batch_size": 16}, schedule="constant")
 
 wine_colour.fault("momentum-too-high", "a-nine-too-many", "medium", momentum=0.999)
 cancer_selu.fault("momentum-too-high", "a-nine-too-many", "gross", momentum=0.999)
 shells_deep.fault("momentum-too-high", "averaging-weight", "medium", momentum=0.995)
-vehicles_residual.fault("momentum-too-high", "averaging-weight", "mild", momentum=0.995)
+vehicles_residual.fault("momentum-too-high", "averaging-weight", "mild", momentum=0.999)
 
 # -- the optimizer, the batch, the budget ------------------------------------------------------------------------------------------------
 
@@ -111,7 +112,7 @@ lorenz_dilated.fault("batch-too-large", "as-much-as-fits", "mild", batch_size=80
 
 shells_deep.fault("batch-too-small", "one-row", "medium", batch_size=1, epochs=3)
 cancer_selu.fault("batch-too-small", "one-row", "mild", batch_size=1)
-speaker_conv.fault("batch-too-small", "pairs-for-batch-norm", "gross", batch_size=2, epochs=3)
+wine_colour.fault("batch-too-small", "one-row", "gross", batch_size=1, epochs=2)
 vehicles_residual.fault("batch-too-small", "two-rows", "medium", batch_size=2, epochs=2)
 
 covid_layernorm.fault("trained-too-briefly", "one-epoch", "mild", epochs=1)
@@ -129,15 +130,8 @@ gas_steady.fault("vanishing-gradient", "sigmoid-everywhere", "medium", widths=(4
 adding_gru.fault("vanishing-gradient", "long-plain-recurrence", "medium", twin={"length": 20}, kind="tanh", gain=0.3)
 
 shells_deep.fault("exploding-gradient", "doubled-gain", "medium", twin={"depth": 8, "he": True, "optimizer": "adam", "lr": 2e-3}, gain=3.0)
-adding_gru.fault("exploding-gradient", "recurrent-gain", "gross", twin={"kind": "tanh", "lr": 3e-3}, gain=12.0, clip_norm=None)
+adding_gru.fault("exploding-gradient", "recurrent-gain", "gross", twin={"lr": 6e-3}, gain=25.0, clip_norm=None)
 lorenz_dilated.fault("exploding-gradient", "gain-in-every-block", "medium", twin={"blocks": 6}, gain=6.0)
-adding_gru.fault(
-    "exploding-gradient",
-    "no-clipping",
-    "mild",
-    twin={"kind": "tanh", "gain": 2.5, "optimizer": "sgd", "lr": 0.1, "length": 12},
-    clip_norm=None,
-)
 lorenz_dilated.fault(
     "exploding-gradient", "gain-without-momentum", "gross", twin={"blocks": 6, "optimizer": "sgd", "lr": 0.02, "momentum": 0.9}, gain=8.0
 )
@@ -146,7 +140,7 @@ wine_colour.fault("dead-units", "prior-in-every-bias", "gross", prior=-8.0)
 shells_deep.fault("dead-units", "low-biases", "medium", bias=-4.0)
 digit_angle.fault("dead-units", "low-biases", "medium", twin={"act": F.relu}, bias=-5.0)
 fashion_attributes.fault("dead-units", "prior-in-every-bias", "gross", bias=-12.0)
-vehicles_residual.fault("dead-units", "low-biases", "mild", twin={"norm": False}, bias=-6.0)
+vehicles_residual.fault("dead-units", "low-biases", "mild", twin={"norm": False, "lr": 0.06, "epochs": 10}, bias=-6.0)
 
 california_income.fault("saturating-activation", "unit-variance-weights", "mild", std=2.0)
 patch_autoencoder.fault("saturating-activation", "unit-variance-weights", "medium", std=2.0)
@@ -156,7 +150,6 @@ gas_steady.fault("saturating-activation", "raw-into-tanh", "gross", twin={"act":
 
 # -- the first weights -------------------------------------------------------------------------------------------------------------------
 
-cancer_selu.fault("bad-initialization", "all-equal", "medium", constant=0.5)
 california_income.fault("bad-initialization", "zeros", "gross", std=0.0)
 fashion_attributes.fault("bad-initialization", "unit-variance", "medium", std=1.5, bias=0.0)
 shells_deep.fault("bad-initialization", "a-thousandth", "mild", std=1e-3)
@@ -177,15 +170,19 @@ spectral_lines.fault("local-minimum", "all-on-the-first", "gross", centres=(-3.1
 # -- the network -------------------------------------------------------------------------------------------------------------------------
 
 speaker_conv.fault(
-    "missing-normalization", "no-batch-norm", "medium", twin={"depth": 6, "optimizer": "sgd", "lr": 0.1, "momentum": 0.9}, norm=False
+    "missing-normalization", "no-batch-norm", "medium", twin={"depth": 9, "optimizer": "sgd", "lr": 0.05, "momentum": 0.9}, norm=False
 )
-vehicles_residual.fault("missing-normalization", "no-group-norm", "mild", twin={"blocks": 5, "lr": 0.15, "skip": False}, norm=False)
+vehicles_residual.fault(
+    "missing-normalization", "no-group-norm", "mild", twin={"blocks": 5, "lr": 0.05, "skip": False, "epochs": 12}, norm=False
+)
 shells_deep.fault("missing-normalization", "no-batch-norm", "medium", twin={"depth": 12, "norm": nn.BatchNorm1d, "epochs": 15}, norm=None)
 majority_transformer.fault("missing-normalization", "no-layer-norm", "gross", twin={"depth": 3, "lr": 0.01}, norm=False)
 
-vehicles_residual.fault("too-deep-without-skips", "plain-net", "medium", twin={"blocks": 7, "norm": False, "lr": 0.01}, skip=False)
+vehicles_residual.fault(
+    "too-deep-without-skips", "plain-net", "medium", twin={"blocks": 7, "norm": False, "lr": 0.02, "epochs": 14}, skip=False
+)
 lorenz_dilated.fault("too-deep-without-skips", "plain-net", "medium", twin={"blocks": 12, "lr": 1e-3}, skip=False)
-shells_deep.fault("too-deep-without-skips", "plain-net", "gross", twin={"depth": 20, "skip": True, "lr": 0.01, "epochs": 12}, skip=False)
+shells_deep.fault("too-deep-without-skips", "plain-net", "gross", twin={"depth": 20, "skip": True, "lr": 3e-3, "epochs": 15}, skip=False)
 shells_deep.fault(
     "too-deep-without-skips",
     "plain-tanh-net",
@@ -198,12 +195,11 @@ gas_steady.fault("model-too-simple", "one-small-layer", "mild", widths=(2,))
 california_income.fault("model-too-simple", "linear", "medium", depth=0)
 hastie_silu.fault("model-too-simple", "two-units", "medium", widths=(2,))
 shells_deep.fault("model-too-simple", "two-units", "gross", depth=1, width=2)
-adding_gru.fault("model-too-simple", "two-states", "mild", width=2)
+adding_gru.fault("model-too-simple", "one-state", "mild", width=1)
 
 shells_deep.fault("missing-nonlinearity", "activations-left-out", "gross", act=nn.Identity)
 hastie_silu.fault("missing-nonlinearity", "activations-not-called", "gross", act=lambda x: x)
-california_income.fault("missing-nonlinearity", "activations-left-out", "mild", act=nn.Identity)
-digit_angle.fault("missing-nonlinearity", "activations-not-called", "medium", act=lambda x: x)
+lorenz_dilated.fault("missing-nonlinearity", "activations-left-out", "mild", act=nn.Identity)
 
 patch_autoencoder.fault("bottleneck", "narrow-code", "mild", widths=(48, 3))
 patch_autoencoder.fault("bottleneck", "narrow-code", "gross", widths=(48, 1))
@@ -225,35 +221,30 @@ patch_autoencoder.fault("unnormalized-target", "grey-levels", "medium", grey=Tru
 lorenz_dilated.fault("unnormalized-target", "kelvin", "mild", offset=273.0)
 
 
-def onehot(t: Training) -> None:
-    """Targets as one-hot rows."""
-    t.train, t.clean = ((x, np.eye(t.classes, dtype=np.float32)[y]) for x, y in (t.train, t.clean))
-
-
 fashion_attributes.fault("wrong-loss", "one-class-for-many-labels", "medium", loss=nn.CrossEntropyLoss())
-shells_deep.fault("wrong-loss", "names-as-quantities", "gross", index=True)
-cancer_selu.fault("wrong-loss", "absolute-error", "mild", last=Softmax, onehot=True, loss=nn.L1Loss())
-speaker_conv.fault("wrong-loss", "absolute-error", "medium", last=Softmax, edit=lambda t: (onehot(t), setattr(t, "loss", nn.L1Loss())))
-gas_steady.fault("wrong-loss", "squared-error-on-softmax", "mild", edit=lambda t: squared_probabilities(t))
-
-
-def squared_probabilities(t: Training) -> None:
-    """Softmax outputs against one-hot targets, by squared error."""
-    plain = t.model
-    onehot(t)
-    t.model, t.loss = lambda: nn.Sequential(*plain(), nn.Softmax(1)), nn.MSELoss()  # type: ignore[misc]
-
-
-california_income.fault("softmax-before-cross-entropy", "softmax", "mild", last=Softmax)
-speaker_conv.fault("softmax-before-cross-entropy", "softmax", "medium", last=Softmax)
-fashion_attributes.fault("softmax-before-cross-entropy", "sigmoid-twice", "medium", last="sigmoid")
-wine_colour.fault("softmax-before-cross-entropy", "sigmoid-twice", "mild", last="sigmoid")
-majority_transformer.fault("softmax-before-cross-entropy", "sigmoid", "gross", last=nn.Sigmoid)
+gas_steady.fault("wrong-loss", "names-as-quantities", "gross", index=True)
 
 
 def column(t: Training) -> None:
     """Two classes as a column of numbers."""
     t.train, t.clean = ((x, y[:, None].astype(np.float32)) for x, y in (t.train, t.clean))
+
+
+def quantities(t: Training) -> None:
+    """Names of classes taken for numbers."""
+    column(t)
+    t.loss, t.spare["indices"] = nn.MSELoss(), True
+
+
+speaker_conv.fault("wrong-loss", "names-as-quantities", "medium", outputs=1, edit=quantities)
+majority_transformer.fault("wrong-loss", "names-as-quantities", "gross", outputs=1, edit=quantities)
+
+fashion_attributes.fault("wrong-loss", "absolute-error", "mild", last="sigmoid", loss=nn.L1Loss())
+
+
+hastie_silu.fault("softmax-before-cross-entropy", "sigmoid-twice", "medium", last="sigmoid", loss=nn.BCEWithLogitsLoss())
+fashion_attributes.fault("softmax-before-cross-entropy", "sigmoid-twice", "medium", last="sigmoid")
+wine_colour.fault("softmax-before-cross-entropy", "sigmoid-twice", "mild", last="sigmoid")
 
 
 wine_colour.fault("single-unit-softmax", "softmax-of-one", "gross", last="softmax", reshape=False)
@@ -294,16 +285,15 @@ vehicles_residual.fault("gradient-clipping-too-tight", "a-hundredth", "mild", cl
 # -- inputs and their order --------------------------------------------------------------------------------------------------------------
 
 wine_colour.fault("unnormalized-input", "scaler-forgotten", "medium", scale=False)
-gas_steady.fault("unnormalized-input", "raw-resistances", "gross", log=False, scale=False)
 fashion_attributes.fault("unnormalized-input", "bytes", "mild", twin={"optimizer": "sgd", "lr": 0.1, "momentum": 0.9}, bytes_=True)
 adult_embeddings.fault("unnormalized-input", "raw-numbers", "gross", scale=False)
 cancer_selu.fault("unnormalized-input", "scaler-forgotten", "medium", scale=False)
 red_wine.fault("unnormalized-input", "scaler-forgotten", "mild", scale=False)
 
-wine_colour.fault("data-not-shuffled", "reds-first", "medium", prepare=by_label, shuffle=False)
+shells_deep.fault("data-not-shuffled", "shell-by-shell", "medium", prepare=by_label, shuffle=False)
 speaker_conv.fault("data-not-shuffled", "file-order", "gross", twin={"in_file_order": True}, shuffle=False)
 california_income.fault("data-not-shuffled", "sorted-by-income", "medium", twin={"file_order": True}, shuffle=False)
-gas_steady.fault("data-not-shuffled", "gas-by-gas", "medium", prepare=by_label, shuffle=False)
+majority_transformer.fault("data-not-shuffled", "topic-by-topic", "medium", prepare=by_label, shuffle=False)
 digit_angle.fault("data-not-shuffled", "sorted-by-angle", "mild", prepare=by_label, shuffle=False)
 
 # -- features, data and capacity ---------------------------------------------------------------------------------------------------------
@@ -317,7 +307,6 @@ red_wine.fault("over-regularized", "decay-of-one", "gross", weight_decay=1.0)
 patch_autoencoder.fault("over-regularized", "decay-copied", "mild", weight_decay=0.03)
 digit_angle.fault("over-regularized", "drop-nine-in-ten", "medium", drop=0.9)
 covid_layernorm.fault("over-regularized", "decay-for-adamw", "medium", weight_decay=60.0)
-majority_transformer.fault("over-regularized", "drop-nine-in-ten", "gross", drop=0.9)
 adult_embeddings.fault("over-regularized", "decay-copied", "mild", weight_decay=0.1)
 
 hastie_silu.fault("too-little-data", "two-hundred-rows", "mild", edit=few(200))
@@ -327,26 +316,40 @@ speaker_conv.fault("too-little-data", "sixty-rows", "medium", edit=few(60))
 shells_deep.fault("too-little-data", "hundred-rows", "medium", edit=few(100))
 
 red_wine.fault(
-    "model-too-flexible", "two-wide-layers", "medium", twin={"rows": 200, "noise": 0.5, "hidden": (4,), "epochs": 40}, hidden=(256, 256)
+    "model-too-flexible",
+    "two-wide-layers",
+    "medium",
+    twin={"rows": 300, "noise": 0.4, "hidden": (), "lr": 0.01, "epochs": 20, "schedule": "cosine"},
+    hidden=(512, 512),
 )
 red_wine.fault(
     "model-too-flexible",
     "three-wide-layers",
     "gross",
-    twin={"rows": 120, "noise": 0.8, "hidden": (3,), "epochs": 30},
-    hidden=(128, 128, 128),
+    twin={"rows": 200, "noise": 0.5, "hidden": (), "lr": 0.01, "epochs": 22, "schedule": "cosine"},
+    hidden=(256, 256, 256),
 )
-covid_layernorm.fault("model-too-flexible", "too-wide", "mild", twin={"rows": 150, "width": 4, "epochs": 40}, width=512)
-red_wine.fault("model-too-flexible", "too-wide", "mild", twin={"rows": 250, "noise": 0.3, "hidden": (6,), "epochs": 30}, hidden=(512,))
+red_wine.fault(
+    "model-too-flexible",
+    "too-wide",
+    "mild",
+    twin={"rows": 500, "noise": 0.4, "hidden": (), "lr": 0.01, "epochs": 15, "schedule": "cosine"},
+    hidden=(1024,),
+)
+spectral_lines.fault(
+    "model-too-flexible",
+    "a-line-everywhere",
+    "medium",
+    twin={"rows": 300, "noise": 0.4, "epochs": 25, "lr": 0.04, "batch_size": 16},
+    centres=tuple(i / 6 - 5 for i in range(60)),
+    width=0.15,
+)
 
 red_wine.fault(
     "trained-too-long", "hundred-fifty-epochs", "medium", twin={"rows": 400, "hidden": (64, 64), "lr": 2e-3, "epochs": 8}, epochs=150
 )
 adult_embeddings.fault("trained-too-long", "eighty-epochs", "mild", twin={"rows": 600, "width": 96, "epochs": 8, "drop": 0.0}, epochs=80)
 red_wine.fault("trained-too-long", "overnight", "gross", twin={"rows": 250, "hidden": (128, 64), "lr": 2e-3, "epochs": 8}, epochs=300)
-vehicles_residual.fault(
-    "trained-too-long", "sixty-epochs", "mild", twin={"rows": 400, "batch_size": 32, "schedule": "constant", "lr": 0.01}, epochs=60
-)
 
 
 def moved(x: np.ndarray, reach: int, rng: np.random.Generator, axes: tuple[int, ...]) -> np.ndarray:
@@ -432,7 +435,7 @@ def other_shares(rare: tuple[int, ...], count: int) -> Edit:
     return edit
 
 
-gas_steady.fault("label-shift", "new-customers", "medium", prepare=honest_test, edit=other_shares((1, 4), 8))
+gas_steady.fault("label-shift", "new-customers", "medium", twin={"epochs": 12}, prepare=honest_test, edit=other_shares((1, 4), 8))
 speaker_conv.fault("label-shift", "new-speakers", "gross", prepare=honest_test, edit=other_shares((0, 2), 6))
 california_income.fault("label-shift", "rich-districts-later", "medium", prepare=honest_test, edit=other_shares((2,), 15))
 majority_transformer.fault("label-shift", "other-topics", "mild", prepare=honest_test, edit=other_shares((0, 3), 25))
@@ -455,11 +458,10 @@ fashion_attributes.fault("preprocessing-mismatch", "inverted", "medium", prepare
 # -- the table itself --------------------------------------------------------------------------------------------------------------------
 
 wine_colour.fault("label-noise", "hasty-tasters", "gross", edit=relabelled(wrong_share(0.35, 2)))
-speaker_conv.fault("label-noise", "crowd-workers", "medium", edit=relabelled(wrong_share(0.3, 6)))
-gas_steady.fault("label-noise", "mixed-up-bottles", "mild", edit=relabelled(wrong_share(0.2, 6)))
+speaker_conv.fault("label-noise", "crowd-workers", "gross", edit=relabelled(wrong_share(0.6, 6)))
 hastie_silu.fault("label-noise", "flipped", "medium", edit=relabelled(wrong_share(0.25, 2)))
-majority_transformer.fault("label-noise", "crowd-workers", "medium", edit=relabelled(wrong_share(0.4, 4)))
-shells_deep.fault("label-noise", "flipped", "mild", edit=relabelled(wrong_share(0.2, 3)))
+majority_transformer.fault("label-noise", "crowd-workers", "medium", edit=relabelled(wrong_share(0.6, 4)))
+shells_deep.fault("label-noise", "flipped", "gross", edit=relabelled(wrong_share(0.45, 3)))
 
 covid_layernorm.fault("labels-unrelated-to-inputs", "one-row-late", "medium", edit=relabelled(lambda y: np.roll(y, 1, 0)))
 majority_transformer.fault(
@@ -520,20 +522,46 @@ adult_embeddings.fault("non-finite-data", "age-unknown", "mild", edit=missing(0.
 digit_angle.fault("non-finite-data", "angles-not-measured", "gross", edit=missing_targets)
 
 
-def flattered_validation(count: int) -> Edit:
-    """So many rows, a fifth of them handed over as validation; judged by how far validation flatters."""
-
-    def edit(t: Training) -> None:
-        flattered(count)(t)
-        given_validation(t)
-
-    return edit
+def flattered(t: Training) -> None:
+    """Judged by how far validation flatters."""
+    t.scored = "optimism"
 
 
-red_wine.fault("train-test-leakage", "upsampled-before-split", "medium", prepare=flattered(400), edit=copied(4))
-hastie_silu.fault("train-test-leakage", "jittered-before-split", "mild", prepare=flattered(400), edit=copied(4, 0.02))
-digit_angle.fault("train-test-leakage", "jittered-before-split", "medium", prepare=flattered(300), edit=copied(4, 0.02))
-vehicles_residual.fault(
-    "train-test-leakage", "validation-not-taken-out", "gross", prepare=flattered_validation(400), edit=validation_among_training
+def flattered_validation(t: Training) -> None:
+    """A fifth of the rows is handed over as validation; judged by how far it flatters."""
+    given_validation(t)
+    t.scored = "optimism"
+
+
+red_wine.fault(
+    "train-test-leakage",
+    "upsampled-before-split",
+    "medium",
+    twin={"rows": 300, "hidden": (64, 64), "lr": 2e-3, "epochs": 10},
+    prepare=flattered,
+    edit=copied(6),
 )
-california_income.fault("train-test-leakage", "upsampled-before-split", "medium", prepare=flattered(500), edit=copied(4))
+hastie_silu.fault(
+    "train-test-leakage",
+    "jittered-before-split",
+    "mild",
+    twin={"rows": 300, "lr": 6e-3, "epochs": 11},
+    prepare=flattered,
+    edit=copied(6, 0.02),
+)
+digit_angle.fault(
+    "train-test-leakage",
+    "jittered-before-split",
+    "medium",
+    twin={"rows": 250, "epochs": 14, "lr": 5e-3},
+    prepare=flattered,
+    edit=copied(5, 0.02),
+)
+vehicles_residual.fault(
+    "train-test-leakage",
+    "validation-not-taken-out",
+    "gross",
+    twin={"rows": 300, "epochs": 10, "batch_size": 16, "lr": 0.03},
+    prepare=flattered_validation,
+    edit=validation_among_training,
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from functools import cache
 from typing import Any
 
@@ -268,10 +269,10 @@ def lorenz_dilated(
 class Lines(nn.Module):
     """A sum of bell curves; places, widths and heights are learned."""
 
-    def __init__(self, centres: tuple[float, ...], spread: float, fixed: bool) -> None:
+    def __init__(self, centres: tuple[float, ...], spread: float, width: float, fixed: bool) -> None:
         super().__init__()
         self.centres = nn.Parameter(torch.tensor(centres) + spread * torch.randn(len(centres)), requires_grad=not fixed)
-        self.widths = nn.Parameter(torch.full((len(centres),), -0.5))
+        self.widths = nn.Parameter(torch.full((len(centres),), math.log(width)))
         self.heights = nn.Parameter(torch.ones(len(centres)))
         self.base = nn.Parameter(torch.zeros(1))
 
@@ -284,18 +285,21 @@ class Lines(nn.Module):
 def spectral_lines(
     draw: Draw,
     *,
+    rows: int = 1500,
+    noise: float = 0.1,
     centres: tuple[float, ...] = (-2.5, 0.0, 2.5),
     spread: float = 0.2,
+    width: float = 0.6,
     fixed: bool = False,
-    metres: float = 1.0,
     **recipe: Any,
 ) -> Training:
     """Three lines of a spectrum, fitted by three bell curves."""
     rng = np.random.default_rng(5)
     x = rng.uniform(-5, 5, (3000, 1)).astype(np.float32)
     true = [(1.2, -2.9, 0.5), (1.0, 0.3, 0.6), (1.5, 2.8, 0.4)]
-    y = sum(h * np.exp(-(((x - c) / w) ** 2)) for h, c, w in true) + 0.1 * rng.normal(0, 1, x.shape)
+    clean = sum(h * np.exp(-(((x - c) / w) ** 2)) for h, c, w in true)
+    y = clean + noise * rng.normal(0, 1, x.shape)
     y = ((y - y.mean()) / y.std()).astype(np.float32)
-    (x, y), (u, v) = draw.rows(x, y, 1500)
+    (x, y), (u, v) = draw.rows(x, y, rows)
     mine = {"optimizer": "adam", "lr": draw.near(6e-2), "batch_size": 64, "epochs": 15, "schedule": "cosine"}
-    return Training(lambda: Lines(centres, spread, fixed), nn.MSELoss(), (x * metres, y), (u * metres, v), settings(mine, recipe))
+    return Training(lambda: Lines(centres, spread, width, fixed), nn.MSELoss(), (x, y), (u, v), settings(mine, recipe))

@@ -76,6 +76,7 @@ def covid_layernorm(
     draw: Draw,
     *,
     rows: int = 1500,
+    noise: float = 0.0,
     columns: tuple[int, ...] = (),
     standard: bool = True,
     percent: float = 1.0,
@@ -93,6 +94,7 @@ def covid_layernorm(
     if columns:
         x, u = np.round(x[:, columns]), np.round(u[:, columns])
     mean, std = (y.mean(), y.std()) if standard else (0.0, 1.0)
+    y = y + noise * y.std() * draw.luck.normal(0, 1, len(y)).astype(np.float32)
     y, v = (y - mean) / std * percent, (v - mean) / std * percent
     width = draw.units(width)
 
@@ -135,6 +137,7 @@ def gas_steady(
     act: type[nn.Module] = nn.ELU,
     frozen: int = 0,
     outputs: int = 6,
+    index: bool = False,
     **recipe: Any,
 ) -> Training:
     """Six gases by the steady state of sixteen sensors."""
@@ -151,13 +154,16 @@ def gas_steady(
         for width in widths:
             layers += [nn.Linear(before, width), act()]
             before = width
-        net = nn.Sequential(*layers, nn.Linear(before, outputs))
+        net = nn.Sequential(*layers, nn.Linear(before, 1 if index else outputs))
         for layer in net[:frozen]:
             layer.requires_grad_(False)
         return net
 
     mine = {"optimizer": "rmsprop", "lr": draw.near(4e-3), "batch_size": 32, "epochs": 20, "schedule": "cosine"}
-    made = Training(model, nn.CrossEntropyLoss(), (x, y), (u, v), settings(mine, recipe), classes=6)
+    if index:
+        y, v = y[:, None].astype(np.float32), v[:, None].astype(np.float32)
+    made = Training(model, nn.MSELoss() if index else nn.CrossEntropyLoss(), (x, y), (u, v), settings(mine, recipe), classes=6)
+    made.spare["indices"] = index
     if months_later:
         made.test = (late, later_states()[1])
     return made
@@ -313,11 +319,6 @@ def cancer_selu(
     draw: Draw,
     *,
     scale: bool = True,
-    constant: float | None = None,
-    frozen: bool = False,
-    last: type[nn.Module] | None = None,
-    onehot: bool = False,
-    loss: nn.Module | None = None,
     **recipe: Any,
 ) -> Training:
     """Malignant or benign, by the worst of ten measures of a cell nucleus."""
@@ -327,19 +328,11 @@ def cancer_selu(
     (x, y), (u, v) = draw.rows(x[:, 20:].astype(np.float32), y, 390)
     if scale:
         x, u = scaled(x, u)
-    if onehot:
-        y, v = np.eye(2, dtype=np.float32)[y], np.eye(2, dtype=np.float32)[v]
     width = draw.units(16)
 
     def model() -> nn.Module:
-        net = nn.Sequential(nn.Linear(10, width), nn.SELU(), nn.Linear(width, 8), nn.SELU(), nn.Linear(8, 2), *([last()] if last else []))
-        if constant is not None:
-            initialized(net, lambda w: nn.init.constant_(w, constant), 0.0)
-        if frozen:
-            for parameter in net[:4].parameters():
-                parameter.requires_grad_(False)
-        return net
+        return nn.Sequential(nn.Linear(10, width), nn.SELU(), nn.Linear(width, 8), nn.SELU(), nn.Linear(8, 2))
 
     mine = {"optimizer": "sgd", "lr": draw.near(0.04), "momentum": 0.9, "batch_size": 16, "epochs": 12, "weight_decay": 1e-3}
     mine["optimizer_options"] = {"nesterov": True}
-    return Training(model, loss or nn.CrossEntropyLoss(), (x, y), (u, v), settings(mine, recipe), classes=2)
+    return Training(model, nn.CrossEntropyLoss(), (x, y), (u, v), settings(mine, recipe), classes=2)
