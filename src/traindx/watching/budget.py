@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 # The first updates tell most, and all of them are looked at in full; then ever fewer, as long as the budget allows.
 FIRST_LOOKS = (0, 1, 2, 4, 8, 16, 24, 32, 40, 48)
-# Between two looks lies at least this share of the updates done so far, so that a long run holds some hundred observations and not millions.
-SPACING = 0.02
+# Between two looks lie so many updates, and this share of those done so far: a long run holds some hundred observations, not millions.
+LEAST_SPACING, SPACING = 16, 0.02
 
 
 class Budget:
@@ -35,7 +35,7 @@ class Budget:
         """Whether this update is looked at in full."""
         if step in FIRST_LOOKS:
             return True
-        if step - self._last_look < max(1.0, SPACING * step):
+        if step - self._last_look < max(LEAST_SPACING, SPACING * step):
             return False
         return self.spent + self._look_cost <= self.share * self.training_seconds
 
