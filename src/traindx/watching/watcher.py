@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 import math
 import sys
@@ -129,7 +130,7 @@ class Watch:
         ]
         for index, optimizer in enumerate(loop.optimizers):
             loop.handles += [
-                optimizer.register_step_pre_hook(lambda *_, index=index: self._before_update(index)),
+                optimizer.register_step_pre_hook(functools.partial(self._before_update, index)),
                 optimizer.register_step_post_hook(lambda *_, index=index: self._after_update(index)),
             ]
         self._follow(choose_witness(loop))
@@ -199,7 +200,16 @@ class Watch:
                 self._try(self._tell, "accumulated")
 
     @_guarded
-    def _before_update(self, index: int) -> None:
+    def _before_update(self, index: int, _: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if kwargs.get("closure") is None and not any(inspect.isroutine(a) or isinstance(a, functools.partial) for a in args):
+            self._gradients_complete(index)
+
+    @_guarded
+    def gradients_complete(self) -> None:
+        """For loops whose optimizer computes the gradients itself, by a closure: they are complete, and the parameters as yet unchanged."""
+        self._gradients_complete(0)
+
+    def _gradients_complete(self, index: int) -> None:
         self._tell("updating")
         if self.loop.looking and index == 0:
             state = self.loop.state()

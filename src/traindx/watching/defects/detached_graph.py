@@ -28,13 +28,14 @@ class DetachedGraph(Detector):
         self._listening = False
 
     def reported(self, loop: Loop) -> None:
-        """A loss that no parameter can be reached from; where it can, the way of the gradients."""
-        if not loop.updates_since_report:
-            return
+        """A loss that no parameter can be reached from."""
         loss = loop.loss
-        if isinstance(loss, Tensor) and loss.grad_fn is None and not loop.was_reached:
+        if loop.updates_since_report and not loop.was_reached and isinstance(loss, Tensor) and loss.grad_fn is None:
             self.saw(loop, "the loss has no graph: it was detached from the parameters before backward()", place=loop.place)
-        elif loop.looking and loop.updates >= FIRST_UPDATE and self.held is None:
+
+    def updated(self, loop: Loop) -> None:
+        """The way of the gradients, while they are there: some loops clear them right after the update."""
+        if loop.looking and loop.updates >= FIRST_UPDATE and self.held is None:
             self._look_for_cut(loop)
 
     def _look_for_cut(self, loop: Loop) -> None:

@@ -1,0 +1,288 @@
+"""Real trainings of Lightning, Hugging Face, skorch and Accelerate: a defect each, a correct twin, and weights that the watch leaves alone."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from traindx.records import Finding, TraindxError
+
+CAUSES = {
+    "head replaced": "parameters-not-in-optimizer",
+    "frozen": "frozen-parameters",
+    "flipped": "loss-sign-flipped",
+    "detached": "detached-graph",
+    "root of zero": "non-finite-loss",
+    "eval": "eval-mode-while-training",
+}
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """The frameworks warn of much; that is not what is tested."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+        yield
+
+
+def rows() -> tuple[Tensor, Tensor]:
+    x = torch.randn(160, 8, generator=torch.Generator().manual_seed(0))
+    return x, (x[:, 0] > 0).long()
+
+
+class Root(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sqrt(x - x.amin(1, keepdim=True))
+
+
+class Network(nn.Module):
+    """Takes what all four frameworks hand over; returns logits, or a mapping where labels are given."""
+
+    def __init__(self, defect: str = "") -> None:
+        super().__init__()
+        self.defect = defect
+        self.body = nn.Sequential(nn.Linear(8, 16), Root() if defect == "root of zero" else nn.ReLU(), nn.Dropout(0.1))
+        self.head = nn.Linear(16, 2)
+        if defect == "frozen":
+            self.body.requires_grad_(False)
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Any:
+        features = self.body(x)
+        logits = self.head(features.detach() if self.defect == "detached" else features)
+        if labels is None:
+            return logits
+        loss = nn.functional.cross_entropy(logits, labels)
+        return {"loss": -loss if self.defect == "flipped" else loss, "logits": logits}
+
+
+def causes(found: tuple[Finding, ...]) -> list[str]:
+    return [f.cause for f in found]
+
+
+def assert_right(found: tuple[Finding, ...], defect: str) -> None:
+    assert causes(found)[:1] == ([CAUSES[defect]] if defect else [])
+    assert all((f.evidence[0].step or 0) <= 50 for f in found[:1])
+
+
+def equal(first: nn.Module, second: nn.Module) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True))
+
+
+# --- Lightning ---------------------------------------------------------------------------------------------------------------------
+
+
+def lightning_fit(folder: Path, defect: str = "", watched: bool = True, accumulate: int = 1) -> tuple[nn.Module, Any]:
+    lightning = pytest.importorskip("lightning.pytorch")
+    from traindx.integrations.lightning import TraindxCallback
+
+    class Module(lightning.LightningModule):  # type: ignore[name-defined,misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = Network(defect)
+
+        def forward(self, x: Tensor) -> Any:
+            return self.network(x)
+
+        def training_step(self, batch: Any, index: int) -> Tensor:
+            if defect == "eval":
+                self.eval()
+            loss = nn.functional.cross_entropy(self(batch[0]), batch[1])
+            return -loss if defect == "flipped" else loss
+
+        def validation_step(self, batch: Any, index: int) -> None:
+            self.log("val_loss", nn.functional.cross_entropy(self(batch[0]), batch[1]))
+
+        def configure_optimizers(self) -> Any:
+            optimizer = torch.optim.SGD(self.parameters(), lr=0.05)
+            if defect == "head replaced":
+                self.network.head = nn.Linear(16, 2)
+            return optimizer
+
+    torch.manual_seed(0)
+    module = Module()
+    callback = TraindxCallback(nn.CrossEntropyLoss(), quiet=True, strict=True)
+    trainer = lightning.Trainer(
+        max_epochs=3,
+        callbacks=[callback] if watched else [],
+        accumulate_grad_batches=accumulate,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
+    )
+    data = TensorDataset(*rows())
+    trainer.fit(module, DataLoader(data, 16), DataLoader(data, 32))
+    return module, callback
+
+
+@pytest.mark.parametrize("defect", ["", *CAUSES])
+def test_lightning(defect: str, tmp_path: Path) -> None:
+    _, callback = lightning_fit(tmp_path, defect)
+    assert_right(callback.findings, defect)
+
+
+def test_lightning_leaves_the_weights_alone_and_reports_validation(tmp_path: Path) -> None:
+    watched, callback = lightning_fit(tmp_path)
+    plain, _ = lightning_fit(tmp_path, watched=False)
+    assert equal(watched, plain)
+    assert len(callback.run.curves["validation_loss"]) == 3
+    assert callback.run.steps == 30
+
+
+def test_lightning_reports_updates_under_accumulation(tmp_path: Path) -> None:
+    _, callback = lightning_fit(tmp_path, accumulate=5)
+    assert callback.run.steps == 6
+    assert causes(callback.findings) == []
+
+
+# --- Hugging Face ------------------------------------------------------------------------------------------------------------------
+
+
+def hf_train(folder: Path, defect: str = "", watched: bool = True) -> tuple[nn.Module, Any]:
+    transformers = pytest.importorskip("transformers")
+    from traindx.integrations.hf import TraindxCallback
+
+    torch.manual_seed(0)
+    model = Network(defect)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    if defect == "head replaced":
+        model.head = nn.Linear(16, 2)
+    x, y = rows()
+    data = [{"x": a, "labels": b} for a, b in zip(x, y, strict=True)]
+    callback = TraindxCallback(nn.CrossEntropyLoss(), quiet=True, strict=True)
+    arguments = transformers.TrainingArguments(
+        output_dir=str(folder),
+        per_device_train_batch_size=16,
+        num_train_epochs=3,
+        report_to=[],
+        save_strategy="no",
+        eval_strategy="epoch",
+        logging_strategy="no",
+        disable_tqdm=True,
+        use_cpu=True,
+        max_grad_norm=0.0 if defect == "root of zero" else 1.0,
+        seed=0,
+    )
+    trainer = transformers.Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=data,
+        eval_dataset=data,
+        optimizers=(optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)),
+        callbacks=[callback] if watched else [],
+    )
+    trainer.train()
+    return model, callback
+
+
+@pytest.mark.parametrize("defect", ["", *[d for d in CAUSES if d != "eval"]])
+def test_hugging_face(defect: str, tmp_path: Path) -> None:
+    _, callback = hf_train(tmp_path, defect)
+    assert_right(callback.findings, defect)
+
+
+def test_hugging_face_leaves_the_weights_alone_and_reports_validation(tmp_path: Path) -> None:
+    watched, callback = hf_train(tmp_path)
+    plain, _ = hf_train(tmp_path, watched=False)
+    assert equal(watched, plain)
+    assert len(callback.run.curves["validation_loss"]) == 3
+    assert callback.run.steps == 30
+
+
+# --- skorch ------------------------------------------------------------------------------------------------------------------------
+
+
+def skorch_fit(defect: str = "", watched: bool = True) -> tuple[nn.Module, Any]:
+    skorch = pytest.importorskip("skorch")
+    from traindx.integrations.skorch import TraindxCallback
+
+    torch.manual_seed(0)
+    callback = TraindxCallback(quiet=True, strict=True)
+    net = skorch.NeuralNetClassifier(
+        Network,
+        module__defect=defect,
+        criterion=nn.CrossEntropyLoss,
+        lr=0.05,
+        batch_size=16,
+        max_epochs=3,
+        verbose=0,
+        callbacks=[callback] if watched else [],
+    )
+    net.fit(*(part.numpy() for part in rows()))
+    return net.module_, callback
+
+
+@pytest.mark.parametrize("defect", ["", "frozen", "detached", "root of zero"])
+def test_skorch(defect: str) -> None:
+    _, callback = skorch_fit(defect)
+    assert_right(callback.findings, defect)
+
+
+def test_skorch_leaves_the_weights_alone_and_its_callback_can_be_cloned() -> None:
+    from sklearn.base import clone
+
+    watched, callback = skorch_fit()
+    plain, _ = skorch_fit(watched=False)
+    assert equal(watched, plain)
+    assert len(callback.run.curves["validation_loss"]) == 3
+    assert clone(callback).get_params()["overhead"] == 0.05
+
+
+# --- Accelerate --------------------------------------------------------------------------------------------------------------------
+
+
+def accelerated(defect: str = "", watched: bool = True) -> tuple[nn.Module, Any]:
+    accelerate = pytest.importorskip("accelerate")
+    from traindx.integrations.accelerate import TraindxCallback
+
+    torch.manual_seed(0)
+    model: Any = Network(defect)
+    optimizer: Any = torch.optim.SGD(model.parameters(), lr=0.05)
+    callback = TraindxCallback(model, optimizer, quiet=True, strict=True)
+    accelerator = accelerate.Accelerator(cpu=True, log_with=callback if watched else None)
+    model, optimizer, loader = accelerator.prepare(model, optimizer, DataLoader(TensorDataset(*rows()), 16))
+    accelerator.init_trackers("watched")
+    for _ in range(3):
+        for x, y in loader:
+            if defect != "no zero_grad":
+                optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(x), y)
+            accelerator.backward(loss)
+            optimizer.step()
+            accelerator.log({"loss": loss})
+        accelerator.log({"validation_loss": loss.item()})
+    accelerator.end_training()
+    return accelerator.unwrap_model(model), callback
+
+
+@pytest.mark.parametrize(("defect", "cause"), [("", []), ("no zero_grad", ["missing-zero-grad"]), ("frozen", ["frozen-parameters"])])
+def test_accelerate(defect: str, cause: list[str]) -> None:
+    _, callback = accelerated(defect)
+    assert causes(callback.findings) == cause
+    assert callback.run.steps == 30
+
+
+def test_accelerate_leaves_the_weights_alone() -> None:
+    watched, callback = accelerated()
+    plain, _ = accelerated(watched=False)
+    assert equal(watched, plain)
+    assert len(callback.run.curves["validation_loss"]) == 3
+
+
+def test_before_the_training_there_is_nothing_to_say() -> None:
+    pytest.importorskip("transformers")
+    from traindx.integrations.hf import TraindxCallback
+
+    with pytest.raises(TraindxError, match="not begun"):
+        _ = TraindxCallback().diagnosis
