@@ -11,7 +11,7 @@ import pytest
 from evidence_by_hand import Facts, healthy
 
 from traindx.diagnosis import RULES, next_question
-from traindx.diagnosis.procedure import DIVISIONS, FEW_ROWS, fit_goal
+from traindx.diagnosis.procedure import DIVISIONS, FEW_ROWS, MOST_PARAMETERS, fit_goal
 from traindx.records import Question
 from traindx.remedies import make_remedy
 
@@ -67,7 +67,7 @@ def test_the_test_set_is_looked_at_once_training_is_not_large(facts: Facts) -> N
 def test_the_test_set_stays_sealed_while_training_is_large(facts: Facts) -> None:
     facts = facts.without("two_sample").without("learning_curve").underfitted()
     for recovered in (0.0, 1.0):
-        assert asked(settle(facts, recovered)) == ""
+        assert asked(settle(facts, recovered)) != "two_sample"
 
 
 def test_fit_first_then_capacity(facts: Facts) -> None:
@@ -234,3 +234,28 @@ def test_diagnosis_loads_without_torch() -> None:
     code = "import sys, traindx.diagnosis; print(sorted({'torch', 'sklearn', 'scipy'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# --- Curvature ---------------------------------------------------------------------------------------------------------------------
+
+
+def stuck(facts: Facts) -> Facts:
+    """Training is large, and nothing that was tried under any question lowers the loss."""
+    facts = facts.underfitted()
+    for rule in RULES:
+        if rule.question in ("fit", "late", "time", "capacity"):
+            for ref in rule.remedies(facts.reading):
+                facts = facts.raced(ref, 0.0)
+    return facts
+
+
+def test_where_nothing_helped_the_point_is_looked_at_and_a_saddle_is_raced_off(facts: Facts) -> None:
+    assert asked(stuck(facts)) == "critical_point"
+    saddle = stuck(facts).put("critical_point", "answer", 1.0, details={"answer": "saddle"})
+    assert "escape-saddle" in {r.id for r in race(saddle).remedies}
+    flat = stuck(facts).put("critical_point", "answer", 1.0, details={"answer": "flat"})
+    assert {r.id for r in race(flat).remedies} == {"perturb-start"}, "other starts"
+
+
+def test_a_large_network_is_not_looked_at(facts: Facts) -> None:
+    assert asked(stuck(facts).audit(parameters=2.0 * MOST_PARAMETERS)) == "intervention"

@@ -3,7 +3,7 @@ from __future__ import annotations
 from evidence_by_hand import Facts
 from standings import declines, fires, is_silent, sign
 
-from traindx.diagnosis.rules.saddle_point import EQUAL, GROWTH_FULL, PLATEAU_FULL, PLATEAU_NONE
+from traindx.diagnosis.rules.saddle_point import EQUAL, GROWTH_FULL, PLATEAU_FULL, PLATEAU_NONE, SHOWN
 
 CAUSE = "saddle-point"
 
@@ -28,3 +28,10 @@ def test_stays_silent_on_a_loss_that_falls_from_the_start(facts: Facts) -> None:
 
 def test_declines_without_an_experiment_that_shows_it(facts: Facts) -> None:
     declines(resting(facts), CAUSE)
+
+
+def test_a_training_that_ended_on_a_saddle_is_a_strong_sign_and_has_a_step_off_it(facts: Facts) -> None:
+    ended = {kind: facts.underfitted().put("critical_point", "answer", 1.0, details={"answer": kind}) for kind in ("saddle", "flat")}
+    assert sign(ended["saddle"], CAUSE) == SHOWN > sign(ended["flat"], CAUSE)
+    assert {r.id for r in ended["saddle"].remedies(CAUSE)} == {"perturb-start", "escape-saddle"}
+    assert {r.id for r in ended["flat"].remedies(CAUSE)} <= {"perturb-start"}

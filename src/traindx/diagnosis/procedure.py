@@ -29,6 +29,8 @@ LONGER_MARGIN = 0.2
 SMALL_SET, DOUBTFUL = 1000, 0.3
 # Divisions of the rows, each with a seed of its own, that a finding of overfitting rests on.
 DIVISIONS = 3
+# Curvature of a larger network takes longer than the trainings that it could spare.
+MOST_PARAMETERS = 200_000
 # Another start that is ahead by this share of the gap at half of the training may yet get there.
 LEAST_REACH = 0.05
 # Below this many training rows the learning curve comes before constraints.
@@ -55,6 +57,7 @@ def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | 
         *_recipe_or_length(reading),
         _class_balance,
         *_by_sign(reading),
+        _critical_point,
         _restarts,
         _test,
         _labels,
@@ -254,11 +257,24 @@ def _capacity(reading: Reading) -> Question | None:
     return _race(reading, _refs(suspects(reading, "capacity")), "train_loss", reading.train, fit_goal(reading), first_heat=1)
 
 
+def _critical_point(reading: Reading) -> Question | None:
+    """Nothing lowered the training loss: is this a saddle, from which curvature shows the way? A saddle asks for a race off it."""
+    if not reading.training_is_large or reading.broken or _explained_by_any(reading):
+        return None
+    if not reading.asked("critical_point"):
+        small = reading.value("audit", "parameters") <= MOST_PARAMETERS
+        return Question(experiment="critical_point") if small else None
+    return _fit(reading)
+
+
+def _explained_by_any(reading: Reading) -> bool:
+    return max(_best_recovery(reading, question) for question in ("fit", "late", "time", "capacity")) >= CONFIRMING_SHARE
+
+
 def _restarts(reading: Reading) -> Question | None:
     """Nothing lowered the training loss: does another start?"""
     refs = {ref: 0.0 for _, _, found in suspects(reading, "restarts") for ref in found}
-    best = max(_best_recovery(reading, question) for question in ("fit", "late", "time", "capacity"))
-    if not reading.training_is_large or reading.broken or best >= CONFIRMING_SHARE:
+    if not reading.training_is_large or reading.broken or _explained_by_any(reading):
         return None
     return _race(reading, refs, "train_loss", reading.train, fit_goal(reading), first_heat=1, reach=LEAST_REACH, one_by_one=True, repeats=0)
 

@@ -41,7 +41,7 @@ class LocalMinimum(Rule):
             )
         best = max(tried, key=lambda e: e.value)
         said = f"of {len(tried)} other starts the best recovers {best.value:.0%} of the gap"
-        evidence = (best, *present(reading.find("baseline", "late_gradient_norm")))
+        evidence = (best, *present(reading.find("baseline", "late_gradient_norm"), reading.find("critical_point", "answer")))
         effect = reading.share(float(best.details["before"]) - float(best.details["after"]))
         if best.value >= CONFIRMING_SHARE and effect >= MARGIN:
             assert best.remedy is not None, "a race gives evidence of remedies"
