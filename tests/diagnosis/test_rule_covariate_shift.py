@@ -41,6 +41,17 @@ def test_stays_silent_where_proportions_explain_the_harm(facts: Facts) -> None:
     assert shifted.judged(CAUSE).standing is Standing.CLEARED
 
 
+def test_stays_silent_where_inputs_differ_within_classes_only(facts: Facts) -> None:
+    finding = facts.mismatched().put("two_sample", "auc", 0.5, "inputs").judged(CAUSE)
+    assert finding.standing is Standing.CLEARED and "labels differ" in finding.summary
+
+
+def test_stays_silent_where_other_labels_take_the_harm_away(facts: Facts) -> None:
+    otherwise = facts.mismatched().put("two_sample", "agreement_gain", 0.5, "labels", details={"order": "1,0"})
+    assert otherwise.put("two_sample", "repaired_test_loss", 0.2).judged(CAUSE).standing is Standing.CLEARED
+    assert otherwise.put("two_sample", "repaired_test_loss", 1.9).judged(CAUSE).standing is Standing.CONFIRMED
+
+
 def test_declines_without_a_test_set(facts: Facts) -> None:
     finding = facts.refused("two_sample", "there is no test set").judged(CAUSE)
     assert finding.standing is Standing.NOT_APPLICABLE and "no test set" in finding.summary

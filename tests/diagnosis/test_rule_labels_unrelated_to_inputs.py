@@ -43,6 +43,24 @@ def test_fires_where_validation_labels_agree_as_by_chance(facts: Facts) -> None:
     assert facts.put("label_map", "agreement", 0.5).judged(CAUSE).standing is Standing.CLEARED
 
 
+def test_fires_where_test_labels_agree_as_by_chance_on_inputs_that_are_alike(facts: Facts) -> None:
+    shuffled = facts.put("two_sample", "test_loss", CONSTANT).put(
+        "two_sample", "agreement", 0.1, "labels", details={"usual": 0.9, "chance": 0.1}
+    )
+    finding = shuffled.judged(CAUSE)
+    assert finding.standing is Standing.CONFIRMED and "test labels" in finding.summary
+    assert (
+        facts.put("two_sample", "agreement", 0.1, "labels", details={"usual": 0.9, "chance": 0.1}).judged(CAUSE).standing
+        is Standing.CLEARED
+    )
+    assert shuffled.put("two_sample", "auc", 0.9, "inputs").judged(CAUSE).standing is Standing.CLEARED
+
+
+def test_stays_silent_where_another_coding_explains_the_chance(facts: Facts) -> None:
+    facts = facts.put("label_map", "agreement", 0.1, details={"usual": 0.9, "chance": 0.1})
+    assert facts.put("label_map", "agreement_gain", 0.8, details={"order": "1,0"}).judged(CAUSE).standing is Standing.CLEARED
+
+
 def test_is_asked(facts: Facts) -> None:
     question = next_question(facts.without("relation").evidence, 8.0)
     assert question is not None and question.experiment == "relation"

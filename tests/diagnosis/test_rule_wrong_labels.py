@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from evidence_by_hand import Facts
 
-from traindx.diagnosis import next_question
+from traindx.diagnosis import conclude, next_question
 from traindx.diagnosis.rules.wrong_labels import AGREEMENT_GAIN, UNSEEN_CHANCE, UNSEEN_SHARE
 from traindx.records import Branch, RemedyRef, Standing
 
@@ -49,6 +49,33 @@ def test_fires_on_another_coding_and_on_other_units(facts: Facts) -> None:
 def test_fires_on_labels_that_only_the_test_set_has(facts: Facts) -> None:
     facts = facts.put("two_sample", "label_distance", 0.1, "labels", details={"unseen_share": 2 * UNSEEN_SHARE})
     assert facts.judged(CAUSE).standing is Standing.CONFIRMED
+
+
+def read(facts: Facts, repaired: float, test_loss: float = 2.0) -> Facts:
+    """Another coding of the test labels, with the network's test loss as it is and so read."""
+    facts = facts.put("two_sample", "test_loss", test_loss).put("two_sample", "repaired_test_loss", repaired)
+    return facts.put("two_sample", "agreement_gain", 0.8, "labels", text="another coding", details={"order": "1,0"})
+
+
+def test_fires_on_another_coding_of_the_test_labels_that_takes_the_harm_away(facts: Facts) -> None:
+    finding = read(facts, 0.2).judged(CAUSE)
+    assert (finding.standing, finding.branch, finding.remedies) == (Standing.CONFIRMED, Branch.DATA, ())
+    assert "another coding" in finding.summary and finding.evidence[0].measure == "repaired_test_loss"
+    answer = conclude(read(facts, 0.2).evidence)
+    assert (answer.branch, answer.findings[0].cause) == (Branch.DATA, CAUSE)
+
+
+def test_fires_on_other_units_of_the_test_targets(facts: Facts) -> None:
+    units = facts.put("two_sample", "affine_map", 1e5, "labels", text="other units", details={"wrong": True, "scale": 1e5, "offset": 0.0})
+    units = units.put("two_sample", "test_loss", 1e9).put("two_sample", "repaired_test_loss", 0.2)
+    assert units.judged(CAUSE).standing is Standing.CONFIRMED
+    sound = units.put("two_sample", "affine_map", 1.0, "labels", details={"wrong": False})
+    assert sound.judged(CAUSE).standing is Standing.CLEARED
+
+
+def test_stays_silent_where_another_coding_leaves_the_harm_or_there_is_none(facts: Facts) -> None:
+    assert read(facts, 1.9).judged(CAUSE).standing is Standing.CLEARED
+    assert read(facts, 0.2, test_loss=0.2).judged(CAUSE).standing is Standing.CLEARED
 
 
 @pytest.mark.parametrize(("share", "chance"), [(UNSEEN_SHARE / 2, 1e-9), (0.1, 2 * UNSEEN_CHANCE)])

@@ -92,6 +92,35 @@ def test_a_class_that_training_never_saw() -> None:
     assert float(found.details["unseen_share"]) > 0.1
 
 
+def test_another_coding_of_the_test_labels_is_read_back() -> None:
+    x, y = digits(300, 500)
+    found = compared(digits_task(500, test=(x, (y + 1) % 10)))
+    assert found["auc"] < AUC_BOUND < found["auc_within_classes"]
+    assert found["agreement_gain"] > 0.5
+    assert found["repaired_test_loss"] < 0.2 * found["test_loss"]
+
+
+def test_test_labels_drawn_at_random_agree_by_chance() -> None:
+    x, y = digits(300, 500)
+    found = compared(digits_task(500, test=(x, np.random.default_rng(0).permutation(y))))
+    assert found["agreement"] < 0.2 and "repaired_test_loss" not in found
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(1000.0, 0.0), (-1.0, 0.0), (1.0, 20.0)])
+def test_test_targets_in_other_units_are_read_back(scale: float, offset: float) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(700, 4)).astype(np.float32)
+    y = (x.sum(1, keepdims=True) + 0.1 * rng.normal(size=(700, 1))).astype(np.float32)
+    rows, test = (x[:500], y[:500]), (x[500:], scale * y[500:] + offset)
+    found = compared(Task(Net(4, 8, 1), nn.MSELoss(), rows, test=test), SHORT.replace(lr=0.01))
+    assert found["repaired_test_loss"] < 0.05 * found["test_loss"]
+
+
+def test_sound_test_labels_are_not_read_otherwise() -> None:
+    for test in (digits(300, 500), (1 - digits(300, 500)[0], digits(300, 500)[1])):
+        assert "repaired_test_loss" not in compared(digits_task(500, test=test))
+
+
 def test_declines_without_a_test_set() -> None:
     lab = lab_for(digits_task(100))
     (found,) = answer(lab, "two_sample")

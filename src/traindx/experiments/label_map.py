@@ -1,8 +1,7 @@
-"""Do the labels of given validation rows mean what those of the training rows mean?
+"""Do the labels of given validation rows (or of test rows, see `mismatch`) mean what those of the training rows mean?
 
-Reference models are fitted on training rows and predict the validation rows. Where another coding of the validation labels, or an affine
-map of their targets, fits these predictions far better than the labels as they are, the two were written down differently. No network is
-trained.
+Reference models are fitted on training rows and predict the other rows. Where another coding of these rows' labels, or an affine map of
+their targets, fits the predictions far better than the labels as they are, the two were written down differently. No network is trained.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import torch
 from traindx.experiments.base import Lab
 from traindx.records import Evidence, Question
 from traindx.remedies.drop_suspect_labels import held_out_probabilities
-from traindx.tasks import Kind, labels_of
+from traindx.tasks import Kind, Rows, Task, labels_of
 from traindx.tasks.features import Features, array_pairs, one_thread
 from traindx.training import evaluated_index
 
@@ -24,7 +23,7 @@ MAX_ROWS = 3000
 LEAST_ROWS = 40
 # A recoding counts where it brings agreement to this share of what it is within training; fewer agree where inputs come from elsewhere.
 USUAL_SHARE = 0.8
-# Validation targets are in other units where they correlate with predictions by this much, and by this share of what is usual, while their
+# Held targets are in other units where they correlate with predictions by this much, and by this share of what is usual, while their
 # slope against the usual lies outside these bounds, or their mean is off by this many of their standard deviations.
 LEAST_CORRELATION, LEAST_SLOPE, LARGEST_SLOPE, LARGEST_OFFSET = 0.5, 0.6, 1.67, 1.5
 
@@ -36,28 +35,34 @@ class LabelMap:
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``agreement`` and ``agreement_gain`` for classes, ``affine_map`` for numbers."""
-        task = lab.task
-        mine, theirs = (array_pairs(rows, evaluated_index(len(rows), MAX_ROWS)) for rows in (task.train, task.validation))
-        if not task.validation_given or mine is None or theirs is None or min(len(mine[0]), len(theirs[0])) < LEAST_ROWS:
-            return [_missing(f"needs validation rows that were given apart, {LEAST_ROWS} at least, as arrays")]
-        if not all(bool(torch.isfinite(pair[1].float()).all()) for pair in (mine, theirs)) or mine[0].shape[1:] != theirs[0].shape[1:]:
-            return [_missing("targets are not finite, or inputs differ in shape")]
-        features = Features(mine[0])
-        x, held = features(mine[0]), features(theirs[0])
-        labels, wanted = (labels_of(pair[1], task.kind) for pair in (mine, theirs))
-        if labels is not None and wanted is not None:
-            return _recoding(x, labels.numpy(), held, wanted.numpy())
-        if task.kind is Kind.REGRESSION and mine[1][0].numel() == 1:
-            return _affine(x, mine[1].reshape(-1).double().numpy(), held, theirs[1].reshape(-1).double().numpy())
-        return [_missing("rows have no single class or number")]
+        if not lab.task.validation_given:
+            return [_missing("the validation rows were split off the training rows: they have the same labels")]
+        return compared_labels(lab.task, lab.task.validation, "validation")
+
+
+def compared_labels(task: Task, rows: Rows, side: str) -> list[Evidence]:
+    """``agreement`` of the targets of these rows with what reference models expect, and ``agreement_gain`` or ``affine_map``."""
+    mine, theirs = (array_pairs(part, evaluated_index(len(part), MAX_ROWS)) for part in (task.train, rows))
+    if mine is None or theirs is None or min(len(mine[0]), len(theirs[0])) < LEAST_ROWS:
+        return [_missing(f"needs {LEAST_ROWS} {side} rows as arrays")]
+    if not all(bool(torch.isfinite(pair[1].float()).all()) for pair in (mine, theirs)) or mine[0].shape[1:] != theirs[0].shape[1:]:
+        return [_missing("targets are not finite, or inputs differ in shape")]
+    features = Features(mine[0])
+    x, held = features(mine[0]), features(theirs[0])
+    labels, wanted = (labels_of(pair[1], task.kind) for pair in (mine, theirs))
+    if labels is not None and wanted is not None:
+        return _recoding(x, labels.numpy(), held, wanted.numpy(), side)
+    if task.kind is Kind.REGRESSION and mine[1][0].numel() == theirs[1][0].numel() == 1:
+        return _affine(x, mine[1].reshape(-1).double().numpy(), held, theirs[1].reshape(-1).double().numpy(), side)
+    return [_missing("rows have no single class or number")]
 
 
 def _missing(reason: str) -> Evidence:
     return Evidence(experiment="label_map", measure="not-applicable", value=math.nan, text=reason)
 
 
-def _recoding(x: np.ndarray, labels: np.ndarray, held: np.ndarray, wanted: np.ndarray) -> list[Evidence]:
-    """The gain of the best one-to-one recoding, found on one half of the validation rows and counted on the other."""
+def _recoding(x: np.ndarray, labels: np.ndarray, held: np.ndarray, wanted: np.ndarray, side: str) -> list[Evidence]:
+    """The gain of the best one-to-one recoding, found on one half of the held rows and counted on the other."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier
 
@@ -66,7 +71,7 @@ def _recoding(x: np.ndarray, labels: np.ndarray, held: np.ndarray, wanted: np.nd
     counts = np.bincount(labels)
     inside = (wanted >= 0) & (wanted < classes)
     if len(np.unique(labels)) < 2 or counts[counts > 0].min() < 2 or inside.sum() < LEAST_ROWS:
-        return [_missing("a class has a single row, or too few validation rows have a class that training rows have")]
+        return [_missing("a class has a single row, or too few other rows have a class that training rows have")]
     held, wanted = held[inside], wanted[inside]
     probabilities = np.zeros((len(held), classes))
     with one_thread():
@@ -78,16 +83,16 @@ def _recoding(x: np.ndarray, labels: np.ndarray, held: np.ndarray, wanted: np.nd
     agreement = float((predicted == wanted).mean())
     half = np.random.default_rng(0).permutation(len(wanted)) % 2
     recoded = np.zeros(len(wanted), dtype=bool)
-    for side in (0, 1):
-        order = _best_order(predicted[half == side], wanted[half == side], classes)
-        recoded[half != side] = order[wanted[half != side]] == predicted[half != side]
+    for chosen in (half == 0, half == 1):
+        order = _best_order(predicted[chosen], wanted[chosen], classes)
+        recoded[~chosen] = order[wanted[~chosen]] == predicted[~chosen]
     gains = recoded.astype(float) - (predicted == wanted)
     gain, gain_error = float(gains.mean()), float(gains.std()) / math.sqrt(len(gains))
     order = _best_order(predicted, wanted, classes)
     moved = [f"{v} for {c}" for v, c in enumerate(order) if v != c]
     after = float(recoded.mean())
     text = (
-        f"{agreement:.0%} of the validation labels are what reference models expect, and {after:.0%} are if they are read as another coding: "
+        f"{agreement:.0%} of the {side} labels are what reference models expect, and {after:.0%} are if they are read as another coding: "
         f"{', '.join(moved[:5])}{', ...' if len(moved) > 5 else ''}"
     )
     chance = float(np.bincount(predicted, minlength=classes) @ np.bincount(wanted, minlength=classes)) / len(wanted) ** 2
@@ -114,8 +119,8 @@ def _best_order(predicted: np.ndarray, wanted: np.ndarray, classes: int) -> np.n
     return np.asarray(linear_sum_assignment(table + 0.5 * np.eye(classes), maximize=True)[1])
 
 
-def _affine(x: np.ndarray, y: np.ndarray, held: np.ndarray, wanted: np.ndarray) -> list[Evidence]:
-    """The straight line from predictions to validation targets, against the one from held-out predictions to training targets."""
+def _affine(x: np.ndarray, y: np.ndarray, held: np.ndarray, wanted: np.ndarray, side: str) -> list[Evidence]:
+    """The straight line from predictions to the held rows' targets, against the one from held-out predictions to training targets."""
     from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.linear_model import RidgeCV
     from sklearn.model_selection import cross_val_predict
@@ -135,9 +140,7 @@ def _affine(x: np.ndarray, y: np.ndarray, held: np.ndarray, wanted: np.ndarray) 
     shift = abs(float(wanted.mean() - expected.mean())) / max(float(y.std()), float(wanted.std()))
     clear = abs(correlation) >= max(LEAST_CORRELATION, USUAL_SHARE * usual_correlation)
     wrong = clear and (not LEAST_SLOPE <= scale <= LARGEST_SLOPE or shift > LARGEST_OFFSET)
-    text = (
-        f"the validation targets are {scale:.3g} times what reference models expect, {offset:+.3g}, with a correlation of {correlation:.2f}"
-    )
+    text = f"the {side} targets are {scale:.3g} times what reference models expect, {offset:+.3g}, with a correlation of {correlation:.2f}"
     details = {"wrong": wrong, "scale": scale, "offset": offset, "correlation": correlation, "usual": usual_correlation, "shift": shift}
     error = 2 / math.sqrt(len(wanted))
     return [

@@ -2,7 +2,7 @@
 
 Inputs first: a classifier tries to tell training from test rows (two-sample test, Lopez-Paz and Oquab 2017), and every feature is compared.
 Labels last: the loss on the test rows, the class proportions, and the same classifier within each class, which tells a shift of inputs from
-a shift of proportions.
+a shift of proportions. Where the test loss is higher, reference models say whether the test labels mean what the training labels mean.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from torch import Tensor, nn
 
 from traindx.experiments.audit.data import compared
 from traindx.experiments.base import Lab
+from traindx.experiments.label_map import compared_labels
 from traindx.records import Evidence, Outcome, Question
 from traindx.remedies.align_test_inputs import ALIGNMENTS, AlignTestInputs, alignment
 from traindx.remedies.match_test import MISMATCH
+from traindx.remedies.repair_labels import RepairLabels
 from traindx.tasks import Rows, Task, labels_of
 from traindx.tasks.features import Features, one_thread
 from traindx.training import chunk_losses, evaluated_index, mean_and_error, metric_of, predict
@@ -32,6 +34,8 @@ FAR_APART = 0.6
 BLUR = 0.1
 # A class is compared on its own when both sides have this many rows of it.
 LEAST_ROWS_A_CLASS = 15
+# Test labels are held against reference models where the test loss is higher than validation's at this level (Mann and Whitney's test).
+HIGHER_P = 0.05
 # Classes that cover this share of the validation rows must occur in the test set, for its loss to be re-weighted to their proportions.
 KNOWN_SHARE = 0.8
 
@@ -39,10 +43,10 @@ KNOWN_SHARE = 0.8
 class Mismatch:
     """Opens the sealed test set for one question."""
 
-    name, title, version, reads_test = "two_sample", "training against test rows", 2, True
+    name, title, version, reads_test = "two_sample", "training against test rows", 3, True
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
-        """AUC of the domain classifier, per-feature tests, test loss, class proportions."""
+        """AUC of the domain classifier, per-feature tests, test loss, class proportions, test labels against reference models."""
         task = lab.task
         if task.test is None:
             return [_missing("there is no test set")]
@@ -56,10 +60,14 @@ class Mismatch:
         rows = task.test.rows(MISMATCH)
         found += _labels_compared(task, rows)
         if lab.baseline().outcome in (Outcome.FINISHED, Outcome.STOPPED):
-            found += _harm(task, lab.trained_model(), rows)
+            model = lab.trained_model()
+            harm = _harm(task, model, rows)
+            found += harm
             if aligned:
-                harm = _harm(task.changed(aligned[0].ref), lab.trained_model(), rows.map_inputs(alignment(aligned[0].kind, train, test)))
-                found += [e.replace(measure="aligned_test_loss") for e in harm if e.measure == "test_loss"]
+                mapped = _harm(task.changed(aligned[0].ref), model, rows.map_inputs(alignment(aligned[0].kind, train, test)))
+                found += _renamed(mapped, "aligned_test_loss")
+            if any(e.measure == "test_loss" and float(e.details["p_value"]) < HIGHER_P for e in harm):
+                found += _labels_judged(task, model, rows)
         return found
 
 
@@ -101,6 +109,29 @@ def _alignment(train: Tensor | None, test: Tensor | None) -> tuple[AlignTestInpu
 def _blurred(features: np.ndarray, scale: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Features with a little noise: a map's rounding, or its sampling error on a grid of values, must not tell the sets apart."""
     return features + BLUR * scale * rng.normal(size=features.shape)
+
+
+def _renamed(harm: Sequence[Evidence], measure: str) -> list[Evidence]:
+    """The test loss alone, under this name."""
+    return [e.replace(measure=measure) for e in harm if e.measure == "test_loss"]
+
+
+def _labels_judged(task: Task, model: nn.Module, rows: Rows) -> list[Evidence]:
+    """What reference models say of the test labels, and the test loss once these are read as the models suggest."""
+    judged = [e.replace(experiment="two_sample", subject="labels") for e in compared_labels(task, rows, "test")]
+    repair = next((r for e in judged if (r := _repair(e)) is not None), None)
+    if repair is None:
+        return judged
+    return [*judged, *_renamed(_harm(task, model, rows.map_targets(repair.undo)), "repaired_test_loss")]
+
+
+def _repair(judged: Evidence) -> RepairLabels | None:
+    """What undoes the other coding or the other units, where there are any."""
+    if judged.measure == "agreement_gain":
+        return RepairLabels("test", order=str(judged.details["order"]))
+    if judged.measure == "affine_map" and judged.details["wrong"]:
+        return RepairLabels("test", scale=float(judged.details["scale"]), offset=float(judged.details["offset"]))
+    return None
 
 
 # -- inputs ------------------------------------------------------------------------------------------------------------------------------

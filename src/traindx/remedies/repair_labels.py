@@ -51,9 +51,10 @@ class RepairLabels(Remedy):
             return task.changed(self.ref, map_targets=Numbering(values[values != ignored].contiguous(), ignored)), recipe
         if not task.validation_given:
             raise NotApplicable("the validation rows were split off the training rows: they have the same labels")
-        return task.changed(self.ref, validation=task.validation.map_targets(self._undo)), recipe
+        return task.changed(self.ref, validation=task.validation.map_targets(self.undo)), recipe
 
-    def _undo(self, targets: Tensor) -> Tensor:
+    def undo(self, targets: Tensor) -> Tensor:
+        """The true targets of these, of the same shape."""
         if self.order:
             true = torch.tensor([int(c) for c in self.order.split(",")], device=targets.device)
             return true[targets.long().clamp(0, len(true) - 1)].to(targets.dtype)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from traindx.diagnosis.reading import Reading
 from traindx.diagnosis.rules.base import Rule, present
+from traindx.diagnosis.rules.label_shift import ALIKE
+from traindx.diagnosis.rules.wrong_labels import read_otherwise
 from traindx.records import Branch, Evidence, Finding, RemedyRef, Standing
 
 # The labels do no better than permuted ones above this p-value; labels shifted by a row or two do better below the other, by this share of
@@ -34,13 +36,10 @@ class LabelsUnrelatedToInputs(Rule):
 
     def judge(self, reading: Reading) -> Finding:
         """Confirmed when the labels do as permuted ones do, though enough rows were tested."""
-        held = reading.find("label_map", "agreement")
-        if held is not None and unrelated(held):
-            said = (
-                f"what reference models learned from the training rows agrees with the validation labels no better than chance:"
-                f" {held.value:.0%}, where {float(held.details['usual']):.0%} is usual and {float(held.details['chance']):.0%} is chance"
-            )
-            return self.finding(Standing.CONFIRMED, 0.9, said, (held,))
+        if (held := _unrelated(reading, "label_map")) is not None:
+            return self._of_held_rows(held, "validation")
+        if (held := _unrelated(reading, "two_sample")) is not None and reading.test_harm_is_real and _test_inputs_alike(reading):
+            return self._of_held_rows(held, "test")
         found = reading.find("relation", "explained")
         refused = reading.find("relation", "not-applicable")
         if found is None:
@@ -68,9 +67,28 @@ class LabelsUnrelatedToInputs(Rule):
             return self.finding(Standing.UNDECIDED, 0.3, f"{said}: too few rows to notice a weak relation", evidence)
         return self.finding(Standing.CONFIRMED, 0.9, f"{said}: they might as well be drawn at random", evidence)
 
+    def _of_held_rows(self, held: Evidence, side: str) -> Finding:
+        said = (
+            f"what reference models learned from the training rows agrees with the {side} labels no better than chance:"
+            f" {held.value:.0%}, where {float(held.details['usual']):.0%} is usual and {float(held.details['chance']):.0%} is chance"
+        )
+        return self.finding(Standing.CONFIRMED, 0.9, said, (held,))
+
+
+def _unrelated(reading: Reading, experiment: str) -> Evidence | None:
+    """The agreement of validation labels (label_map) or test labels (two_sample), if it is chance and no other coding explains that."""
+    held = reading.find(experiment, "agreement")
+    return held if held is not None and unrelated(held) and read_otherwise(reading, experiment) is None else None
+
+
+def _test_inputs_alike(reading: Reading) -> bool:
+    """Whether a classifier hardly tells the test inputs from training: models that are good on those are good on these."""
+    inputs = reading.find("two_sample", "auc")
+    return inputs is not None and (inputs.high if inputs.high is not None else inputs.value) <= ALIKE
+
 
 def unrelated(held: Evidence) -> bool:
-    """Whether reference models, good on training rows, do on given validation rows as chance does, beyond the noise."""
+    """Whether reference models, good on training rows, do on given validation or test rows as chance does, beyond the noise."""
     chance, usual = float(held.details["chance"]), float(held.details["usual"])
     high = held.value if held.high is None else held.high
     return usual - chance >= USUAL_SKILL and held.value - chance <= LEFT / 2 * (usual - chance) and high - chance <= LEFT * (usual - chance)

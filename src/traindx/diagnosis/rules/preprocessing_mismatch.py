@@ -18,7 +18,7 @@ HARM_REMOVED = 0.7
 
 def pipeline_explains(reading: Reading) -> bool:
     """Whether an affine map, learned on inputs alone, makes the sets alike and takes the harm away."""
-    return aligned(reading) and reading.test_harm_is_real and _mended(reading)
+    return aligned(reading) and reading.test_harm_is_real and mended(reading, "aligned_test_loss")
 
 
 def aligned(reading: Reading) -> bool:
@@ -27,8 +27,9 @@ def aligned(reading: Reading) -> bool:
     return before > APART and after - 0.5 <= EXCESS_LEFT * (before - 0.5)
 
 
-def _mended(reading: Reading) -> bool:
-    after = reading.value("two_sample", "aligned_test_loss")
+def mended(reading: Reading, measure: str) -> bool:
+    """Whether the test loss after a map, under this name, is near the validation loss, or most of the harm is gone."""
+    after = reading.value("two_sample", measure)
     if math.isnan(after):
         return False
     left = after - reading.validation
@@ -65,7 +66,7 @@ class PreprocessingMismatch(Rule):
             return self.finding(Standing.CLEARED, 0.8, f"{said}, but the test loss is no worse: the shift does no harm", evidence)
         loss = reading.value("two_sample", "aligned_test_loss")
         said = f"{said}, and the test loss from {reading.test:.3g} to {loss:.3g}, where validation has {reading.validation:.3g}"
-        if not _mended(reading):
+        if not mended(reading, "aligned_test_loss"):
             return self.finding(Standing.CLEARED, 0.7, f"{said}: most of the harm stays", evidence)
         if proportions_explain(reading):
             return self.finding(Standing.CLEARED, 0.6, f"{said}, but the changed class proportions explain the harm", evidence)

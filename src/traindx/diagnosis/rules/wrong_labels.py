@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from traindx.diagnosis.reading import Reading
 from traindx.diagnosis.rules.base import InspectedRule, present
+from traindx.diagnosis.rules.preprocessing_mismatch import mended
 from traindx.records import Branch, Evidence, Finding, RemedyRef, Standing
 
 # Labels that only one side has count from this share of its rows, and where chance would hide them from the other side this rarely.
@@ -14,7 +15,7 @@ AGREEMENT_GAIN = 0.05
 
 
 class WrongLabels(InspectedRule):
-    """Seen in the label sets; or shown by a recoding under which reference models fit the validation labels far better."""
+    """Seen in the label sets; or shown by a recoding under which reference models fit validation or test labels far better."""
 
     cause = "wrong-labels"
     branch = Branch.DATA
@@ -40,24 +41,46 @@ class WrongLabels(InspectedRule):
         return _refused(reading)
 
     def judge(self, reading: Reading) -> Finding:
-        """Confirmed by the label sets, by a recoding of the validation labels, or by labels of the test set that training does not have."""
+        """Confirmed by the label sets, by a recoding of validation or test labels, or by test labels that training does not have."""
         if (found := self.seen(reading)) is not None:
             return self.shown(reading, found)
-        recoded, mapped = reading.find("label_map", "agreement_gain"), reading.find("label_map", "affine_map")
-        if recoded is not None and (recoded.low or 0.0) >= AGREEMENT_GAIN:
-            evidence = present(recoded.replace(threshold=AGREEMENT_GAIN), reading.find("label_map", "agreement"))
-            return self.finding(Standing.CONFIRMED, 0.9, recoded.text, evidence, self.remedies(reading))
-        if mapped is not None and mapped.details["wrong"]:
-            return self.finding(Standing.CONFIRMED, 0.9, mapped.text, (mapped,), self.remedies(reading))
+        if (otherwise := read_otherwise(reading, "label_map")) is not None:
+            evidence = present(otherwise, reading.find("label_map", "agreement"))
+            return self.finding(Standing.CONFIRMED, 0.9, otherwise.text, evidence, self.remedies(reading))
+        if test_labels_explain(reading):
+            return self._of_the_test(reading)
         test = reading.find("two_sample", "label_distance")
         if test is not None and float(test.details["unseen_share"]) >= UNSEEN_SHARE:
             said = f"{float(test.details['unseen_share']):.0%} of the test rows have labels that no training row has"
             return self.finding(Standing.CONFIRMED, 0.9, said, (test,))
         return super().judge(reading)
 
+    def _of_the_test(self, reading: Reading) -> Finding:
+        evidence = present(
+            reading.find("two_sample", "repaired_test_loss"),
+            read_otherwise(reading, "two_sample"),
+            *(reading.find("two_sample", m) for m in ("agreement", "test_loss")),
+            reading.find("baseline", "validation_loss"),
+        )
+        said = f"{evidence[1].text}; so read, the network's test loss is {evidence[0].value:.3g}, not {reading.test:.3g}, where validation has {reading.validation:.3g}"
+        return self.finding(Standing.CONFIRMED, 0.9, said, evidence)
+
     def unseen(self, reading: Reading) -> str:
         """What was looked at."""
         return "labels fit the outputs, and every split has the same ones"
+
+
+def test_labels_explain(reading: Reading) -> bool:
+    """Whether reference models suggest another coding or other units of the test labels, and this takes the harm away from the network."""
+    return read_otherwise(reading, "two_sample") is not None and reading.test_harm_is_real and mended(reading, "repaired_test_loss")
+
+
+def read_otherwise(reading: Reading, experiment: str) -> Evidence | None:
+    """Another coding, or other units, under which labels fit reference models far better: of validation (label_map) or test (two_sample)."""
+    recoded, mapped = reading.find(experiment, "agreement_gain"), reading.find(experiment, "affine_map")
+    if recoded is not None and (recoded.low or 0.0) >= AGREEMENT_GAIN:
+        return recoded.replace(threshold=AGREEMENT_GAIN)
+    return mapped if mapped is not None and mapped.details["wrong"] else None
 
 
 def _refused(reading: Reading) -> Evidence | None:
