@@ -20,6 +20,7 @@ from traindx.cli import app
 from traindx.diagnosis import RULES, Rule, conclusion, procedure, reading
 from traindx.diagnosis.rules import base
 from traindx.records import Comparison, Cost, Diagnosis, Evidence, Finding, Recipe, Record, RemedyRef, Run, Standing, Step, Treatment
+from traindx.watching import DETECTORS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -69,7 +70,7 @@ def rule_id(rule: Rule) -> str:
 
 
 def test_every_cause_has_a_page_and_every_page_a_cause() -> None:
-    assert {page.stem for page in CAUSES.glob("*.md")} - {"README"} == {rule.cause for rule in RULES}
+    assert {page.stem for page in CAUSES.glob("*.md")} - {"README"} == {rule.cause for rule in RULES} | {kind.cause for kind in DETECTORS}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=rule_id)

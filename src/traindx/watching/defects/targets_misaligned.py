@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import torch
@@ -12,7 +13,8 @@ from traindx.watching.loop import Loop
 
 # Rows that are remembered, rows of a batch that are looked at, and numbers of a row that go into its key.
 MOST_ROWS, ROWS_A_BATCH, NUMBERS = 8192, 64, 4096
-# So many rows must be met again, and this share of them with another target; after enough of them no more are looked at.
+# So many rows must be met again, and with another target this share of those that targets drawn by chance would give; after enough rows no
+# more are looked at.
 LEAST_MET, ENOUGH_MET, DIFFERENT_SHARE = 48, 512, 0.5
 # The first batches are looked at in any case, later ones as the budget allows: a look takes about a tenth of a millisecond.
 FIRST_BATCHES = 24
@@ -50,9 +52,14 @@ class TargetsMisaligned(Detector):
             return
         for row, target in zip(self._keys(inputs), self._keys(targets), strict=True):
             self._meet(loop.step, row, target)
-        if self._met >= LEAST_MET and self._different > DIFFERENT_SHARE * self._met and self._ambiguous <= AMBIGUOUS_SHARE * self._within:
+        if self._met >= LEAST_MET and self._ambiguous <= AMBIGUOUS_SHARE * self._within and self._too_many_differ():
             said = f"{self._different} of {self._met} input rows that came back had another target than before"
             self.saw(loop, said, value=self._different / self._met, place=loop.place)
+
+    def _too_many_differ(self) -> bool:
+        counts = Counter(target for _, target in self._targets.values())
+        by_chance = 1 - sum((count / len(self._targets)) ** 2 for count in counts.values())
+        return by_chance > 0 and self._different > DIFFERENT_SHARE * by_chance * self._met
 
     def _meet(self, step: int, row: float, target: float) -> None:
         if row not in self._targets:
