@@ -23,7 +23,7 @@ from traindx import __version__
 
 if TYPE_CHECKING:
     from traindx.api import Progress
-    from traindx.records import Branch, Diagnosis, Recipe, Run, Treatment
+    from traindx.records import Branch, Curvature, Diagnosis, Recipe, Run, Treatment
     from traindx.store import Store
     from traindx.tasks import Task
 
@@ -48,7 +48,7 @@ app = typer.Typer(
 
 SOURCE_HELP = (
     "FILE.py:NAME (a Task, a (Task, Recipe) pair or a function that returns one), a table (.csv, .data, .dat, .parquet, .arff), .npz, "
-    "a folder of images by class, IDX files, or example:NAME."
+    "a folder of images by class, IDX files, or example:NAME. `diagnose` also reads logs: TensorBoard event files, CSV logs, their folder."
 )
 
 Source = Annotated[str, typer.Argument(metavar="SOURCE", help=SOURCE_HELP, show_default=False)]
@@ -121,6 +121,13 @@ def diagnose(
     branches = _branches(fail_on)
     _positive("--budget", budget)
     _positive("--seconds", seconds)
+    if target is None and _is_log(source):
+        from traindx.watching.logs import diagnose_logs
+
+        diagnosis = diagnose_logs(source)
+        output.show(diagnosis)
+        _exit_on(diagnosis.branch, branches)
+        return
     with working(quiet, "diagnosis") as progress:
         from traindx import api
 
@@ -163,6 +170,44 @@ def treat(
         treatment = _treated(task, recipe, diagnosis_budget, budget, seconds, _writable(store), progress)
     output.show(treatment)
     _exit_on(treatment.diagnosis.branch, branches)
+
+
+@app.command()
+def curvature(
+    source: Source,
+    target: Target = None,
+    drop: Drop = None,
+    header: Header = None,
+    validation: Validation = None,
+    step: Annotated[int | None, typer.Option("--step", metavar="N", help="Look after N updates.", show_default="at the end")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option("--pictures", metavar="FOLDER", help="Write the figures there, as PNG files.", show_default=False)
+    ] = None,
+    report: Report = None,
+    lr: Lr = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    optimizer: Optimizer = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    seed: Seed = None,
+) -> None:
+    """Train, and look at the loss around the weights: saddle or minimum, eigenvalues, lines and planes."""
+    recipe_changes = {"lr": lr, "epochs": epochs, "batch_size": batch_size, "optimizer": optimizer, "seed": seed}
+    output = Output(as_json, quiet, _report_path(report))
+    _positive("--step", step)
+    with working(quiet, "curvature") as progress:
+        from traindx import api
+
+        task, recipe = _read(source, recipe_changes, target=target, drop=drop, header=header, validation=validation)
+        drawn = pictures is not None or report is not None or as_json
+        record = api.curvature_of(task, recipe, step=step, pictures=drawn, progress=progress)
+    output.show(record)
+    if pictures is not None:
+        from traindx.report import pictures as write
+
+        for path in write(record, pictures):
+            typer.echo(f"traindx: wrote {path}", err=True)
 
 
 @app.command()
@@ -258,6 +303,16 @@ def _read(source: str, recipe_changes: dict[str, Any], drop: str | None = None, 
             except InputError as error:
                 raise InputError(f"--{name.replace('_', '-')}", error.found, error.remedy) from None
     return task, recipe
+
+
+def _is_log(source: str) -> bool:
+    """Whether the source is a folder or a file of logged curves rather than of data."""
+    path = Path(source)
+    if not path.is_dir() and path.suffix != ".csv" and "tfevents" not in path.name:
+        return False
+    from traindx.watching.logs import is_log
+
+    return is_log(path)
 
 
 def _branches(names: Sequence[str] | None) -> frozenset[Branch]:
@@ -369,7 +424,7 @@ class Output(NamedTuple):
     quiet: bool
     report: Path | None
 
-    def show(self, record: Diagnosis | Treatment | Run) -> None:
+    def show(self, record: Diagnosis | Treatment | Run | Curvature) -> None:
         """Write the report, if one was asked for, and the record on standard output."""
         if self.report is not None:
             path = _write_report(record, self.report)
@@ -385,13 +440,13 @@ class Output(NamedTuple):
             _print_record(record)
 
 
-def _write_report(record: Diagnosis | Treatment | Run, path: Path) -> Path:
+def _write_report(record: Diagnosis | Treatment | Run | Curvature, path: Path) -> Path:
     from traindx import report
 
     return report.save(record, path)
 
 
-def _print_record(record: Diagnosis | Treatment | Run) -> None:
+def _print_record(record: Diagnosis | Treatment | Run | Curvature) -> None:
     from rich.console import Console
 
     from traindx import report

@@ -25,7 +25,7 @@ class Baseline:
         where = {"runs": (run.key,), "seeds": (run.seed,), "step": run.steps}
         finals = ("train_loss", "validation_loss", "train_metric", "validation_metric")
         found = [_ending(run), *(_final(run, name) for name in finals if name in run.curves)]
-        signs = {**_loss_signs(run), **_gradient_signs(run), **_layer_signs(run)}
+        signs = {**_loss_signs(run), **gradient_signs(run), **layer_signs(run)}
         signs |= {"updates": float(lab.total), "epochs": run.epochs, "updates_per_epoch": float(lab.per_epoch)}
         return [*found, *(Evidence(experiment="baseline", measure=m, value=v, **where) for m, v in signs.items() if not math.isnan(v))]
 
@@ -93,7 +93,8 @@ def _late_noise(losses: Curve) -> float:
     return float(np.diff(late).std() / math.sqrt(2)) if len(late) > 3 and np.isfinite(late).all() else math.nan
 
 
-def _gradient_signs(run: Run) -> dict[str, float]:
+def gradient_signs(run: Run) -> dict[str, float]:
+    """Middle, first, highest and late values of what was recorded of gradients, updates and the rate."""
     signs = {}
     for name in ("update_ratio", "gradient_cosine", "gradient_norm", "learning_rate"):
         values = np.array(run.curves[name].values) if name in run.curves and len(run.curves[name]) else np.array([math.nan])
@@ -106,7 +107,7 @@ def _gradient_signs(run: Run) -> dict[str, float]:
     return signs
 
 
-def _layer_signs(run: Run) -> dict[str, float]:
+def layer_signs(run: Run) -> dict[str, float]:
     """Gradients of the weights against each other (root mean square an entry), and shares of units dead or pinned."""
     layers = [curve for name, curve in run.curves.items() if name.startswith("layer_gradient/")]
     signs: dict[str, float] = {"weight_layers": float(len(layers))}
