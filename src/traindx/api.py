@@ -12,13 +12,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from traindx.curvature.critical_point import critical_point
 from traindx.diagnosis import conclude, next_question
-from traindx.experiments import EXPERIMENTS, Lab, verification
+from traindx.experiments import EXPERIMENTS, Lab, surroundings, verification
+from traindx.experiments.curvature import BOUND_MEASURE, evidence_of, on_device, stability
 from traindx.probes import default_probes
 from traindx.records import (
     Branch,
     Comparison,
     Cost,
+    Curvature,
     Diagnosis,
     Evidence,
     InputError,
@@ -34,7 +37,7 @@ from traindx.records import (
 from traindx.store import Store, open_store
 from traindx.tasks import Task
 from traindx.tasks.fingerprint import digest
-from traindx.training import Job
+from traindx.training import Job, fit
 from traindx.training.executors import Executor, Serial
 from traindx.watching.observed import with_observed
 
@@ -195,6 +198,60 @@ def treat(
         treatment = _treatment(lab, diagnosis, remedies, comparisons, memory)
         memory.put_treatment(treatment)
     return treatment
+
+
+def curvature_of(
+    task: Task, recipe: Recipe, *, step: int | None = None, pictures: bool = True, progress: ProgressCallback | None = None
+) -> Curvature:
+    """Train, and look at the loss around the weights: what kind of point it is, its spectrum, lines and planes through it.
+
+    Args:
+        task: what is to be learned.
+        recipe: how it is trained.
+        step: look after this many updates; default: at the end.
+        pictures: also the loss along lines and in planes, some thousand forward passes on 2,048 rows at most.
+        progress: told what is being done.
+
+    Raises:
+        InputError: when the recipe cannot be used, or the training ended without finite weights to look at.
+
+    """
+    started, way = time.perf_counter(), surroundings.Way()
+    report = _reporter(progress, 4.0)
+    report("training", 0.0)
+    fitted = fit(task, recipe, [*default_probes(), way], horizon=step, keep_weights=True)
+    run = fitted.run
+    if fitted.weights is None or run.outcome not in (Outcome.FINISHED, Outcome.STOPPED):
+        raise InputError("recipe", f"the training {run.outcome.value}", "lower the rate, or look earlier with a step: there are no weights")
+    model = task.build(recipe.seed)
+    model.load_state_dict(fitted.weights)
+    report("what kind of point", 1.0)
+    evidence = stability(task, recipe, task.build(recipe.seed), run, 0) + stability(task, recipe, model, run, run.steps)
+    objective = on_device(task, recipe, model)
+    point = critical_point(objective, seed=recipe.seed)
+    evidence += evidence_of(point, run)
+    report("spectrum", 2.0)
+    eigenvalues, spectral, found = surroundings.spectrum(objective, run)
+    report("pictures", 3.0)
+    followed = any(e.measure == BOUND_MEASURE for e in evidence)
+    record = Curvature(
+        key=digest("curvature", run.key, [e.model_dump_json() for e in (*evidence, *eigenvalues)]),
+        task_name=task.name,
+        task_fingerprint=task.fingerprint,
+        recipe=recipe,
+        step=run.steps,
+        answer=point.answer.value,
+        sentence=f"After {run.steps} updates: {point.answer.value.replace('-', ' ')}. {point.reason[:1].upper()}{point.reason[1:]}.",
+        evidence=(*evidence, *eigenvalues),
+        curves={BOUND_MEASURE: surroundings.followed(task, recipe, run, way)} if followed and pictures else {},
+        density=spectral,
+        profiles=surroundings.profiles(objective, found) if pictures else (),
+        surfaces=surroundings.surfaces(objective, way.points) if pictures else (),
+        run=run,
+        cost=Cost(runs=1.0, seconds=time.perf_counter() - started, baseline_seconds=run.seconds),
+    )
+    record._task = task
+    return record
 
 
 def _plan(lab: Lab, diagnosis: Diagnosis) -> tuple[RemedyRef, ...]:

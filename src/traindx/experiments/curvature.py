@@ -23,6 +23,7 @@ from traindx.training import Job, resolve_device
 from traindx.training.descended import descended
 
 NAME = "critical_point"
+BOUND_MEASURE = "rate_times_largest_eigenvalue"
 # The share of the training that goes on from where it ended, with and without the step off the saddle.
 GO_ON = 0.25
 # Products for the largest eigenvalue, of which two digits are enough.
@@ -127,7 +128,7 @@ def stability(task: Task, recipe: Recipe, model: nn.Module, run: Run, step: int)
     return [
         _measure(
             run,
-            "rate_times_largest_eigenvalue",
+            BOUND_MEASURE,
             rate * largest,
             threshold=bound,
             subject="start" if step == 0 else "end",

@@ -190,7 +190,7 @@ def scale(axes: Axes, which: str, log: bool, ceiling: float | None = None) -> No
         axis.set_minor_locator(NullLocator())
     else:
         axis.set_major_locator(MaxNLocator(nbins=6, steps=NICE_STEPS))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: words.number(round(value, 12))))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: words.number(value if log else round(value, 12))))
 
 
 def legend(axes: Axes) -> None:

@@ -15,6 +15,8 @@ CEILING_QUANTILE, CEILING_FACTOR = 0.9, 3.0
 LEVELS = 12
 """Contours of a surface."""
 EIGENVALUES_MARKED = 5
+DENSITY_SHOWN = 1e-6
+"""Of the highest density: what is lower is drawn there."""
 
 
 class Lines(NamedTuple):
@@ -79,7 +81,8 @@ def density(record: Curvature) -> Lines | None:
     """The density of the eigenvalues."""
     if record.density is None:
         return None
-    lines = (Line("density", "s1", record.density.positions, record.density.losses),)
+    floor = DENSITY_SHOWN * max(record.density.losses)
+    lines = (Line("density", "s1", record.density.positions, tuple(max(v, floor) for v in record.density.losses)),)
     marked = [(e.subject, e.value) for e in record.evidence if e.measure == "eigenvalue"][:EIGENVALUES_MARKED]
     caption = "Density of the eigenvalues of the Hessian; crosses: single eigenvalues that were computed. Logarithmic scale."
     return Lines("Spectrum", caption, "eigenvalue", "density (share of eigenvalues per unit)", True, lines, tuple(marked))

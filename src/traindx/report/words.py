@@ -383,6 +383,8 @@ _SENTENCES: Final[dict[tuple[str, str], Callable[[Evidence], str]]] = {
             "negative_curvature": _negative,
             "escape_fall_share": _escape_fall,
             "eigenvalue": _eigenvalue,
+            "largest_eigenvalue": lambda e: f"The largest eigenvalue of the Hessian is {number(e.value)}",
+            "products": lambda e: f"All of it took {plural(int(e.value), 'product')} of the Hessian with a vector",
             "rate_times_largest_eigenvalue": _rate,
             "sharpness": _sharpness,
             "relative_sharpness": _sharpness,
