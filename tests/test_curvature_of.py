@@ -23,7 +23,9 @@ def line(lr: float = 0.1) -> tuple[Task, Recipe]:
     """Least squares of two coordinates: a bowl with one minimum, whose Hessian is known."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(100, 2)).astype(np.float32)
-    return Task(lambda: nn.Linear(2, 1), nn.MSELoss(), (x, x @ np.array([[1.0], [-2.0]], dtype=np.float32)), name="line"), RECIPE.replace(lr=lr)
+    return Task(lambda: nn.Linear(2, 1), nn.MSELoss(), (x, x @ np.array([[1.0], [-2.0]], dtype=np.float32)), name="line"), RECIPE.replace(
+        lr=lr
+    )
 
 
 @pytest.fixture(scope="module")

@@ -39,8 +39,8 @@ HEADINGS = (
     "Sources",
 )
 PACKAGES = ("probes", "experiments", "remedies", "remedies/surgery", "diagnosis/rules")
-UNLISTED = {"experiments": {"verification", "gap"}, "remedies/surgery": {"channels", "edit", "functional"}}
-"""Modules that are no members: what a treatment asks instead of a diagnosis, the arithmetic of a race, and what operations of surgery share."""
+UNLISTED = {"experiments": {"verification", "gap", "surroundings"}, "remedies/surgery": {"channels", "edit", "functional"}}
+"""Modules that are no members: what a treatment or `traindx curvature` asks instead of a diagnosis, a race's arithmetic, what surgery shares."""
 
 # `NAME = value` or `module.NAME = value` within backticks.
 CONSTANT = re.compile(r"`((?:[a-z_]+\.)*)([A-Z][A-Z0-9_]*) = ([^`]+)`")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,18 +105,32 @@ def test_a_finding_is_told_once_with_the_line_that_was_seen(capsys: pytest.Captu
         for _ in range(20):
             loss = nn.functional.cross_entropy(model(x), y)
             loss.backward()
-            line = 106
+            line = sys._getframe().f_lineno - 1  # of the backward pass
             optimizer.step()
             w.step(loss)
     assert [f.cause for f in told] == ["missing-zero-grad"]
     assert told[0].standing is Standing.SUSPECTED
     assert told[0].evidence[0].details["file"] == __file__
-    assert told[0].evidence[0].details["line"] == line - 1
+    assert told[0].evidence[0].details["line"] == line
     assert "optimizer.zero_grad()" in told[0].summary
     errors = capsys.readouterr().err
     assert errors.count("missing-zero-grad") == 1
-    assert f"test_watch.py:{line - 1}" in errors
+    assert f"test_watch.py:{line}" in errors
     assert w.diagnosis.top == told[0]
+
+
+def test_a_diagnosis_of_a_watched_run_is_saved_and_read_like_any_other(tmp_path: Path) -> None:
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with tdx.watch(model, optimizer, quiet=True, strict=True) as w:
+        for _ in range(5):
+            loss = model(torch.randn(4, 8)).square().mean()
+            loss.backward()
+            optimizer.step()
+            w.step(loss)
+    page = w.diagnosis.save(tmp_path / "watched.html").read_text()
+    assert "missing-zero-grad" in page and "optimizer.zero_grad()" in page
+    assert tdx.Diagnosis.model_validate_json(w.diagnosis.save(tmp_path / "watched.json").read_text()).top == w.diagnosis.top
 
 
 @pytest.mark.parametrize(("argument", "found"), [("optimizer", 3), ("optimizer", []), ("overhead", 0.0), ("model", "a name")])
