@@ -1,7 +1,7 @@
 """Cases: a program with a planted fault, and its healthy twin that differs in that fault only.
 
-Calibration: which programs a fault is planted in is drawn once, by a fixed hash, the first and the second lot of programs apart.
-Held out: the scripts, each with its own mistakes.
+Programs: which of them a fault is planted in is drawn once, by a fixed hash, the first and the second lot of programs apart.
+Scripts: each with its own mistakes. The later scripts are held out; the programs and the other scripts are for calibration.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Case:
     @property
     def held_out(self) -> bool:
         """Whether rules were never mended after a look at the program."""
-        return isinstance(self.fault, Mistake)
+        return isinstance(self.fault, Mistake) and SCRIPTS[self.program].held_out
 
     def draft(self, faulty: bool) -> Judged:
         """The training in the making."""
@@ -113,7 +113,7 @@ def _candidates(cause: str, second: bool) -> list[Case]:
 
 
 @cache
-def held_out_cases() -> tuple[Case, ...]:
+def scripted_cases() -> tuple[Case, ...]:
     """Every case of a script that may be one."""
     return tuple(
         Case(script.name, mistake, 1 + zlib.crc32(f"{script.name}/{mistake.cause}/{mistake.name}".encode()) % 97)
@@ -126,7 +126,7 @@ def held_out_cases() -> tuple[Case, ...]:
 def candidates() -> tuple[Case, ...]:
     """Every case that may be one, calibration first."""
     drawn = [case for second in (False, True) for cause in BRANCHES for case in _candidates(cause, second)]
-    return (*dict.fromkeys(drawn), *held_out_cases())  # a fault may be drawn twice in one program
+    return (*dict.fromkeys(drawn), *scripted_cases())  # a fault may be drawn twice in one program
 
 
 @cache

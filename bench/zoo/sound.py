@@ -21,7 +21,7 @@ import torch
 import traindx as tdx
 from traindx.records import Run
 from traindx.training.trainer import fit
-from zoo.cases import held_out_cases
+from zoo.cases import scripted_cases
 from zoo.scripts import SCRIPTS, Mistake
 from zoo.scripts.healthy import SOUND
 
@@ -83,7 +83,7 @@ def looked_at(task: tdx.Task, recipe: tdx.Recipe) -> tuple[bool, str]:
 def listed(arguments: argparse.Namespace) -> Iterator[tuple[str, tdx.Task, tdx.Recipe]]:
     """The trainings of this call by name."""
     if arguments.cases:
-        for case in held_out_cases():
+        for case in scripted_cases():
             assert isinstance(case.fault, Mistake)
             if not (case.fault.twin or case.fault.prepare):
                 continue  # its script as it is
@@ -103,7 +103,7 @@ def main() -> None:
     """Print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--names", nargs="+")
-    parser.add_argument("--cases", action="store_true", help="the twins of held-out cases that are not their script as it is")
+    parser.add_argument("--cases", action="store_true", help="the twins of scripted cases that are not their script as it is")
     parser.add_argument("--shard", default="0/1")
     arguments = parser.parse_args()
     torch.set_num_threads(1)

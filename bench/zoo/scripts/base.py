@@ -100,10 +100,14 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Script:
-    """A training with options, and the mistakes that are made in it."""
+    """A training with options, and the mistakes that are made in it.
+
+    ``held_out`` scripts judge: no rule was ever mended after a look at them.
+    """
 
     name: str
     write: Callable[..., Training]
+    held_out: bool = False
     mistakes: list[Mistake] = field(default_factory=list)
 
     def training(self, variant: int = 0, **options: Any) -> Training:
@@ -138,11 +142,11 @@ class Script:
 SCRIPTS: dict[str, Script] = {}
 
 
-def script(name: str) -> Callable[[Callable[..., Training]], Script]:
+def script(name: str, held_out: bool = False) -> Callable[[Callable[..., Training]], Script]:
     """List a script."""
 
     def add(write: Callable[..., Training]) -> Script:
-        SCRIPTS[name] = Script(name, write)
+        SCRIPTS[name] = Script(name, write, held_out)
         return SCRIPTS[name]
 
     return add

@@ -1,4 +1,4 @@
-"""Held-out healthy trainings that are no twins: odd, hard or imperfect, but sound."""
+"""Healthy trainings that are no twins: odd, hard or imperfect, but sound."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SOUND: list[Healthy] = []
 
 def sound(build: Callable[[], Built]) -> Callable[[], Built]:
     """List a training under the function's name."""
-    SOUND.append(Healthy(build.__name__.replace("_", "-"), build, True))
+    SOUND.append(Healthy(build.__name__.replace("_", "-"), build))
     return build
 
 
@@ -35,7 +35,7 @@ def other(name: str, script: Script, edit: Edit | None = None, variant: int = 98
             edit(made)
         return made.task(), made.recipe
 
-    SOUND.append(Healthy(name, build, True))
+    SOUND.append(Healthy(name, build))
 
 
 # Imperfect, but it does the work.
