@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from traindx.diagnosis.reading import REFERENCES
-from traindx.experiments.references import MAX_ROWS, SMOOTHING, as_outputs, out_of_fold, reference_rows
+from traindx.experiments.references import MAX_ROWS, MAX_TARGETS, SMOOTHING, as_outputs, narrowest, out_of_fold, reference_rows
 from traindx.records import Evidence
 from traindx.tasks import Form, Kind, Task, find_form
 from traindx.tasks.features import MAX_FEATURES, Features
@@ -169,6 +169,54 @@ def test_numbers() -> None:
     assert found["constant"] > 1e4
 
 
+def test_several_numbers_a_row() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 5)).astype(np.float32)
+    y = (x @ rng.normal(size=(5, 3)) * [1, 10, 100] + [0, 5, 1000]).astype(np.float32)
+    found = losses(vectors_task(x, y, 3, nn.MSELoss()))
+    assert set(found) == {"constant", *REFERENCES}
+    assert found["constant"] == pytest.approx(float(y.var(0).mean()), rel=0.05)
+    assert found["linear"] < 1e-3 * found["constant"]
+
+
+def test_many_numbers_a_row_are_left_to_the_cheap_references() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 5)).astype(np.float32)
+    y = np.sin(x @ rng.normal(size=(5, 100))).astype(np.float32)
+    assert set(losses(vectors_task(x, y, 100, nn.MSELoss()))) == {"constant", "linear", "nearest-neighbours"}
+
+
+@pytest.mark.parametrize("loss", [nn.BCEWithLogitsLoss(), nn.BCELoss(), nn.MSELoss()])
+def test_several_labels_a_row(loss: nn.Module) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 4)).astype(np.float32)
+    y = (x @ rng.normal(size=(4, 6)) > 0).astype(np.float32)
+    task = vectors_task(x, y, 6, loss)
+    assert task.kind is Kind.MULTILABEL
+    found = losses(task)
+    assert found["small-network"] < 0.6 * found["constant"]
+    if not isinstance(loss, nn.MSELoss):
+        assert found["constant"] == pytest.approx(math.log(2), abs=0.02)
+
+
+def test_an_autoencoder_is_held_against_principal_components_as_many_as_its_code_is_wide() -> None:
+    x, _ = digits(400)
+    task = Task(lambda: nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 7), nn.Linear(7, 64)), nn.MSELoss(), (x, x.copy()))
+    assert narrowest(task) == 7
+    found = losses(task)
+    assert set(found) == {"constant", "linear"}
+    rows = task.train.inputs
+    assert rows is not None
+    centred = (rows - rows.mean(0)).double().numpy()
+    left = (np.linalg.svd(centred, compute_uv=False)[7:] ** 2).sum() / centred.size
+    assert left < found["linear"] < 1.2 * left, "out of fold a little more than in it"
+
+
+def test_an_autoencoder_without_a_narrow_layer_has_no_reference_but_the_constant() -> None:
+    x, _ = digits(100)
+    assert set(losses(Task(lambda: nn.Linear(64, 64), nn.MSELoss(), (x, x.copy())))) == {"constant"}
+
+
 # --- Declines ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -180,9 +228,9 @@ def test_declines_batches_of_any_structure() -> None:
     assert "not plain arrays" in refusal(dict_task()).text
 
 
-def test_declines_several_numbers_a_row_and_targets_that_are_missing() -> None:
+def test_declines_more_numbers_a_row_than_it_can_predict_and_targets_that_are_missing() -> None:
     x, _ = noise(60)
-    assert refusal(vectors_task(x, x[:, :2].copy(), 2, nn.MSELoss()))
+    assert refusal(vectors_task(x, np.zeros((60, MAX_TARGETS + 1), np.float32), MAX_TARGETS + 1, nn.MSELoss()))
     broken = x[:, :1].copy()
     broken[3] = np.nan
     assert refusal(vectors_task(x, broken, 1, nn.MSELoss()))

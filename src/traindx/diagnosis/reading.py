@@ -20,6 +20,9 @@ LEAST_DISTANCE = 0.1
 NOTHING_LEARNED = 0.05
 # The half-widths are of 95 % intervals; a sound test set must not look harmful by chance, so half as much again is asked.
 TEST_NOISE = 1.5
+# Where what is reachable is small, a tenth of the distance is many times that: a loss so many times the reachable one is large from this share
+# on. Of 540 sound trainings of bench/zoo none that ends at twice the reachable loss is more than 0.02 above it.
+FAR_FACTOR, FAR_SHARE = 2.0, 0.05
 # Training that is above reachable by this share of MARGIN, with validation above by all of it, is large too.
 NEARLY = 0.8
 # Or the ranks of the chunks' losses leave no doubt, where a few hard rows widen the interval of the mean.
@@ -150,7 +153,7 @@ class Reading:
         if self.learned_nothing:
             return True
         noise = math.hypot(_half_width(self.find("baseline", "train_loss")), _half_width(self.best_reference))
-        return self.train - self.reachable > noise and (self.fit_excess > MARGIN or self.underfits)
+        return self.train - self.reachable > noise and (self.fit_excess > MARGIN or self.many_times or self.underfits)
 
     @property
     def troubled(self) -> bool:
@@ -167,6 +170,11 @@ class Reading:
         """Validation is above reachable by MARGIN, and it is training that stays high, not the gap between the two."""
         above = self.share(self.validation - self.reachable) > MARGIN
         return above and self.fit_excess > NEARLY * MARGIN and self.generalization_gap < self.fit_excess
+
+    @property
+    def many_times(self) -> bool:
+        """Training ended at a multiple of a small reachable loss."""
+        return self.reachable > 0 and self.train > FAR_FACTOR * self.reachable and self.fit_excess > FAR_SHARE
 
     @property
     def judged_validation(self) -> float:

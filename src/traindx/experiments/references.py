@@ -1,8 +1,10 @@
 """Reference models: what loss is reachable on these rows, out of fold, and what the constant predictor pays.
 
 Constant, logistic or ridge regression, nearest neighbours, gradient boosting and a small network, each fitted on some folds and judged on
-the others, on the user's own loss. At most MAX_ROWS rows and MAX_FEATURES columns are used, and sizes follow a model of the cost rather
-than the clock, so that the answer is the same on every machine.
+the others, on the user's own loss. Where several numbers or labels a row are predicted, the regressions do so. Where the targets are the
+inputs, as for an autoencoder, the reference is the best linear code (principal components) as narrow as the network's. At most MAX_ROWS
+rows and MAX_FEATURES columns are used, and sizes follow a model of the cost rather than the clock, so that the answer is the same on every
+machine.
 """
 
 from __future__ import annotations
@@ -13,13 +15,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from traindx.experiments.base import Lab
 from traindx.records import Evidence, Question
-from traindx.tasks import Form, Kind, Task, find_form, labels_of, outputs_from_probabilities
+from traindx.tasks import Form, Kind, Task, find_form, labels_of, output_form, outputs_from_probabilities
 from traindx.tasks.features import Features, array_pairs, one_thread
-from traindx.training import chunk_losses, evaluated_index, mean_and_error, metric_of
+from traindx.training import chunk_losses, evaluated_index, mean_and_error, metric_of, predict
 from traindx.training.evaluation import chunk_size
 
 MAX_ROWS = 3000
@@ -28,6 +30,8 @@ BOOSTING_UNITS = 3e7
 # Class probabilities are mixed with the uniform distribution at this rate, so that one confident error does not rule a reference out.
 SMOOTHING = 0.01
 SMALL_SET = 1000
+# Rows with more numbers to predict have no references; boosting fits one model a number, and a small network of 64 units few numbers.
+MAX_TARGETS, MOST_BOOSTED, MOST_IN_NETWORK = 4096, 4, 64
 
 Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
@@ -45,7 +49,7 @@ class References:
             return [*_constant_only(lab.task), Evidence(experiment="references", measure="not-applicable", value=math.nan, text=reason)]
         features, targets, form = sample
         found = []
-        for name, predictor in _predictors(lab.task, features, targets).items():
+        for name, predictor in predictors(lab.task, features, targets).items():
             outputs = out_of_fold(lab.task, predictor, features, targets, form)
             found += judged(lab.task, name, outputs, targets)
         return found
@@ -65,9 +69,32 @@ def reference_rows(task: Task) -> tuple[np.ndarray, Tensor, Form] | None:
             inputs, targets = inputs[labels >= 0], targets[labels >= 0]
         form = find_form(task.loss, task.kind, targets, single_output(task, targets), task.classes or 2)
         return None if form is Form.UNKNOWN else (Features(inputs)(inputs), targets, form)
-    if task.kind is Kind.REGRESSION and targets.reshape(len(targets), -1).shape[1] == 1:
-        return Features(inputs)(inputs), targets, Form.NUMBERS
-    return None
+    form = _form_of_numbers(task, targets)
+    if form is Form.UNKNOWN:
+        return None
+    return _raw(inputs) if copies(inputs, targets) else Features(inputs)(inputs), targets, form
+
+
+def _form_of_numbers(task: Task, targets: Tensor) -> Form:
+    """What the loss expects where rows have numbers, or a label or none of several; UNKNOWN where references do not apply."""
+    if targets.reshape(len(targets), -1).shape[1] > MAX_TARGETS:
+        return Form.UNKNOWN
+    if task.kind is Kind.REGRESSION:
+        return Form.NUMBERS
+    return output_form(task.loss, task.kind) if task.kind is Kind.MULTILABEL and targets.is_floating_point() else Form.UNKNOWN
+
+
+def copies(inputs: Tensor, targets: Tensor) -> bool:
+    """Whether the targets are the inputs, as for an autoencoder."""
+    return inputs.is_floating_point() and inputs[0].numel() == targets[0].numel() > 1 and torch.equal(_flat(inputs), _flat(targets))
+
+
+def _flat(rows: Tensor) -> Tensor:
+    return rows.reshape(len(rows), -1)
+
+
+def _raw(inputs: Tensor) -> np.ndarray:
+    return np.asarray(_flat(inputs).double().numpy())
 
 
 def single_output(task: Task, targets: Tensor) -> bool:
@@ -77,8 +104,12 @@ def single_output(task: Task, targets: Tensor) -> bool:
 
 def as_outputs(task: Task, predictions: np.ndarray, targets: Tensor, form: Form) -> Tensor:
     """Predictions in the form that the task's loss expects, on the CPU."""
-    if form is Form.NUMBERS:
-        return torch.from_numpy(predictions).to(targets.dtype).reshape(targets.shape)
+    if form is Form.NUMBERS or task.kind is Kind.MULTILABEL:
+        numbers = torch.from_numpy(predictions).to(targets.dtype).reshape(targets.shape)
+        if form is Form.NUMBERS:
+            return numbers
+        shares = numbers.clamp(SMOOTHING / 2, 1 - SMOOTHING / 2)
+        return torch.logit(shares) if form is Form.LOGITS else shares
     probabilities = torch.from_numpy(predictions).float()
     smooth = (1 - SMOOTHING) * probabilities + SMOOTHING / probabilities.shape[1]
     return outputs_from_probabilities(smooth, targets, form, single_output(task, targets))
@@ -106,7 +137,7 @@ def _constant_only(task: Task) -> list[Evidence]:
         targets = targets[labels >= 0]
         form = find_form(task.loss, task.kind, targets, single_output(task, targets), task.classes or 2)
     else:
-        form = Form.NUMBERS if task.kind is Kind.REGRESSION and targets.reshape(len(targets), -1).shape[1] == 1 else Form.UNKNOWN
+        form = _form_of_numbers(task, targets)
     if form is Form.UNKNOWN:
         return []
     nothing = np.zeros((len(targets), 1))
@@ -116,15 +147,15 @@ def _constant_only(task: Task) -> list[Evidence]:
 def out_of_fold(task: Task, predictor: Predictor, features: np.ndarray, targets: Tensor, form: Form) -> Tensor:
     """Outputs for every row by a model that has not seen it."""
     labels = labels_of(targets, task.kind)
-    y = labels.numpy() if labels is not None else targets.reshape(len(targets)).double().numpy()
-    width = (task.classes or 2) if labels is not None else 1
+    y = labels.numpy() if labels is not None else _flat(targets).double().numpy()
+    width = (task.classes or 2) if labels is not None else y.shape[1]
     predictions = np.zeros((len(y), width))
     folds = np.random.default_rng(0).permutation(len(y)) % fold_count(len(y))
     with one_thread():
         for fold in range(fold_count(len(y))):
             train, held = folds != fold, folds == fold
             predictions[held] = predictor(features[train], y[train], features[held]).reshape(-1, width)
-    return as_outputs(task, predictions if labels is not None else predictions[:, 0], targets, form)
+    return as_outputs(task, predictions, targets, form)
 
 
 def fold_count(rows: int) -> int:
@@ -132,18 +163,52 @@ def fold_count(rows: int) -> int:
     return 5 if rows < SMALL_SET else 3
 
 
-def _predictors(task: Task, features: np.ndarray, targets: Tensor) -> dict[str, Predictor]:
-    build = _classifiers if task.kind is Kind.CLASSIFICATION else _regressors
-    return {"constant": _constant(task), **build(task, *features.shape)}
+def predictors(task: Task, features: np.ndarray, targets: Tensor) -> dict[str, Predictor]:
+    """The reference models by name, the constant predictor first."""
+    if task.kind is Kind.CLASSIFICATION:
+        return {"constant": _constant(task), **_classifiers(task, *features.shape)}
+    if copies(torch.from_numpy(features), targets.double()):
+        return {"constant": _constant(task), **_linear_code(task, features.shape[1])}
+    rows, width = features.shape
+    return {"constant": _constant(task), **_regressors(rows, width, _flat(targets).shape[1])}
+
+
+def _linear_code(task: Task, width: int) -> dict[str, Predictor]:
+    """Principal components, as many as the narrowest layer has values a row; none where no layer is narrower than a row."""
+    from sklearn.decomposition import PCA
+
+    code = narrowest(task)
+    if code >= width:
+        return {}
+
+    def predict(x: np.ndarray, y: np.ndarray, held: np.ndarray) -> np.ndarray:
+        found = PCA(min(code, len(x)), svd_solver="randomized", random_state=0).fit(x)
+        return np.asarray(found.inverse_transform(found.transform(held)))
+
+    return {"linear": predict}
+
+
+def narrowest(task: Task) -> int:
+    """The fewest values a row that any layer with weights of its own gives out. Cost: one forward pass of a few rows."""
+    model, widths = task.build(0), []
+
+    def look(layer: nn.Module, inputs: Any, outputs: Any) -> None:
+        if isinstance(outputs, Tensor) and outputs.ndim > 1:
+            widths.append(outputs[0].numel())
+
+    hooks = [m.register_forward_hook(look) for m in model.modules() if next(m.parameters(recurse=False), None) is not None]
+    predict(task, model, task.train, torch.device("cpu"), torch.arange(min(2, len(task.train))))
+    for hook in hooks:
+        hook.remove()
+    return min(widths, default=1)
 
 
 def _constant(task: Task) -> Predictor:
     if task.kind is Kind.CLASSIFICATION:
         classes = task.classes or 2
         return lambda x, y, held: np.tile(np.bincount(y, minlength=classes) / len(y), (len(held), 1))
-    if type(task.loss).__name__ in ("L1Loss",):
-        return lambda x, y, held: np.full(len(held), np.median(y))
-    return lambda x, y, held: np.full(len(held), y.mean())
+    middle = np.median if type(task.loss).__name__ in ("L1Loss",) else np.mean
+    return lambda x, y, held: np.tile(middle(y, axis=0), (len(held), 1))
 
 
 def boosting_rounds(rows: int, width: int, classes: int) -> int:
@@ -204,24 +269,27 @@ def _probabilities(make: Callable[[], Any], classes: int) -> Predictor:
     return predict
 
 
-def _regressors(task: Task, rows: int, width: int) -> dict[str, Predictor]:
+def _regressors(rows: int, width: int, numbers: int) -> dict[str, Predictor]:
     from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.linear_model import RidgeCV
+    from sklearn.multioutput import MultiOutputRegressor
     from sklearn.neighbors import KNeighborsRegressor
     from sklearn.neural_network import MLPRegressor
 
-    rounds, small = boosting_rounds(rows, width, 1), rows < SMALL_SET
-    return {
+    rounds, small = boosting_rounds(rows, width, max(numbers, 2)), rows < SMALL_SET
+    regressors = {
         "linear": _numbers(lambda: RidgeCV(np.logspace(-2, 4, 7))),
         "nearest-neighbours": _numbers(lambda: KNeighborsRegressor(n_neighbors=min(10, max(1, rows // 10)))),
         "gradient-boosting": _numbers(
-            lambda: HistGradientBoostingRegressor(
-                max_iter=rounds,
-                learning_rate=0.1,
-                max_leaf_nodes=15,
-                min_samples_leaf=min(20, max(2, rows // 50)),
-                early_stopping=False,
-                random_state=0,
+            lambda: MultiOutputRegressor(
+                HistGradientBoostingRegressor(
+                    max_iter=rounds,
+                    learning_rate=0.1,
+                    max_leaf_nodes=15,
+                    min_samples_leaf=min(20, max(2, rows // 50)),
+                    early_stopping=False,
+                    random_state=0,
+                )
             )
         ),
         "small-network": _numbers(
@@ -237,11 +305,14 @@ def _regressors(task: Task, rows: int, width: int) -> dict[str, Predictor]:
             )
         ),
     }
+    too_many = {"gradient-boosting": MOST_BOOSTED, "small-network": MOST_IN_NETWORK}
+    return {name: predictor for name, predictor in regressors.items() if numbers <= too_many.get(name, numbers)}
 
 
 def _numbers(make: Callable[[], Any]) -> Predictor:
     def predict(x: np.ndarray, y: np.ndarray, held: np.ndarray) -> np.ndarray:
-        mean, std = y.mean(), y.std() or 1.0
-        return np.asarray(make().fit(x, (y - mean) / std).predict(held) * std + mean)
+        mean, std = y.mean(0), np.where(y.std(0) > 0, y.std(0), 1.0)
+        fitted = make().fit(x, (y - mean) / std)
+        return np.asarray(fitted.predict(held).reshape(len(held), -1) * std + mean)
 
     return predict

@@ -1,4 +1,4 @@
-"""The loss that goes with classes: cross-entropy on logits."""
+"""The loss that goes with classes: cross-entropy on logits; of each label apart, where a row may have several."""
 
 from __future__ import annotations
 
@@ -21,15 +21,22 @@ def cross_entropy(outputs: Any, targets: Any) -> Tensor:
     return F.binary_cross_entropy_with_logits(outputs, targets.to(outputs.dtype))
 
 
+def cross_entropy_of_labels(outputs: Any, targets: Any) -> Tensor:
+    """Mean cross-entropy of each label's logit, for targets of 0 and 1 of the outputs' shape."""
+    return F.binary_cross_entropy_with_logits(outputs, targets.to(outputs.dtype))
+
+
 @dataclass(frozen=True)
 class OfLogits:
     """A loss that expects probabilities, told logits: what the old loss says of a network that is trained by another; picklable."""
 
     loss: Loss
+    one_class: bool = True
 
     def __call__(self, outputs: Any, targets: Any) -> Tensor:
         """A scalar."""
-        return self.loss(outputs.softmax(1) if outputs.ndim > 1 and outputs.shape[1] > 1 else outputs.sigmoid(), targets)
+        shares = self.one_class and outputs.ndim > 1 and outputs.shape[1] > 1
+        return self.loss(outputs.softmax(1) if shares else outputs.sigmoid(), targets)
 
 
 @dataclass(frozen=True)
@@ -42,12 +49,14 @@ class ProperLoss(Remedy):
     def apply(self, task: Task, recipe: Recipe) -> tuple[Task, Recipe]:
         """A new task."""
         targets = task.train.targets
-        if task.kind is not Kind.CLASSIFICATION or targets is None:
+        if task.kind not in (Kind.CLASSIFICATION, Kind.MULTILABEL) or targets is None:
             raise NotApplicable("targets are no classes")
+        one_class = task.kind is Kind.CLASSIFICATION
+        proper = cross_entropy if one_class else cross_entropy_of_labels
         if is_distance(task.loss):
-            return _of_logits(task, self).changed(self.ref, loss=OfLogits(task.loss), training_loss=cross_entropy), recipe
-        if type(task.loss) in (nn.NLLLoss, nn.BCELoss):
-            return _of_logits(task, self).changed(self.ref, loss=cross_entropy), recipe
+            return _of_logits(task, self).changed(self.ref, loss=OfLogits(task.loss, one_class), training_loss=proper), recipe
+        if type(task.loss) in (nn.NLLLoss, nn.BCELoss) or (type(task.loss) is nn.CrossEntropyLoss and not one_class):
+            return _of_logits(task, self).changed(self.ref, loss=proper), recipe
         raise NotApplicable("the loss is one for classes already, or unknown")
 
 

@@ -167,7 +167,8 @@ def _reach(task: Task, model: nn.Module, batch: object, reached: Tensor) -> list
         found.append(
             evidence(UNEXPECTED, outside, text=f"the loss expects probabilities, and {outside:.0%} of the outputs can lie outside 0 to 1")
         )
-    if is_distance(task.loss) and task.kind is Kind.CLASSIFICATION:
+    found += _several_labels(task)
+    if is_distance(task.loss) and task.kind in (Kind.CLASSIFICATION, Kind.MULTILABEL):
         found.append(evidence("distance_on_classes", 1.0))
     if activation in RANGES and task.kind is Kind.REGRESSION and task.train.targets is not None:
         low, high = RANGES[activation]
@@ -175,6 +176,15 @@ def _reach(task: Task, model: nn.Module, batch: object, reached: Tensor) -> list
         outside = float(((targets < low) | (targets > high)).float().mean())
         found.append(evidence("targets_out_of_reach", outside, low=low, high=high, activation=activation))
     return found
+
+
+def _several_labels(task: Task) -> list[Evidence]:
+    """Whether cross-entropy over classes is given rows of 0 and 1 that are no shares of one class."""
+    if task.kind is not Kind.MULTILABEL or type(task.loss) is not nn.CrossEntropyLoss or task.train.targets is None:
+        return []
+    several = float((task.train.targets.sum(1) != 1).float().mean())
+    text = f"the loss expects one class a row, as shares that sum to 1, and {several:.0%} of the rows have none or several labels"
+    return [evidence(UNEXPECTED, several, text=text)]
 
 
 def _probabilities(reached: Tensor, activation: str | None) -> list[Evidence]:
