@@ -102,7 +102,9 @@ def gradient_signs(run: Run) -> dict[str, float]:
         if np.isfinite(values).any():
             signs[f"first_{name}"] = float(values[0])
             signs[f"highest_{name}"], signs[f"mean_{name}"] = float(np.nanmax(values)), float(np.nanmean(values))
-        late = values[len(values) * 3 // 4 :]
+        half, late = values[len(values) // 2 :], values[len(values) * 3 // 4 :]
+        if name == "learning_rate" and signs.get("highest_learning_rate", 0.0) > 0:
+            signs["last_half_rate_share"] = float(np.nanmean(half)) / signs["highest_learning_rate"]
         signs[f"late_{name}"] = float(np.nanmedian(late)) if np.isfinite(late).any() else math.nan
     return signs
 

@@ -10,6 +10,8 @@ from traindx.records import Evidence, RemedyRef
 # The fall over the last half of the training, as a share of all the progress made or of what is left to reachable; where training is not
 # large, the fall of the validation loss as a share of the distance to the constant predictor must be as high.
 FALL_NONE, FALL_FULL = 0.1, 0.5
+# A schedule to zero leaves 0.18 (cosine) or 0.25 (linear) of the highest rate to the last half; less than this is another trouble.
+SLOWEST = 0.15
 # Trainings of fewer updates than this are short for any network.
 UPDATES_NONE, UPDATES_FULL = 2000.0, 200.0
 
@@ -46,13 +48,19 @@ class TrainedTooBriefly(FitRule):
         progress = reading.sign("initial_loss") - reading.train
         falling = ramp(reading.sign("last_half_fall") / progress, FALL_NONE, FALL_FULL) if progress > 0 else 0.0
         if reading.training_is_large and reading.best_reference is not None:
-            falling = max(falling, ramp(reading.sign("last_half_fall") / (reading.train - reading.reachable), FALL_NONE, FALL_FULL))
+            left = reading.train - reading.reachable
+            falling = max(falling, ramp(reading.sign("last_half_fall") / self._slowed(reading) / left, FALL_NONE, FALL_FULL))
         else:
             falling = min(falling, ramp(reading.share(reading.sign("validation_last_half_fall")), FALL_NONE, FALL_FULL))
         short = 0.4 + 0.6 * log_ramp(reading.sign("updates"), UPDATES_NONE, UPDATES_FULL)
         tiny_steps = log_ramp(reading.sign("median_update_ratio"), RATIO_NONE, RATIO_FULL)
         few = ramp(-reading.sign("epochs"), -EPOCHS_NONE, -EPOCHS_FULL)
         return falling * short * (1 - tiny_steps) * (SYMPTOM + (1 - SYMPTOM) * few)
+
+    def _slowed(self, reading: Reading) -> float:
+        """What the schedule left of the rate in the last half: a loss that falls little for that reason has not arrived."""
+        share = reading.sign("last_half_rate_share")
+        return min(1.0, max(share, SLOWEST)) if share > 0 else 1.0
 
     def signs(self, reading: Reading) -> tuple[Evidence, ...]:
         """The late fall and the number of updates."""
