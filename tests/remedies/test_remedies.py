@@ -237,6 +237,36 @@ def test_images_are_standardised_by_channel_and_constants_are_centred() -> None:
     assert torch.allclose(inputs.mean((0, 2, 3)), torch.zeros(3), atol=1e-4)
 
 
+class Coded(nn.Module):
+    """A number beside a category that is looked up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.out = nn.Embedding(5, 3), nn.Linear(4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(torch.cat([x[:, :1] / 1000, self.table(x[:, 1].long())], 1))
+
+
+def test_columns_that_are_looked_up_keep_their_codes() -> None:
+    rng = np.random.default_rng(0)
+    x = np.stack([rng.integers(0, 5000, 100), rng.integers(0, 5, 100)], 1).astype(np.float32)
+    task = Task(Coded, nn.MSELoss(), (x, rng.normal(size=(100, 1)).astype(np.float32)))
+    inputs = StandardizeInputs().apply(task, RECIPE)[0].train.inputs
+    assert inputs is not None
+    assert set(inputs[:, 1].tolist()) <= {0.0, 1.0, 2.0, 3.0, 4.0}
+    assert inputs[:, 0].std().item() == pytest.approx(1, abs=0.05)
+
+
+def test_whole_numbers_that_saturate_a_network_are_no_codes() -> None:
+    x = np.random.default_rng(0).integers(0, 5000, (100, 6)).astype(np.float32)
+    network = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 1))
+    task = Task(lambda: network, nn.MSELoss(), (x, x[:, :1] * 0))
+    inputs = StandardizeInputs().apply(task, RECIPE)[0].train.inputs
+    assert inputs is not None
+    assert torch.allclose(inputs.std(0), torch.ones(6), atol=0.05)
+
+
 def test_dropped_labels_are_mostly_wrong_ones() -> None:
     x, y = rows(500)
     noisy, wrong = flipped(y, 0.2)

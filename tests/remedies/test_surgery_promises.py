@@ -26,6 +26,7 @@ OPERATIONS = {
     "he": lambda m, p: surgery.reinitialize(m, p, "he"),
     "glorot": lambda m, p: surgery.reinitialize(m, p, "glorot"),
     "auto": lambda m, p: surgery.reinitialize(m, p),
+    "torch": lambda m, p: surgery.reinitialize(m, p, "torch"),
     "norm": lambda m, p: surgery.insert_normalization(m, p),
     "small-batch": lambda m, p: surgery.insert_normalization(m, p, batch_size=2),
     "layer-norm": lambda m, p: surgery.insert_normalization(m, p, "layer"),

@@ -75,3 +75,13 @@ def test_what_belongs_to_no_layer_stays():
 def test_tied_weights_stay_tied():
     model = reinitialize(Tied(), feed(TOKENS))
     assert model.head.weight is model.embed.weight
+
+
+def test_torchs_own_draw_has_variance_one_third_of_the_fan_in():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(400, 300), nn.ReLU(), nn.Linear(300, 200))
+    for p in model.parameters():
+        nn.init.constant_(p, 3.0)
+    reinitialize(model, feed(torch.randn(2, 400)), "torch")
+    for layer in (model[0], model[2]):
+        assert layer.weight.std().item() * layer.in_features**0.5 == pytest.approx(3**-0.5, rel=0.02)

@@ -6,7 +6,7 @@ from traindx.remedies.surgery.deepen import deepen
 from traindx.remedies.surgery.insert_activations import insert_activations
 from traindx.remedies.surgery.insert_normalization import insert_normalization
 from traindx.remedies.surgery.layers import Layer, layers
-from traindx.remedies.surgery.reinitialize import reinitialize
+from traindx.remedies.surgery.reinitialize import Scheme, reinitialize
 from traindx.remedies.surgery.remove_output_activation import output_activation, remove_output_activation, replace_output_activation
 from traindx.remedies.surgery.set_output_width import set_output_width
 from traindx.remedies.surgery.swap_activations import swap_activations
@@ -17,6 +17,7 @@ __all__ = [
     "Layer",
     "Probe",
     "Residual",
+    "Scheme",
     "add_dropout",
     "add_skips",
     "deepen",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from traindx.remedies.surgery.edit import is_reparametrized, surgery
 from traindx.remedies.surgery.layers import NORMS, following_activation
 from traindx.remedies.surgery.trace import WEIGHTED, Probe, trace
 
-Scheme = Literal["he", "glorot", "auto"]
+Scheme = Literal["he", "glorot", "auto", "torch"]
 
 RECTIFIERS = frozenset(
     ["relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "softplus", "hardswish", "prelu", "rrelu"]
@@ -26,12 +26,12 @@ def reinitialize(model: nn.Module, probe: Probe, scheme: Scheme = "auto") -> nn.
     """Draw all weights anew from the current random state, by the activation that follows each layer; zero biases, norms at one and zero.
 
     ``he`` is N(0, 2 / fan_in) before rectifiers and N(0, 1 / fan_in) elsewhere (He et al. 2015, arXiv:1502.01852); ``glorot`` is
-    U(+-sqrt(6 / (fan_in + fan_out))) (Glorot and Bengio 2010); ``auto`` is he before rectifiers, glorot elsewhere. Recurrent weights
-    are orthogonal for each gate and forget gates start open (Jozefowicz et al. 2015); embeddings and attention take torch's own rule.
+    U(+-sqrt(6 / (fan_in + fan_out))) (Glorot and Bengio 2010); ``auto`` is he before rectifiers, glorot elsewhere; ``torch`` is what each
+    layer draws by itself, U(+-sqrt(1 / fan_in)), small enough for blocks that add up without normalization. Recurrent weights are orthogonal for each gate and forget gates start open (Jozefowicz et al. 2015); embeddings and attention take torch's own rule.
     Parameters that belong to no layer of torch keep their values.
     """
-    if scheme not in ("he", "glorot", "auto"):
-        raise InputError("scheme", f"found {scheme!r}", "use he, glorot or auto")
+    if scheme not in get_args(Scheme):
+        raise InputError("scheme", f"found {scheme!r}", f"use one of {', '.join(get_args(Scheme))}")
     seen = trace(model, probe)
     following = {n.module: following_activation(seen, n.outputs[0]) for n in reversed(seen.nodes) if n.weighted and n.module is not None}
     drawn = [m for m in model.modules() if isinstance(m, WEIGHTED) and initialize(m, following.get(m), scheme)]
@@ -48,6 +48,8 @@ def initialize(module: nn.Module, activation: str | None, scheme: Scheme = "auto
     if is_reparametrized(module):
         return False
     with torch.no_grad():
+        if scheme == "torch":
+            return _by_itself(module)
         if isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
             _recurrent(module)
         elif isinstance(module, nn.MultiheadAttention):
@@ -62,6 +64,13 @@ def initialize(module: nn.Module, activation: str | None, scheme: Scheme = "auto
         else:
             return False
     return True
+
+
+def _by_itself(module: nn.Module) -> bool:
+    reset = getattr(module, "reset_parameters", None) or getattr(module, "_reset_parameters", None)
+    if callable(reset):
+        reset()
+    return callable(reset)
 
 
 def _fans(module: nn.Linear | nn.Bilinear | nn.modules.conv._ConvNd) -> tuple[float, float]:
