@@ -212,7 +212,7 @@ DEEP = {"blocks": 10, "width": 16, "norm": False, "lr": 2e-3, "epochs": 15}
 
 gas_concentration.fault("too-deep-without-skips", "plain-net", "medium", twin={**DEEP, "norm": False}, skip=False)
 gas_concentration.fault("missing-warmup", "from-cold", "medium", twin={"blocks": 10, "width": 16,
-        "norm": False, "optimizer": "rmsprop", "optimizer_options": {"alpha": 0.999}, "lr": 9e-3, "epochs": 12, "warmup_steps": 80}, warmup_steps=0)  # fmt: skip
+        "norm": False, "optimizer": "rmsprop", "optimizer_options": {"alpha": 0.999}, "lr": 4.5e-3, "epochs": 12, "warmup_steps": 80}, warmup_steps=0)  # fmt: skip
 gas_concentration.fault("missing-normalization", "no-layer-norm", "mild", twin={"blocks": 14, "width": 16, "skip": False, "lr": 3e-3, "epochs": 12}, norm=False)  # fmt: skip
 gas_concentration.fault(
     "exploding-gradient", "gain-in-every-block", "medium", twin={"blocks": 5, "width": 16, "norm": False, "epochs": 15}, gain=12.0
