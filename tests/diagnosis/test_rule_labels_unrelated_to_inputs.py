@@ -87,4 +87,4 @@ def test_stays_silent_where_the_network_knows(unknowing: Facts) -> None:
 def test_declines_with_few_rows_or_without_references(unknowing: Facts) -> None:
     assert related(unknowing, 0.4, rows=150).judged(CAUSE).standing is Standing.UNDECIDED
     assert related(unknowing, 0.4, detectable=0.2).judged(CAUSE).standing is Standing.UNDECIDED
-    assert unknowing.refused("relation", "inputs are tokens").judged(CAUSE).standing is Standing.NOT_APPLICABLE
+    assert unknowing.refused("relation", "rows have no single class or number").judged(CAUSE).standing is Standing.NOT_APPLICABLE

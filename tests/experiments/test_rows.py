@@ -95,6 +95,22 @@ def test_labels_shuffled_shifted_and_as_they_are() -> None:
     assert values(answer(lab_for(mended), "relation"))["explained"] > 0.5
 
 
+@pytest.mark.parametrize("label", ["tokens", "place", "neighbours"])
+def test_labels_of_rows_of_tokens(label: str) -> None:
+    tokens = SHUFFLE.integers(0, 6, (600, 12))
+    y = {
+        "tokens": (tokens == 2).sum(1) > 1,
+        "place": tokens[:, 3] % 2 == 0,
+        "neighbours": ((tokens[:, :-1] == 1) & (tokens[:, 1:] == 4)).any(1),
+    }[label].astype(np.int64)
+    model = nn.Sequential(nn.Embedding(6, 4), nn.Flatten(), nn.Linear(48, 2))
+    related, mixed = (
+        answer(lab_for(Task(lambda: model, nn.CrossEntropyLoss(), (tokens, labels))), "relation") for labels in (y, SHUFFLE.permutation(y))
+    )
+    assert values(related)["explained"] > 0.1 and float(related[0].details["p_value"]) < 0.01
+    assert values(mixed)["explained"] < 0.02 and float(mixed[0].details["p_value"]) > 0.02
+
+
 def test_rare_classes_are_drawn_as_often() -> None:
     x, y = digits(400)
     kept = (y != 9) | (np.arange(len(y)) % 8 == 0)

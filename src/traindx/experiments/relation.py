@@ -1,13 +1,15 @@
 """Do the labels have anything to do with the inputs? Held-out predictions against those of labels permuted on purpose.
 
 Ridge regression and nearest neighbours predict targets (classes as indicators) out of fold; both are linear in the targets, so hundreds of
-permutations cost little. The same is asked of labels shifted by a row or two. No network is trained.
+permutations cost little. The same is asked of labels shifted by a row or two. Rows of tokens are compared by the tokens they share, those
+they share in the same place, and the pairs of neighbours they share. No network is trained.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +20,9 @@ from traindx.tasks import Kind, labels_of
 from traindx.tasks.features import Features, array_pairs, one_thread
 from traindx.tasks.pool import in_order
 
-MAX_ROWS = 3000
+MAX_ROWS, MAX_TOKEN_ROWS = 3000, 1500
+# Pairs of neighbouring tokens are counted in so many bins.
+PAIR_BINS = 2048
 PERMUTATIONS = 199
 # Labels that plainly explain this share are held against fewer permutations.
 PLAIN_SHARE, FEW_PERMUTATIONS = 0.1, 19
@@ -31,7 +35,7 @@ OFFSETS = (-2, -1, 1, 2)
 class Relation:
     """Explained variance out of fold, of the labels as they are, permuted, and shifted."""
 
-    name, title, version, reads_test = "relation", "labels against permuted labels", 1, False
+    name, title, version, reads_test = "relation", "labels against permuted labels", 2, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``explained`` with the p-value of a permutation test and what it could have detected, and ``explained_shifted`` by the best offset."""
@@ -42,7 +46,7 @@ class Relation:
             return [_missing("inputs and targets are not plain arrays of finite numbers")]
         features = Features(rows[0])
         if features.tokens is not None:
-            return [_missing("inputs are tokens, whose order reference models do not see")]
+            rows = rows[0][:MAX_TOKEN_ROWS], rows[1][:MAX_TOKEN_ROWS]
         labels = labels_of(rows[1], task.kind)
         if labels is not None and len(labels.unique()) >= 2:
             y = np.eye(int(labels.max()) + 1)[labels.clamp_min(0).numpy()]
@@ -54,7 +58,9 @@ class Relation:
         if len(y) < 10 * FOLDS or not y.shape[1]:
             return [_missing(f"needs {10 * FOLDS} rows with targets that vary")]
         with one_thread():
-            explained = _explained(features(rows[0]))
+            explained = _explained(
+                _smoothers_of_vectors(features(rows[0])) if features.tokens is None else _smoothers_of_tokens(rows[0].numpy())
+            )
             found = explained(y)
             rng = np.random.default_rng(0)
             count = PERMUTATIONS if found < PLAIN_SHARE else FEW_PERMUTATIONS
@@ -81,18 +87,74 @@ def _missing(reason: str) -> Evidence:
     return Evidence(experiment="relation", measure="not-applicable", value=math.nan, text=reason)
 
 
-def _explained(x: np.ndarray) -> Callable[[np.ndarray], float]:
-    """The share of the targets' variance that is explained out of fold by the better of ridge regression and nearest neighbours."""
+class Smoother(NamedTuple):
+    """Predictions of held rows that are linear in the targets of the others."""
+
+    train: np.ndarray
+    held: np.ndarray
+    ridge: np.ndarray
+    near: np.ndarray
+
+
+def _folds(rows: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    folds = np.random.default_rng(0).permutation(rows) % FOLDS
+    return ((np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in range(FOLDS))
+
+
+def _smoothers_of_vectors(x: np.ndarray) -> list[Smoother]:
+    """Ridge regression and nearest neighbours of vectors (N, F)."""
     from sklearn.neighbors import NearestNeighbors
 
-    folds = np.random.default_rng(0).permutation(len(x)) % FOLDS
     smoothers = []
-    for fold in range(FOLDS):
-        train, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+    for train, held in _folds(len(x)):
         inner = x[train] - x[train].mean(0)
         ridge = (x[held] - x[train].mean(0)) @ np.linalg.solve(inner.T @ inner + 0.1 * len(train) * np.eye(x.shape[1]), inner.T)
         near = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(train)), algorithm="brute").fit(x[train]).kneighbors(x[held])[1]
-        smoothers.append((train, held, ridge, near))
+        smoothers.append(Smoother(train, held, ridge, near))
+    return smoothers
+
+
+def _smoothers_of_tokens(tokens: np.ndarray) -> list[Smoother]:
+    """Kernel ridge regression and nearest neighbours of rows of tokens, under what rows have in common. Cost: the cube of the rows."""
+    kernel = _likeness(tokens.reshape(len(tokens), -1))
+    smoothers = []
+    for train, held in _folds(len(tokens)):
+        inner = kernel[np.ix_(train, train)]
+        level = inner.mean(0)
+        inner, outer = inner - level - level[:, None] + level.mean(), kernel[np.ix_(held, train)] - level
+        outer -= outer.mean(1, keepdims=True)
+        ridge = np.linalg.solve(inner + 0.1 * np.trace(inner) / len(train) * np.eye(len(train)), outer.T).T
+        near = np.argsort(-kernel[np.ix_(held, train)], axis=1, kind="stable")[:, :NEIGHBOURS]
+        smoothers.append(Smoother(train, held, ridge, near))
+    return smoothers
+
+
+def _likeness(tokens: np.ndarray) -> np.ndarray:
+    """(N, N): mean of three kernels on rows (N, L): tokens in common, tokens in common at the same place, pairs of neighbours in common."""
+    counts = _counts(tokens, int(tokens.max()) + 1)
+    pairs = _counts((tokens[:, :-1] * 31 + tokens[:, 1:]) % PAIR_BINS, PAIR_BINS)
+    at_place = np.zeros((len(tokens), len(tokens)))
+    for column in tokens.T:
+        at_place += column[:, None] == column
+    kernels = [counts @ counts.T, pairs @ pairs.T, at_place]
+    return np.asarray(sum(_of_unit_spread(kernel) for kernel in kernels))
+
+
+def _counts(tokens: np.ndarray, vocabulary: int) -> np.ndarray:
+    """(N, V): how often each row has each token."""
+    counts = np.zeros((len(tokens), vocabulary))
+    np.add.at(counts, (np.arange(len(tokens))[:, None], tokens), 1.0)
+    return counts
+
+
+def _of_unit_spread(kernel: np.ndarray) -> np.ndarray:
+    """The kernel over the mean squared distance from the mean row that it gives, so that none outweighs the others."""
+    spread = float(np.trace(kernel) / len(kernel) - kernel.mean())
+    return kernel / spread if spread > 0 else kernel * 0.0
+
+
+def _explained(smoothers: Sequence[Smoother]) -> Callable[[np.ndarray], float]:
+    """The share of the targets' variance that is explained out of fold by the better of ridge regression and nearest neighbours."""
 
     def explained(y: np.ndarray) -> float:
         residuals = np.zeros(2)
