@@ -80,3 +80,28 @@ def test_errors_that_thin_out_towards_the_surest_rows_are_overlapping_classes(fa
 def test_predictions_that_contradict_most_labels_are_no_judges(facts: Facts) -> None:
     poor = facts.put("label_noise", "contradicted_among_surest", 0.6).put("label_noise", "contradicted_at_the_top", 0.6)
     assert poor.judged(CAUSE).standing is not Standing.CONFIRMED
+
+
+def cleaner(facts: Facts, p_value: float = 1 - 1e-6, loss: float = 0.1) -> Facts:
+    """A test loss far below validation's, on inputs that come from the same place."""
+    facts = facts.baseline(train_loss=0.5 * CONSTANT, validation_loss=0.55 * CONSTANT, lowest_validation_loss=0.55 * CONSTANT)
+    return facts.put("two_sample", "test_loss", loss * CONSTANT, details={"p_value": p_value}).put(
+        "two_sample", "auc", 0.5, subject="inputs"
+    )
+
+
+def test_fires_when_the_test_set_is_far_cleaner(facts: Facts) -> None:
+    finding = cleaner(facts).judged(CAUSE)
+    assert finding.standing is Standing.CONFIRMED and "test loss" in finding.summary
+
+
+def test_stays_silent_when_the_test_set_is_cleaner_for_another_reason(facts: Facts) -> None:
+    for other in (
+        cleaner(facts, p_value=0.9),
+        cleaner(facts, loss=0.5),
+        cleaner(facts).put("two_sample", "auc", 0.9, subject="inputs"),
+        cleaner(facts).put("two_sample", "copied_share", 0.3),
+        cleaner(facts).put("two_sample", "label_distance", 0.4, subject="labels"),
+        cleaner(facts).audit(validation_given=1.0),
+    ):
+        assert other.judged(CAUSE).standing is not Standing.CONFIRMED

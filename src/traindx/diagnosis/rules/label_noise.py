@@ -6,6 +6,7 @@ import math
 
 from traindx.diagnosis.reading import Reading
 from traindx.diagnosis.rules.base import STRONG_SIGN, RacedRule, present, ramp, ratio
+from traindx.diagnosis.rules.label_shift import ALIKE, DISTANCE_BOUND
 from traindx.records import Branch, Evidence, Finding, RemedyRef, Standing
 
 # Contradicted labels among the surest half of the rows: lower end of the interval. Clean sets of the zoo stay below the first.
@@ -22,6 +23,22 @@ EVENLY = 0.7
 # Where every other label is wrong nobody has skill. Less of it is enough where contradictions do not thin out at all: 0.94 to 1.02 at 40 %
 # and more of flipped labels, 0.74 to 0.86 for poor predictions of clean CIFAR labels, of which half are contradicted: no judges at all.
 LITTLE_SKILL, VERY_EVENLY, NO_JUDGE = 0.1, 0.92, 0.47
+# A test loss below validation's by this share of the distance, and by ranks at this level, where the test rows are drawn like the others and at
+# most this share of them are copies of training rows: only the labels of the rows at hand can be worse.
+CLEANER, CLEANER_P, FEW_COPIES = 0.15, 1e-4, 0.02
+
+
+def _cleaner_test(reading: Reading) -> Evidence | None:
+    """The test loss, where it is far below that of rows split off the training set, and nothing but the labels can be the reason."""
+    test = reading.find("two_sample", "test_loss")
+    if test is None or reading.value("audit", "validation_given") == 1 or reading.broken:
+        return None
+    clearly = reading.test_harm < -CLEANER and float(test.details.get("p_value", 0.0)) > 1 - CLEANER_P
+    inputs, proportions = reading.find("two_sample", "auc"), reading.find("two_sample", "label_distance")
+    alike = inputs is not None and (inputs.high if inputs.high is not None else inputs.value) <= ALIKE
+    balanced = proportions is None or proportions.value < DISTANCE_BOUND
+    copied = reading.value("two_sample", "copied_share")
+    return test if clearly and alike and balanced and not copied > FEW_COPIES else None
 
 
 def error_distance(reading: Reading) -> float:
@@ -66,6 +83,13 @@ class LabelNoise(RacedRule):
 
     def judge(self, reading: Reading) -> Finding:
         """Confirmed where the held-out predictions alone show it; else by the race."""
+        cleaner = _cleaner_test(reading)
+        if cleaner is not None:
+            said = (
+                f"the test loss is {cleaner.value:.3g} where validation, split off the training rows, has {reading.validation:.3g}, and the test"
+                " inputs come from the same place: the labels of the training rows are worse than those of the test rows"
+            )
+            return self.finding(Standing.CONFIRMED, 0.85, said, present(cleaner, reading.find("two_sample", "auc")), self.remedies(reading))
         found, refused = reading.find("label_noise", "contradicted_among_surest"), reading.find("label_noise", "not-applicable")
         if found is None:
             return self.finding(
