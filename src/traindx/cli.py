@@ -211,6 +211,38 @@ def curvature(
 
 
 @app.command()
+def check(
+    scripts: Annotated[
+        list[Path], typer.Argument(metavar="SCRIPT...", help="Python files, notebooks, or folders of both.", show_default=False)
+    ],
+    format_: Annotated[str, typer.Option("--format", metavar="text|json|sarif|github", help="How violations are written.")] = "text",
+    ignore: Annotated[
+        list[str] | None, typer.Option("--ignore", metavar="RULE", help="A code or name to leave out. Repeatable.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Read training scripts without running them, and report mistakes; exit with 3 when there are any."""
+    from traindx.check import check as checked_scripts
+    from traindx.check.formats import FORMATS
+    from traindx.records import InputError
+
+    write = FORMATS.get("json" if as_json else format_)
+    if write is None:
+        raise InputError("--format", f"found {format_!r}", f"use one of {', '.join(FORMATS)}")
+    checked = checked_scripts(scripts, ignore=ignore or ())
+    for reason in checked.unreadable:
+        typer.echo(f"traindx: {_one_line(reason)}", err=True)
+    written = write(checked)
+    if written and not (quiet and not checked.violations and format_ == "text" and not as_json):
+        typer.echo(written)
+    if checked.unreadable:
+        raise typer.Exit(BAD_INPUT)
+    if checked.failed:
+        raise typer.Exit(MATCHED)
+
+
+@app.command()
 def runs(
     limit: Annotated[int, typer.Option("--limit", help="Newest records of each kind to list.")] = 20,
     as_json: AsJson = False,

@@ -1,0 +1,57 @@
+"""Gradients are computed and cleared again, and nothing moves the parameters."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from traindx.check.base import Level, Spot
+from traindx.check.flow import Flow, Kind
+from traindx.check.script import Script
+
+HARMLESS = frozenset({"zero_grad", "param_groups", "state_dict", "load_state_dict", "add_param_group", "defaults", "state"})
+"""What may be asked of an optimizer without the parameters moving."""
+
+
+class MissingOptimizerStep:
+    """Fires where the gradients of an optimizer are cleared in a loop that runs backward, and that optimizer never steps."""
+
+    code = "TDX103"
+    name = "missing-optimizer-step"
+    level = Level.ERROR
+    summary = "A loop runs backward and clears the gradients, and never steps the optimizer: the parameters stay as they are."
+
+    def spots(self, script: Script) -> Iterator[Spot]:
+        """The clearings of optimizers that never step."""
+        flow = Flow.of_script(script)
+        idle = [made for made in flow.optimizers if _is_idle(script, made)]
+        for path in flow.paths:
+            for event in path:
+                if event.kind is Kind.CLEAR and event.on is not None and event.loops and set(script.origins(event.on)) & set(idle):
+                    inside = [other for other in path if other.within(event.loops[-1])]
+                    if any(other.kind is Kind.BACKWARD for other in inside) and not any(map(flow.may_update, inside)):
+                        yield Spot(
+                            event.node, "this optimizer never steps, so the parameters stay as they are; call step() after backward()"
+                        )
+
+
+def _is_idle(script: Script, made: ast.Call) -> bool:
+    """Whether every use of an optimizer is in sight and none steps it."""
+    uses = [node for node in script.nodes if isinstance(node, ast.Name | ast.Attribute) and _is_read(node) and made in script.origins(node)]
+    return bool(uses) and all(_is_harmless(script, use) for use in uses)
+
+
+def _is_read(node: ast.Name | ast.Attribute) -> bool:
+    return isinstance(node.ctx, ast.Load)
+
+
+def _is_harmless(script: Script, use: ast.AST) -> bool:
+    around = script.parents[use]
+    if isinstance(around, ast.Attribute):
+        return around.attr in HARMLESS
+    if isinstance(around, ast.keyword):
+        around = script.parents[around]
+    if not isinstance(around, ast.Call):
+        return False
+    # A function of the script uses its parameter in turn, and that use is judged by itself.
+    return script.called(around).startswith("torch.optim.lr_scheduler.") or script.callee(around) is not None

@@ -1,0 +1,50 @@
+import pytest
+
+SETUP = """
+model = nn.Linear(4, 2)
+optimizer = optim.Adam(model.parameters())
+"""
+
+
+def test_fires(broken):
+    code = """
+    scheduler = optim.lr_scheduler.StepLR(optimizer, 10)
+    for x, y in loader:
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        scheduler.step()
+    """
+    assert broken("missing-optimizer-step", SETUP, code) == ["optimizer.zero_grad()"]
+
+
+def test_fires_through_functions(broken):
+    code = """
+    def train(net, opt):
+        for x, y in loader:
+            opt.zero_grad()
+            F.cross_entropy(net(x), y).backward()
+    train(model, optimizer)
+    """
+    assert broken("missing-optimizer-step", SETUP, code) == ["opt.zero_grad()"]
+
+
+@pytest.mark.parametrize("step", ["optimizer.step()", "scaler.step(optimizer)", "step(optimizer)", "step(o=optimizer)"])
+def test_silent_where_it_steps_or_is_handed_over(broken, step):
+    code = f"""
+    for x, y in loader:
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        {step}
+    """
+    assert broken("missing-optimizer-step", SETUP, code) == []
+
+
+def test_declines_where_the_optimizer_leaves_the_script(broken):
+    code = """
+    def make():
+        return optimizer
+    for x, y in loader:
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+    """
+    assert broken("missing-optimizer-step", SETUP, code) == []
