@@ -253,27 +253,24 @@ def digit_pairs(
     draw: Draw,
     *,
     rows: int = 2500,
-    scale: float = 1 / 16,
     width: int = 48,
     act: type[nn.Module] = nn.Tanh,
     std: float | None = None,
     last: type[nn.Module] | None = None,
     loss: nn.Module | None = None,
-    flat: bool = False,
     **recipe: Any,
 ) -> Training:
     """Whether the first of two handwritten digits is the greater."""
     x, y = pairs()
-    (x, y), (u, v) = draw.rows(x * np.float32(scale), y, rows)
+    (x, y), (u, v) = draw.rows(x / 16, y, rows)
     width = draw.units(width) if width > 4 else width
 
     def model() -> nn.Module:
         net = Comparer(width, act, last)
         return net if std is None else initialized(net, lambda w: nn.init.normal_(w, 0, std), 0.0)
 
-    y, v = (y, v) if flat else (y[:, None], v[:, None])
-    mine = {"optimizer": "rmsprop", "lr": draw.near(2e-3), "batch_size": 64, "epochs": 14, "schedule": "cosine"}
-    return Training(model, loss or nn.BCEWithLogitsLoss(), (x, y), (u, v), settings(mine, recipe), classes=2)
+    mine = {"optimizer": "rmsprop", "lr": draw.near(6e-3), "batch_size": 64, "epochs": 25, "schedule": "cosine"}
+    return Training(model, loss or nn.BCEWithLogitsLoss(), (x, y[:, None]), (u, v[:, None]), settings(mine, recipe), classes=2)
 
 
 digit_pairs.fault("single-unit-softmax", "softmax-of-one", "gross", last=Softmax, loss=nn.BCELoss())
