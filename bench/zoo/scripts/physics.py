@@ -65,7 +65,7 @@ def robot_arm(
     y = (y - y.mean(0)) / y.std(0) * unit
     (x, y), (u, v) = draw.rows(x, y, rows)
     x, u = scaled(x, u)
-    width = draw.units(width) if width > 4 else width
+    width = draw.units(width)
 
     def model() -> nn.Module:
         layers: list[nn.Module] = [nn.Linear(8, width), act(), nn.Dropout(drop)]
@@ -87,7 +87,7 @@ def degrees(x: np.ndarray) -> np.ndarray:
 robot_arm.fault("learning-rate-too-high", "rate-of-sgd-for-adam", "medium", lr=0.5)
 robot_arm.fault("learning-rate-too-low", "one-zero-too-many", "mild", lr=2e-4)
 robot_arm.fault("learning-rate-decays-too-fast", "gamma-of-steps-for-epochs", "medium", schedule="exponential:0.4")
-robot_arm.fault("missing-decay", "schedule-forgotten", "mild", twin={"lr": 0.03, "batch_size": 8, "epochs": 8}, schedule="constant")
+robot_arm.fault("missing-decay", "schedule-forgotten", "mild", twin={"lr": 0.055, "batch_size": 16, "epochs": 10}, schedule="constant")
 robot_arm.fault("optimizer-unsuited", "adadelta-default", "medium", optimizer="adadelta", lr=3e-3)
 robot_arm.fault("batch-too-large", "all-rows", "medium", batch_size=2000)
 robot_arm.fault(
@@ -168,7 +168,7 @@ beacons.fault(
 )
 beacons.fault("frozen-parameters", "places-fixed", "mild", fixed=True)
 beacons.fault("trained-too-briefly", "one-epoch", "medium", epochs=1)
-beacons.fault("missing-decay", "schedule-forgotten", "mild", twin={"lr": 0.08, "batch_size": 4, "epochs": 10}, schedule="constant")
+beacons.fault("missing-decay", "schedule-forgotten", "mild", twin={"lr": 0.05, "batch_size": 4, "epochs": 8}, schedule="constant")
 beacons.fault("learning-rate-too-low", "rate-of-a-network", "medium", lr=5e-4)
 beacons.fault("unnormalized-target", "decibels", "medium", level=-90.0)
 beacons.fault("output-target-shape-mismatch", "flat-targets", "medium", flat=True)
@@ -229,7 +229,7 @@ def tank_lstm(
     x, y = tank()
     x = (x - 0.5) / 0.29 if not counts else x * counts
     (x, y), (u, v) = draw.rows(x.astype(np.float32), y * np.float32(unit), rows)
-    width = draw.units(width) if width > 4 else width
+    width = draw.units(width)
 
     def model() -> nn.Module:
         net = TankNet(kind, width, outputs, last)
@@ -255,7 +255,6 @@ tank_lstm.fault("unnormalized-input", "counts-of-the-converter", "medium", count
 tank_lstm.fault("unnormalized-target", "millimetres", "mild", unit=300.0)
 tank_lstm.fault("output-target-shape-mismatch", "flat-targets", "medium", flat=True)
 tank_lstm.fault("wrong-output-activation", "levels-are-shares", "medium", last=nn.Sigmoid)
-tank_lstm.fault("model-too-simple", "one-state", "mild", width=1)
 tank_lstm.fault("too-little-data", "fifteen-runs", "mild", edit=few(15))
 tank_lstm.fault("labels-unrelated-to-inputs", "sorted-by-level", "gross", edit=relabelled(lambda y: np.sort(y, 0)))
 tank_lstm.fault("non-finite-data", "samples-lost", "medium", edit=missing(0.003))

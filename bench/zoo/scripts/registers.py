@@ -213,7 +213,6 @@ DEEP = {"blocks": 10, "width": 16, "norm": False, "lr": 2e-3, "epochs": 15}
 gas_concentration.fault("too-deep-without-skips", "plain-net", "medium", twin={**DEEP, "norm": False}, skip=False)
 gas_concentration.fault("missing-warmup", "from-cold", "medium", twin={"blocks": 10, "width": 16,
         "norm": False, "optimizer": "rmsprop", "optimizer_options": {"alpha": 0.999}, "lr": 4.5e-3, "epochs": 12, "warmup_steps": 80}, warmup_steps=0)  # fmt: skip
-gas_concentration.fault("missing-normalization", "no-layer-norm", "mild", twin={"blocks": 14, "width": 16, "skip": False, "lr": 3e-3, "epochs": 12}, norm=False)  # fmt: skip
 gas_concentration.fault(
     "exploding-gradient", "gain-in-every-block", "medium", twin={"blocks": 5, "width": 16, "norm": False, "epochs": 15}, gain=12.0
 )
@@ -314,5 +313,6 @@ molecule_assay.fault(
     "labels-unrelated-to-inputs", "sorted-apart", "gross", edit=relabelled(lambda y: np.random.default_rng(71).permutation(y))
 )
 molecule_assay.fault("over-regularized", "keep-probability-for-drop", "medium", drop=0.95)
+molecule_assay.fault("missing-decay", "schedule-forgotten", "medium", twin={"lr": 0.03, "batch_size": 8, "epochs": 10}, schedule="constant")
 molecule_assay.fault("batch-too-large", "all-rows", "medium", batch_size=640)
 molecule_assay.fault("learning-rate-decays-too-fast", "adagrad-default", "medium", optimizer="adagrad", lr=1e-3, schedule="constant")

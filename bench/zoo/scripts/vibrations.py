@@ -197,6 +197,7 @@ chord_notes.fault("unnormalized-input", "raw-power-by-sgd", "gross", twin=PLAIN,
 chord_notes.fault("vanishing-gradient", "sigmoid-everywhere", "medium", depth=6, act=nn.Sigmoid)
 chord_notes.fault("saturating-activation", "unit-variance-weights", "medium", twin={"act": nn.Tanh}, std=2.0)
 chord_notes.fault("exploding-gradient", "doubled-gain-per-layer", "medium", twin={"depth": 6, "act": nn.ReLU, "lr": 2e-3}, gain=8.0)
+chord_notes.fault("missing-normalization", "no-layer-norm", "medium", twin={**PLAIN, "lr": 0.05, "depth": 9, "norm": True}, norm=False)
 chord_notes.fault("bad-initialization", "zeros", "gross", std=0.0, bias=0.0)
 chord_notes.fault("gradient-clipping-too-tight", "by-value-for-norm", "medium", twin=PLAIN, clip_norm=2e-3)
 chord_notes.fault("loss-summed-over-batch", "sum", "medium", twin=PLAIN, edit=summed)
