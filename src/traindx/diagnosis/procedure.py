@@ -195,13 +195,16 @@ def fit_goal(reading: Reading) -> float:
 
 
 def _fit(reading: Reading) -> Question | None:
-    """Training is large: race what could make this model train. Not large, but strong signs: race these alone, on the validation loss."""
+    """Training is large: race what could make this model train. Not large, but strong signs: race these alone, on the validation loss.
+
+    Where rows were learned by heart, training them better is no remedy, and symptoms are not worth the budget.
+    """
     if reading.training_is_large and _settled(reading, "time"):
         return None
     if reading.training_is_large:
         return _race(reading, _refs(suspects(reading, "fit")), "train_loss", reading.train, fit_goal(reading))
     return _hidden(reading, DIRECT_SIGN, DIRECT_MARGIN) or (
-        None if _settled(reading, "fit") else _hidden(reading, STRONG_SIGN, HIDDEN_MARGIN)
+        None if _settled(reading, "fit") or reading.memorizes else _hidden(reading, STRONG_SIGN, HIDDEN_MARGIN)
     )
 
 
