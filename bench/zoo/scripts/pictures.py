@@ -153,7 +153,7 @@ class Denoiser(nn.Module):
         down = [196, *sizes]
         self.encoder = nn.Sequential(*(m for a, b in itertools.pairwise(down) for m in (nn.Linear(a, b), act())))
         up = down[::-1]
-        self.decoder = nn.Sequential(*(m for a, b in itertools.pairwise(up) for m in (nn.Linear(a, b), act())))
+        self.decoder = nn.Sequential(*(m for a, b in itertools.pairwise(up[:-1]) for m in (nn.Linear(a, b), act())))
         self.out = nn.Linear(up[-2], 196)
         self.last = last() if last else None
 
