@@ -87,7 +87,6 @@ def degrees(x: np.ndarray) -> np.ndarray:
 robot_arm.fault("learning-rate-too-high", "rate-of-sgd-for-adam", "medium", lr=0.5)
 robot_arm.fault("learning-rate-too-low", "one-zero-too-many", "mild", lr=2e-4)
 robot_arm.fault("learning-rate-decays-too-fast", "gamma-of-steps-for-epochs", "medium", schedule="exponential:0.4")
-robot_arm.fault("missing-decay", "schedule-forgotten", "mild", twin={"lr": 0.055, "batch_size": 16, "epochs": 10}, schedule="constant")
 robot_arm.fault("optimizer-unsuited", "adadelta-default", "medium", optimizer="adadelta", lr=3e-3)
 robot_arm.fault("batch-too-large", "all-rows", "medium", batch_size=2000)
 robot_arm.fault(

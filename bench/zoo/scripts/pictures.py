@@ -213,6 +213,7 @@ digit_denoiser.fault("wrong-output-activation", "tanh-for-standardised-pixels", 
 digit_denoiser.fault("optimizer-unsuited", "plain-gradient-descent", "medium", optimizer="sgd", lr=0.05)
 digit_denoiser.fault("learning-rate-too-low", "one-zero-too-many", "medium", lr=2e-5)
 digit_denoiser.fault("learning-rate-decays-too-fast", "halved-every-epoch", "mild", schedule="exponential:0.3")
+digit_denoiser.fault("missing-decay", "schedule-forgotten", "mild", twin={"lr": 0.01, "batch_size": 16, "epochs": 6}, schedule="constant")
 digit_denoiser.fault("over-regularized", "decay-copied", "medium", weight_decay=0.05)
 digit_denoiser.fault("trained-too-briefly", "one-epoch", "mild", epochs=1)
 digit_denoiser.fault("labels-unrelated-to-inputs", "one-picture-late", "gross", edit=relabelled(lambda y: np.roll(y, 1, 0)))
