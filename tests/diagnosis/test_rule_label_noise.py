@@ -105,3 +105,25 @@ def test_stays_silent_when_the_test_set_is_cleaner_for_another_reason(facts: Fac
         cleaner(facts).audit(validation_given=1.0),
     ):
         assert other.judged(CAUSE).standing is not Standing.CONFIRMED
+
+
+def outlying(facts: Facts, share: float, less: float, growth: float = 4.0, commonest: float = 0.01) -> Facts:
+    """Numbers far from held-out predictions, of 1000."""
+    details = {"less_far": less, "commonest": commonest, "rows": 1000.0, "growth": growth}
+    return facts.put("label_noise", "outlying_targets", share, details=details)
+
+
+def test_fires_when_numbers_lie_far_off_with_few_in_between(facts: Facts) -> None:
+    finding = outlying(facts, 0.05, 0.01).judged(CAUSE)
+    assert finding.standing is Standing.CONFIRMED and [r.id for r in finding.remedies] == ["drop-suspect-labels"]
+
+
+def test_stays_silent_on_tails_on_jumps_and_on_losses_that_bear_them(facts: Facts) -> None:
+    for share, less, growth, commonest in (
+        (0.05, 0.04, 4, 0.01),
+        (0.004, 0.0, 4, 0.01),
+        (0.3, 0.01, 4, 0.01),
+        (0.05, 0.01, 2, 0.01),
+        (0.05, 0.0, 4, 0.7),
+    ):
+        assert outlying(facts, share, less, growth, commonest).judged(CAUSE).standing is Standing.CLEARED

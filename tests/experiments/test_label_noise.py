@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from small_labs import answer, dict_task, digits, digits_task, lab_for, values, vectors_task
 from torch import nn
 
-from traindx.diagnosis.rules.label_noise import SHOWN_SHARE, SUREST_NONE
+from traindx.diagnosis.rules.label_noise import BEYOND_TAILS, OUTLYING, SHOWN_SHARE, SUREST_NONE
 from traindx.experiments.label_noise import LEAST_ROWS
+from traindx.records import Evidence
 from traindx.tasks import Task
 
 
@@ -50,11 +52,38 @@ def test_the_interval_holds_the_share() -> None:
             assert found.high > found.low
 
 
+def numbers(noise: str, loss: nn.Module | None = None) -> Evidence:
+    """What is told of 800 numbers, 5 % of which are noted wrongly, or whose noise has long tails."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(800, 4)).astype(np.float32)
+    errors = {
+        "wrong": np.where(rng.random(800) < 0.05, 30.0, 0.5) * rng.normal(size=800),
+        "student": 0.5 * rng.standard_t(2, size=800),
+        "gauss": 0.5 * rng.normal(size=800),
+    }[noise]
+    (found,) = answer(lab_for(vectors_task(x, (x[:, :1] + errors[:, None]).astype(np.float32), 1, loss or nn.MSELoss())), "label_noise")
+    return found
+
+
+def test_numbers_noted_wrongly_lie_far_off_with_few_in_between() -> None:
+    found = numbers("wrong")
+    assert 0.03 < found.value < 0.06 and found.value > BEYOND_TAILS * float(found.details["less_far"])
+    assert found.details["growth"] == pytest.approx(4)
+    assert numbers("wrong", nn.L1Loss()).details["growth"] == pytest.approx(2)
+
+
+def test_the_tails_of_noise_thin_out() -> None:
+    for noise in ("student", "gauss"):
+        found = numbers(noise)
+        assert found.value <= float(found.details["less_far"]) or found.value < OUTLYING
+
+
 def test_declines_what_has_no_class_and_what_is_too_small() -> None:
     x, y = digits(LEAST_ROWS)
     for task in (
         dict_task(),
-        vectors_task(x, x[:, :1].copy(), 1, nn.MSELoss()),
+        vectors_task(x, x[:, :2].copy(), 2, nn.MSELoss()),
+        vectors_task(x[: LEAST_ROWS // 2], x[: LEAST_ROWS // 2, 20:21].copy(), 1, nn.MSELoss()),
         vectors_task(x[: LEAST_ROWS // 2], y[: LEAST_ROWS // 2], 10),
     ):
         assert [e.measure for e in answer(lab_for(task), "label_noise")] == ["not-applicable"]

@@ -1,7 +1,8 @@
 """Are labels contradicted where a held-out prediction is surest?
 
 Where classes overlap, errors gather at the border, and the surest predictions are right. Wrong labels are spread over all rows alike: they
-leave errors among the surest too. So the sign of label noise is the share of contradicted labels in the surest half.
+leave errors among the surest too. So the sign of label noise is the share of contradicted labels in the surest half. Numbers that were noted
+wrongly lie far from what a robust held-out prediction says, with few in between, where the tails of noise thin out.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from torch import Tensor
 
 from traindx.experiments.base import Lab
 from traindx.experiments.references import reference_rows
 from traindx.records import Evidence, Question
-from traindx.remedies.drop_suspect_labels import held_out_probabilities, suspects
-from traindx.tasks import Kind, labels_of
+from traindx.remedies.drop_suspect_labels import FAR, held_out_probabilities, robust_residuals, suspects
+from traindx.tasks import Kind, Task, labels_of
 from traindx.tasks.features import one_thread
 
 LEAST_ROWS = 100
@@ -24,12 +26,14 @@ TOP = 5
 
 
 class LabelNoise:
-    """Held-out predictions of logistic regression and nearest neighbours against the labels."""
+    """Held-out predictions of logistic regression and nearest neighbours against labels; of boosting for the absolute error against numbers."""
 
-    name, title, version, reads_test = "label_noise", "labels against held-out predictions", 2, False
+    name, title, version, reads_test = "label_noise", "labels against held-out predictions", 3, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
-        """``contradicted_among_surest`` with a Wilson interval, and ``suspect_share``."""
+        """``contradicted_among_surest`` with a Wilson interval, and ``suspect_share``; ``outlying_targets`` of a regression."""
+        if lab.task.kind is Kind.REGRESSION:
+            return _of_numbers(lab)
         sample = reference_rows(lab.task) if lab.task.kind is Kind.CLASSIFICATION else None
         if sample is None or len(sample[1]) < LEAST_ROWS:
             return [
@@ -64,6 +68,31 @@ class LabelNoise:
             Evidence(experiment="label_noise", measure="contradicted", value=float((predicted != position).mean())),
             Evidence(experiment="label_noise", measure="suspect_share", value=share),
         ]
+
+
+def _of_numbers(lab: Lab) -> list[Evidence]:
+    """The share of numbers far from a held-out prediction, beside those less far."""
+    sample = reference_rows(lab.task)
+    if sample is None or len(sample[1]) < LEAST_ROWS or sample[1][0].numel() != 1:
+        return [
+            Evidence(
+                experiment="label_noise", measure="not-applicable", value=math.nan, text=f"needs {LEAST_ROWS} rows with one number each"
+            )
+        ]
+    numbers = sample[1].reshape(len(sample[1])).double().numpy()
+    with one_thread():
+        distances = robust_residuals(sample[0], numbers)
+    far, less = float((distances > FAR).mean()), float(((distances > FAR / 2) & (distances <= FAR)).mean())
+    commonest = float(np.unique(numbers, return_counts=True)[1].max()) / len(numbers)
+    details = {"less_far": less, "commonest": commonest, "rows": len(numbers), "growth": _growth(lab.task, sample[1])}
+    return [Evidence(experiment="label_noise", measure="outlying_targets", value=far, details=details)]
+
+
+def _growth(task: Task, targets: Tensor) -> float:
+    """How many times the loss of an error twice as large is: 4 for a squared error, 2 for an absolute one."""
+    step = float(targets.double().std())
+    once, twice = (float(task.loss(targets + n * step, targets)) for n in (1, 2))
+    return twice / once if once > 0 else math.nan
 
 
 def _wilson(hits: int, rows: int) -> tuple[float, float]:

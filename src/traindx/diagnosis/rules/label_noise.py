@@ -27,6 +27,14 @@ LITTLE_SKILL, VERY_EVENLY, NO_JUDGE = 0.1, 0.92, 0.47
 # most this share of them are copies of training rows: only the labels of the rows at hand can be worse.
 CLEANER, CLEANER_P, FEW_COPIES = 0.15, 1e-4, 0.02
 
+# Numbers far from a held-out prediction: their share, and how many times as many they are as those half as far. Noise of every kind thins out:
+# 0.3 for noise of Student's t with 2 degrees of freedom, 0.7 for log-normal targets, 1.1 for Cauchy's; 2 to 12 where 2 to 20 % of the targets
+# are drawn ten times as wide. Targets that are often the same number (none sold, no rain) jump by themselves. Losses that grow less than this
+# with twice the error hardly mind.
+OUTLYING, BEYOND_TAILS, MOST_OUTLYING, COMMONEST, SQUARED = 0.01, 2.0, 0.15, 0.1, 3.0
+
+_DROP = RemedyRef(id="drop-suspect-labels")
+
 
 def _cleaner_test(reading: Reading) -> Evidence | None:
     """The test loss, where it is far below that of rows split off the training set, and nothing but the labels can be the reason."""
@@ -66,7 +74,7 @@ class LabelNoise(RacedRule):
 
     def remedies(self, reading: Reading) -> tuple[RemedyRef, ...]:
         """Leave the suspects out, where even the surest rows are contradicted."""
-        return (RemedyRef(id="drop-suspect-labels"),) if self.sign(reading) > 0 else ()
+        return (_DROP,) if self.sign(reading) > 0 else ()
 
     def sign(self, reading: Reading) -> float:
         """Contradicted labels among the surest."""
@@ -91,6 +99,8 @@ class LabelNoise(RacedRule):
             )
             return self.finding(Standing.CONFIRMED, 0.85, said, present(cleaner, reading.find("two_sample", "auc")), self.remedies(reading))
         found, refused = reading.find("label_noise", "contradicted_among_surest"), reading.find("label_noise", "not-applicable")
+        if (outlying := reading.find("label_noise", "outlying_targets")) is not None:
+            return self._of_numbers(outlying)
         if found is None:
             return self.finding(
                 Standing.NOT_APPLICABLE, 0.0, refused.text if refused else "labels were not compared with held-out predictions"
@@ -100,7 +110,21 @@ class LabelNoise(RacedRule):
         said = f"held-out predictions contradict {found.value:.0%} of the labels where they are surest, where overlapping classes leave almost none"
         evidence = tuple(e.replace(threshold=SHOWN_SHARE) if e is found else e for e in self.signs(reading))
         confidence = 0.6 + 0.4 * ramp(found.value, SHOWN_SHARE, 2 * SHOWN_SHARE)
-        return self.finding(Standing.CONFIRMED, confidence, said, evidence, (RemedyRef(id="drop-suspect-labels"),))
+        return self.finding(Standing.CONFIRMED, confidence, said, evidence, (_DROP,))
+
+    def _of_numbers(self, found: Evidence) -> Finding:
+        """Confirmed where more numbers lie far off than half as far: that is no tail of a noise."""
+        less, rows = float(found.details["less_far"]), float(found.details["rows"])
+        said = f"{found.value:.1%} of the targets lie more than 8 robust standard deviations from a held-out prediction, {less:.1%} half as far"
+        evidence = (found.replace(threshold=OUTLYING),)
+        wrong = OUTLYING <= found.value <= MOST_OUTLYING and found.value * rows >= 5 and found.value >= BEYOND_TAILS * less
+        if not wrong or float(found.details["commonest"]) > COMMONEST:
+            return self.finding(Standing.CLEARED, 0.8, said, evidence)
+        if float(found.details["growth"]) < SQUARED:
+            return self.finding(
+                Standing.CLEARED, 0.6, f"{said}; the loss grows with the error, not with its square, and bears them", evidence
+            )
+        return self.finding(Standing.CONFIRMED, 0.8, f"{said}: noted wrongly, and they rule a squared error", evidence, (_DROP,))
 
     def _spread_evenly(self, reading: Reading, found: Evidence) -> bool:
         """Whether contradictions do not thin out towards the surest rows, as they do where classes overlap or predictions are poor."""
