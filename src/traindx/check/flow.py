@@ -116,6 +116,10 @@ class Flow:
             self._under_way.discard(entry)
         return self._of[entry]
 
+    def within(self, statement: ast.stmt) -> list[Event]:
+        """The events of one statement, with those of the functions that it calls."""
+        return list(self._walk(statement))
+
     def _walk(self, node: ast.AST) -> Iterator[Event]:
         if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
             return
@@ -155,6 +159,8 @@ class Flow:
             return Kind.BACKWARD
         if name in CLIPPING:
             return Kind.CLIP
+        if "backward" in name.rpartition(".")[2]:
+            return Kind.BACKWARD
         if name:
             return None if name.partition(".")[0] in LIBRARIES else Kind.FOREIGN
         match call.func:
@@ -170,7 +176,7 @@ class Flow:
                 return Kind.CLEAR
             case "zero_" | "fill_" if _is_gradient(on) or (isinstance(on, ast.Attribute) and _is_gradient(on.value)):
                 return Kind.CLEAR
-            case "backward" | "manual_backward":
+            case _ if "backward" in method:
                 return Kind.BACKWARD
             case "step":
                 return self._step(call, on)
@@ -223,15 +229,31 @@ class Flow:
 
         A method that ``self`` inherits may, a method given an optimizer, and a function given an optimizer, a model or a loss.
         """
-        if event.kind is not Kind.FOREIGN or not isinstance(event.node, ast.Call):
+        if event.kind not in (Kind.FOREIGN, Kind.BACKWARD) or not isinstance(event.node, ast.Call):
             return False
         given = [n for a in _arguments(event.node) for n in (ast.walk(a) if isinstance(a, ast.List | ast.Tuple | ast.Dict) else [a])]
         named = [last for node in given if (last := _last_name(node))]
         if any("opt" in name for name in named) or any(self.makes_optimizer(o) for node in given for o in self.script.origins(node)):
             return True
+        if event.kind is Kind.BACKWARD:
+            return False
         if event.on is not None and not self.script.called(event.node):
             return text(event.on) in ("self", "super()") or "opt" in _last_name(event.on)
         return any(word in name for name in named for word in ("loss", "model", "net", "self"))
+
+    def trains(self, optimizer: ast.AST) -> list[ast.expr]:
+        """The models whose parameters an optimizer of PyTorch is given as ``model.parameters()``."""
+        makers = [origin for origin in self.script.origins(optimizer) if self.makes_optimizer(origin)]
+        return [found for made in makers for found in models_in(made)]
+
+    def is_conditional(self, event: Event) -> bool:
+        """Whether an event stands under an ``if`` or in an ``except`` within its loop or function."""
+        for around in self.script.ancestors(event.node):
+            if isinstance(around, (*LOOPS, *FUNCTIONS)):
+                return False
+            if isinstance(around, ast.If | ast.IfExp | ast.ExceptHandler | ast.Match):
+                return True
+        return False
 
     def same(self, one: ast.AST, other: ast.AST) -> bool:
         """Whether two expressions may stand for the same object."""
@@ -256,6 +278,12 @@ class Flow:
         function = context.func if isinstance(context, ast.Call) else context
         name = self.script.dotted(function) or text(function)
         return name in NO_GRADIENTS or name.rpartition(".")[2] in ("no_grad", "inference_mode", "set_grad_enabled")
+
+
+def models_in(optimizer: ast.AST) -> list[ast.expr]:
+    """The ``model`` of each ``model.parameters()`` in the expression that makes an optimizer."""
+    calls = [n for n in ast.walk(optimizer) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)]
+    return [c.func.value for c in calls if isinstance(c.func, ast.Attribute) and c.func.attr in ("parameters", "named_parameters")]
 
 
 def _last_name(node: ast.AST) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from enum import Enum, auto
 
 from traindx.check.script import Script, keyword
@@ -111,66 +112,68 @@ class Outputs:
 
     def last(self, value: ast.AST) -> Last:
         """The last thing done to a value, where every origin agrees."""
+        found = {self.kind(end) for end in self.ends(value)}
+        return found.pop() if len(found) == 1 else Last.UNKNOWN
+
+    def kind(self, end: ast.AST) -> Last:
+        """What an end does: ``F.softmax(x)``, ``x.softmax(1)`` and ``nn.Softmax()`` alike."""
+        name = self.script.called(end)
+        if not name and isinstance(end, ast.Call) and isinstance(end.func, ast.Attribute):
+            return METHODS.get(end.func.attr, Last.UNKNOWN)
+        return LAST.get(name, Last.UNKNOWN)
+
+    def ends(self, value: ast.AST) -> list[ast.AST]:
+        """The last operations on a value: a call of a function, or the call that makes the last layer."""
         if value in self._under_way:
-            return Last.UNKNOWN
+            return [value]
         self._under_way.add(value)
         try:
-            found = {self._last(origin) for origin in self.script.origins(value)}
+            return [end for origin in self.script.origins(value) for end in self._ends(origin)]
         finally:
             self._under_way.discard(value)
-        return found.pop() if len(found) == 1 else Last.UNKNOWN
 
-    def _last(self, origin: ast.AST) -> Last:
+    def _ends(self, origin: ast.AST) -> list[ast.AST]:
         name = self.script.called(origin)
         match origin:
-            case ast.Subscript(value=inner):
-                return self.last(inner) if isinstance(origin.slice, ast.Slice | ast.Tuple) else Last.UNKNOWN
+            case ast.Subscript(value=inner, slice=ast.Slice() | ast.Tuple()):
+                return self.ends(inner)
             case ast.Call(func=ast.Attribute(value=inner, attr=method)) if method in RESHAPING and not name:
-                return self.last(inner)
-            case ast.Call() if name in LAST:
-                # A layer's class is no value; its object is called below.
-                return Last.UNKNOWN if name.startswith("torch.nn.") and name.rpartition(".")[2][0].isupper() else LAST[name]
-            case ast.Call() if name in ("torch.squeeze", "torch.flatten", "torch.reshape") and origin.args:
-                return self.last(origin.args[0])
+                return self.ends(inner)
+            case ast.Call(args=[inner, *_]) if name in ("torch.squeeze", "torch.flatten", "torch.reshape"):
+                return self.ends(inner)
             case ast.Call(func=ast.Attribute(attr=method)) if method in METHODS and not name:
-                return METHODS[method]
-            case ast.Call() if not name:
-                return self._called(origin.func)
-        return Last.UNKNOWN
+                return [origin]
+            case ast.Call(func=model) if not name:
+                return self._called(model)
+        # A layer that is made here is no value; one that is called is.
+        return [self.script.tree] if name.startswith("torch.nn.") and name.rpartition(".")[2][:1].isupper() else [origin]
 
-    def _called(self, model: ast.expr) -> Last:
+    def _called(self, model: ast.expr) -> list[ast.AST]:
         if isinstance(model, ast.Name) and model.id == "self" and (own := self.script.class_of(model)):
             return self._forward(own)
-        found = {self.layer(origin) for origin in self.script.origins(model)}
-        return found.pop() if len(found) == 1 else Last.UNKNOWN
+        return [end for origin in self.script.origins(model) for end in self._layer(origin)]
 
-    def layer(self, made: ast.AST) -> Last:
-        """The last thing that a layer or model does, by the expression that makes it."""
-        name = self.script.called(made)
-        if not isinstance(made, ast.Call):
-            return Last.UNKNOWN
-        if name in LAST:
-            return LAST[name]
-        if name == "torch.nn.Sequential":
+    def _layer(self, made: ast.AST) -> list[ast.AST]:
+        """The last things that a layer or a model does, by the expression that makes it."""
+        if isinstance(made, ast.Call) and self.script.called(made) == "torch.nn.Sequential":
             return self._sequence(made)
         own = self.script.made_by(made)
-        return self._forward(own) if own else Last.UNKNOWN
+        return self._forward(own) if own else [made]
 
-    def _forward(self, model: ast.ClassDef) -> Last:
+    def _forward(self, model: ast.ClassDef) -> list[ast.AST]:
         forward = self.script.method(model, "forward")
         if forward is None:
-            return Last.UNKNOWN
-        found = {self.last(value) for value in self.script.returned(forward)}
-        return found.pop() if len(found) == 1 else Last.UNKNOWN
+            return [model]
+        return [end for value in self.script.returned(forward) for end in self.ends(value)] or [model]
 
-    def _sequence(self, made: ast.Call) -> Last:
+    def _sequence(self, made: ast.Call) -> list[ast.AST]:
         for layer in reversed(steps_of(self.script, made)):
             origins = self.script.origins(layer)
             if len(origins) != 1:
-                return Last.UNKNOWN
+                return [made]
             if self.script.called(origins[0]) not in RESHAPING_LAYERS:
-                return self.layer(origins[0])
-        return Last.UNKNOWN
+                return self._layer(origins[0])
+        return [made]
 
 
 def steps_of(script: Script, sequential: ast.Call) -> list[ast.expr]:
@@ -202,3 +205,54 @@ def makes_model(script: Script, made: ast.AST) -> bool:
     if module == "torch.nn":
         return last[:1].isupper() and not last.endswith("Loss") and last not in ("Parameter", "ParameterList", "ParameterDict")
     return name.startswith("torchvision.models.") and name.count(".") <= 4 and last[:1].islower()
+
+
+NOTHING_TO_LEARN = re.compile(
+    r".*(Dropout|ReLU\d?|ELU|GELU|SiLU|Mish|Sigmoid|Tanh|Softmax|Softmin|Softplus|Softsign|Hard\w+|Flatten|Unflatten|Identity|Pool\dd|Pad\dd|"
+    r"Upsample|PixelShuffle|ModuleList|ModuleDict|Loss|Shrink|Fold|Unfold|GLU|ChannelShuffle|CosineSimilarity|PairwiseDistance|Threshold)"
+)
+"""Names of layers without parameters of their own; a container's are those of its members."""
+
+MODES = re.compile(r"torch\.nn\.(\w*Dropout\w*|\w*BatchNorm\w*)")
+
+
+def learns(script: Script, made: ast.AST) -> bool:
+    """Whether an expression makes a layer that has parameters for certain."""
+    if not isinstance(made, ast.Call):
+        return False
+    name = script.called(made)
+    if name == "torch.nn.Sequential":
+        return any(learns(script, layer) for layer in steps_of(script, made))
+    own = script.made_by(made)
+    if own is not None:
+        return script.is_module(own) and any(learns(script, n) for n in ast.walk(own))
+    module, _, last = name.rpartition(".")
+    return module == "torch.nn" and last[:1].isupper() and makes_model(script, made) and not NOTHING_TO_LEARN.fullmatch(last)
+
+
+def has_modes(script: Script, made: ast.AST) -> bool:
+    """Whether an expression makes a model that computes differently in evaluation, for certain."""
+    name = script.called(made)
+    if name.startswith("torchvision.models."):
+        return makes_model(script, made)
+    own = script.made_by(made)
+    held = made if own is None else own
+    if own is None and not name.startswith("torch.nn."):
+        return False
+    if own is not None and not script.is_module(own):
+        return False
+    return any(MODES.fullmatch(script.called(node)) for node in ast.walk(held))
+
+
+def has_no_modes(script: Script, made: ast.AST) -> bool:
+    """Whether an expression makes a model of PyTorch's layers alone, none of which computes differently in evaluation."""
+    own = script.made_by(made)
+    held = made if own is None else own
+    calls = [n for n in ast.walk(held) if isinstance(n, ast.Call)]
+    if own is None and not script.called(made).startswith("torch.nn."):
+        return False
+    makers = [script.called(n) for n in calls if script.called(n).rpartition(".")[2][:1].isupper()]
+    own_layers = [n for n in calls if script.made_by(n) and script.made_by(n) is not own]
+    known = all(name.startswith("torch.nn.") for name in makers) and all(has_no_modes(script, n) for n in own_layers)
+    unseen = re.compile(r".*(Dropout|BatchNorm|LSTM|GRU|RNN|Transformer|MultiheadAttention).*|.*dropout.*")
+    return known and bool(makers) and not any(unseen.fullmatch(script.called(n)) for n in calls)
