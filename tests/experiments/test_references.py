@@ -236,6 +236,19 @@ def test_declines_more_numbers_a_row_than_it_can_predict_and_targets_that_are_mi
     assert refusal(vectors_task(x, broken, 1, nn.MSELoss()))
 
 
+def test_declines_a_loss_that_takes_the_outputs_apart() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 4)).astype(np.float32)
+
+    def of_mean_and_variance(outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs[:, 1:] + (targets - outputs[:, :1]) ** 2 / outputs[:, 1:].exp()).mean()
+
+    task = vectors_task(x, x[:, :1].copy(), 2, of_mean_and_variance)
+    assert refusal(task)
+    found = answer(lab_for(task), "baseline")
+    assert any(e.measure == "validation_loss" and math.isfinite(e.value) for e in found), "nobody asked for the metric of its kind"
+
+
 def test_declines_a_single_class() -> None:
     x, _ = noise(60)
     assert refusal(vectors_task(x, np.zeros(60, np.int64)))

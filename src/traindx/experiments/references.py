@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from traindx.experiments.base import Lab
 from traindx.records import Evidence, Question
-from traindx.tasks import Form, Kind, Task, find_form, labels_of, output_form, outputs_from_probabilities
+from traindx.tasks import Form, Kind, Task, find_form, is_distance, labels_of, output_form, outputs_from_probabilities, takes_numbers
 from traindx.tasks.features import Features, array_pairs, one_thread
 from traindx.training import chunk_losses, evaluated_index, mean_and_error, metric_of, predict
 from traindx.training.evaluation import chunk_size
@@ -80,8 +80,16 @@ def _form_of_numbers(task: Task, targets: Tensor) -> Form:
     if targets.reshape(len(targets), -1).shape[1] > MAX_TARGETS:
         return Form.UNKNOWN
     if task.kind is Kind.REGRESSION:
-        return Form.NUMBERS
+        return Form.NUMBERS if takes_numbers(task.loss, targets) and _one_output_a_target(task) else Form.UNKNOWN
     return output_form(task.loss, task.kind) if task.kind is Kind.MULTILABEL and targets.is_floating_point() else Form.UNKNOWN
+
+
+def _one_output_a_target(task: Task) -> bool:
+    """Whether the network gives out as many numbers as there are targets: not means and variances, say, which the loss takes apart."""
+    if is_distance(task.loss):
+        return True
+    outputs, targets = predict(task, task.build(0), task.train, torch.device("cpu"), torch.arange(min(2, len(task.train))))
+    return all(isinstance(o, Tensor) and isinstance(t, Tensor) and o.numel() == t.numel() for o, t in zip(outputs, targets, strict=True))
 
 
 def copies(inputs: Tensor, targets: Tensor) -> bool:

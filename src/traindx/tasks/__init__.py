@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from traindx.tasks.kinds import Form, Kind, Loss, find_form, is_distance, labels_of, output_form, outputs_from_probabilities
+from traindx.tasks.kinds import Form, Kind, Loss, find_form, is_distance, labels_of, output_form, outputs_from_probabilities, takes_numbers
 from traindx.tasks.metrics import Metric
 from traindx.tasks.random_states import preserved_rng, seed_everything
 from traindx.tasks.readers import read
@@ -33,5 +33,6 @@ __all__ = [
     "preserved_rng",
     "read",
     "seed_everything",
+    "takes_numbers",
     "to_device",
 ]

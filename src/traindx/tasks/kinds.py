@@ -131,6 +131,18 @@ def outputs_from_probabilities(probabilities: Tensor, targets: Tensor, form: For
     return p.log() if form is Form.LOGITS else p
 
 
+def takes_numbers(loss: Loss, targets: Tensor) -> bool:
+    """Whether the loss is least where outputs of the targets' shape equal the targets: a distance, by what it is or by how it behaves."""
+    if is_distance(loss):
+        return True
+    step = targets.double().std().to(targets.dtype)
+    try:
+        right, above, below = (float(loss(targets + n * step, targets)) for n in (0, 1, -1))
+    except (RuntimeError, ValueError, IndexError, TypeError):
+        return False  # the loss refuses outputs of this shape: it wants more than one number for each
+    return right < min(above, below)
+
+
 def find_form(loss: Loss, kind: Kind, targets: Tensor, single: bool, classes: int) -> Form:
     """The form the loss expects, by what it is or else by how it behaves on the given targets; UNKNOWN when no form makes sense."""
     form = output_form(loss, kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -76,10 +77,27 @@ def find_metric(metric: str | Callable[[Any, Any], float] | None, kind: Kind, lo
     }
     if metric is None:
         default = {Kind.CLASSIFICATION: "accuracy", Kind.MULTILABEL: "label_accuracy", Kind.REGRESSION: "rmse"}.get(kind)
-        return None if default is None else known[default]
+        return None if default is None else _where_it_fits(known[default])
     if metric not in known:
         raise InputError("metric", f"found {metric!r}", f"use one of {', '.join(sorted(known))}, or a function (outputs, targets) -> float")
     return known[metric]
+
+
+def _where_it_fits(metric: Metric) -> Metric:
+    return Metric(metric.name, _WhereItFits(metric.function), metric.higher_is_better)
+
+
+@dataclass(frozen=True)
+class _WhereItFits:
+    """A metric that nobody asked for: NaN where the outputs are of another form, as those of a loss that wants means and variances."""
+
+    function: Callable[[Tensor, Tensor], float]
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> float:
+        try:
+            return self.function(outputs, targets)
+        except (RuntimeError, IndexError):
+            return math.nan
 
 
 @dataclass(frozen=True)
