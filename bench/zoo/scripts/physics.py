@@ -167,12 +167,11 @@ beacons.fault(
 )
 beacons.fault("frozen-parameters", "places-fixed", "mild", fixed=True)
 beacons.fault("trained-too-briefly", "one-epoch", "medium", epochs=1)
-beacons.fault("missing-decay", "schedule-forgotten", "mild", twin={"lr": 0.05, "batch_size": 4, "epochs": 8}, schedule="constant")
 beacons.fault("learning-rate-too-low", "rate-of-a-network", "medium", lr=5e-4)
 beacons.fault("unnormalized-target", "decibels", "medium", level=-90.0)
 beacons.fault("output-target-shape-mismatch", "flat-targets", "medium", flat=True)
 beacons.fault(
-    "model-too-flexible", "a-beacon-everywhere", "medium", twin={"rows": 250, "noise": 0.5, "epochs": 40, "batch_size": 16},
+    "model-too-flexible", "a-beacon-everywhere", "medium", twin={"rows": 250, "noise": 0.5, "lr": 0.1, "epochs": 60, "batch_size": 16},
     places=tuple(itertools.product(np.linspace(-4, 4, 14).tolist(), repeat=2)), reach=0.3,
 )  # fmt: skip
 beacons.fault("labels-unrelated-to-inputs", "one-row-late", "gross", edit=relabelled(lambda y: np.roll(y, 1, 0)))
