@@ -238,8 +238,14 @@ class Flow:
         if event.kind is Kind.BACKWARD:
             return False
         if event.on is not None and not self.script.called(event.node):
-            return text(event.on) in ("self", "super()") or "opt" in _last_name(event.on)
+            return self._is_inherited(event.node, event.on) or "opt" in _last_name(event.on)
         return any(word in name for name in named for word in ("loss", "model", "net", "self"))
+
+    def _is_inherited(self, call: ast.Call, on: ast.expr) -> bool:
+        """Whether a call runs a method of a base class that is out of sight; what ``self`` was given by assignment is no such method."""
+        if text(on) not in ("self", "super()") or not isinstance(call.func, ast.Attribute):
+            return False
+        return call.func.attr != "__init__" and not self.script.attribute(call.func)
 
     def trains(self, optimizer: ast.AST) -> list[ast.expr]:
         """The models whose parameters an optimizer of PyTorch is given as ``model.parameters()``."""
@@ -276,8 +282,8 @@ class Flow:
 
     def _switches_off(self, context: ast.expr) -> bool:
         function = context.func if isinstance(context, ast.Call) else context
-        name = self.script.dotted(function) or text(function)
-        return name in NO_GRADIENTS or name.rpartition(".")[2] in ("no_grad", "inference_mode", "set_grad_enabled")
+        name = (self.script.dotted(function) or text(function)).rpartition(".")[2]
+        return any(word in name for word in ("no_grad", "inference_mode", "grad_enabled"))
 
 
 def models_in(optimizer: ast.AST) -> list[ast.expr]:

@@ -29,19 +29,26 @@ def last_name(node: ast.AST | None) -> str:
     return ""
 
 
+TEST = frozenset({"test", "tests", "testing", "testset", "testloader", "testdata"})
+TRAINING = frozenset({"train", "training", "trainset", "trainloader", "traindata"})
+VALIDATION = frozenset({"val", "valid", "validation", "valset", "valloader", "validset", "validloader", "dev", "eval", "evaluation"})
+
+
 def of_test(name: str) -> bool:
     """Whether a name says that it belongs to the test set, and to no other."""
-    found = words(name)
-    return any(word.startswith("test") for word in found) and not any(word.startswith(("val", "dev", "train")) for word in found)
+    return _is_of(name, TEST, TRAINING | VALIDATION)
 
 
 def of_training(name: str) -> bool:
     """Whether a name says that it belongs to the training set, and to no other."""
-    found = words(name)
-    return any(word.startswith("train") for word in found) and not any(word.startswith(("val", "dev", "test", "eval")) for word in found)
+    return _is_of(name, TRAINING, TEST | VALIDATION)
 
 
 def of_evaluation(name: str) -> bool:
     """Whether a name says that it belongs to the test or the validation set."""
-    found = words(name)
-    return any(word.startswith(("test", "val")) for word in found) and not any(word.startswith("train") for word in found)
+    return _is_of(name, TEST | VALIDATION, TRAINING)
+
+
+def _is_of(name: str, one: frozenset[str], others: frozenset[str]) -> bool:
+    found = set(words(name))
+    return bool(found & one) and not found & others

@@ -19,7 +19,7 @@ SUFFIXES = (".py", ".ipynb")
 SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "build", "dist", "venv"})
 """Folders that hold no scripts of one's own; those whose name begins with a dot are skipped too."""
 
-MAGIC = re.compile(r"^(\s*)[%!?].*|^(\s*)\S.*\?\s*$")
+MAGIC = re.compile(r"^(\s*)(?:\S+\s*=\s*)?[%!?].*|^(\s*)\S.*\?\s*$")
 PYTHON_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")
 """Cell magics whose cell is Python; the cells of others hold another language."""
 
@@ -112,18 +112,36 @@ def _notebook(path: Path, raw: bytes) -> tuple[str, tuple[Place, ...]]:
 
 
 def _without_magics(code: str) -> list[str]:
-    """The lines of a cell; those that are none of Python's become comments or ``pass``, so that all others stay where they are."""
+    """The lines of a cell, with ``pass`` for those that are IPython's and not Python's, so that all others stay where they are."""
     lines = code.replace("\r\n", "\n").split("\n")
-    if lines[0].startswith("%%") and not lines[0].startswith(PYTHON_MAGICS):
-        return ["" for _ in lines]
-    return [MAGIC.sub(lambda m: f"{m[1] or m[2] or ''}pass", line) for line in lines]
+    if lines[0].startswith("%%"):
+        if not lines[0].startswith(PYTHON_MAGICS):
+            return ["" for _ in lines]
+        lines[0] = ""
+    # A line may begin with % inside an expression, so only a line that Python stumbles over is taken for a magic.
+    while (wrong := _wrong_line(lines)) is not None and (found := MAGIC.match(lines[wrong])):
+        lines[wrong] = f"{found[1] or found[2] or ''}pass"
+    return lines
+
+
+def _wrong_line(lines: list[str]) -> int | None:
+    """The line at which Python's parser stops, counted from 0."""
+    try:
+        _parse("\n".join(lines))
+    except SyntaxError as error:
+        return min(max(error.lineno or 1, 1), len(lines)) - 1
+    return None
+
+
+def _parse(code: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a script's own odd escapes are not ours to report
+        return ast.parse(code)
 
 
 def _parsed(path: Path, code: str, places: tuple[Place, ...]) -> ast.Module:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a script's own odd escapes are not ours to report
-            return ast.parse(code)
+        return _parse(code)
     except SyntaxError as error:
         place = places[min(max(error.lineno or 1, 1), len(places)) - 1]
         where = f"line {place.line}" if place.cell is None else f"cell {place.cell}, line {place.line}"

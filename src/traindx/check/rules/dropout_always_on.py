@@ -31,5 +31,9 @@ class DropoutAlwaysOn:
                 and keyword(node, "training", 2) is None
             ):
                 owner = script.class_of(node)
-                if owner is not None and script.is_module(owner):
+                if owner is not None and script.is_module(owner) and not _asks_the_mode(script, node):
                     yield Spot(node, f"{text(node.func)} is active in evaluation, too; give training=self.training, or use nn.Dropout")
+
+
+def _asks_the_mode(script: Script, call: ast.Call) -> bool:
+    return any(isinstance(around, ast.If | ast.IfExp) and "training" in text(around.test) for around in script.ancestors(call))

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 
 from traindx.check.base import Level, Spot
 from traindx.check.flow import Event, Flow, Kind, Path
+from traindx.check.layers import losses
 from traindx.check.script import Script
 
 
 class MissingBackward:
-    """Fires where an optimizer steps in a loop that runs no backward pass, nor calls anything that might."""
+    """Fires where an optimizer steps in a loop that clears gradients or computes a loss, and runs no backward pass nor anything that might.
+
+    A loop that does neither is taken for one that plays a schedule through.
+    """
 
     code = "TDX102"
     name = "missing-backward"
@@ -30,4 +34,8 @@ def _never_backward(flow: Flow, path: Path, step: Event) -> bool:
     if not step.loops:
         return False
     inside = [event for event in path if event.within(step.loops[0])]
-    return not any(event.kind is Kind.BACKWARD or flow.may_update(event) for event in inside)
+    if any(event.kind is Kind.BACKWARD or flow.may_update(event) for event in inside):
+        return False
+    return any(event.kind is Kind.CLEAR for event in inside) or any(
+        step.loops[0] in flow.script.ancestors(call) for call, _ in losses(flow.script)
+    )

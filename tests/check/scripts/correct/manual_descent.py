@@ -1,0 +1,16 @@
+import torch
+
+torch.manual_seed(0)
+x = torch.linspace(-1, 1, 100)
+y = 3 * x + 0.5
+w, b = torch.zeros(1, requires_grad=True), torch.zeros(1, requires_grad=True)
+for step in range(200):
+    loss = ((w * x + b - y) ** 2).mean()
+    loss.backward()
+    with torch.no_grad():
+        w -= 0.1 * w.grad
+        b -= 0.1 * b.grad
+        w.grad.zero_()
+        b.grad = None
+    if step % 50 == 0:
+        print(loss.item())
