@@ -99,6 +99,80 @@ class Task:
         self.test = self._sealed(test, collate)
         self._first_model, self.pretrained = self._inspect_factory()
 
+    # -- of a framework ------------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_lightning(cls, module_factory: ModelFactory, datamodule: Any, **options: Any) -> Self:
+        """What a Lightning `Trainer` trains.
+
+        The loss is the one of torch's, or of the module's own attributes, that gives the numbers of its ``training_step``; where there is
+        none, the step itself computes it, and reference models and metrics are not applicable.
+
+        Args:
+            module_factory: () -> LightningModule, called afresh for every run.
+            datamodule: a `LightningDataModule`; its loaders' data sets are used, batches are drawn by the recipe.
+            options: further arguments of `Task`.
+
+        Raises:
+            InputError: naming the argument, as for a module that steps its optimizers itself or needs its Trainer to compute the loss.
+
+        """
+        from traindx.tasks.frameworks import lightning
+
+        return cls(**{**lightning.parts(module_factory, datamodule), **options})
+
+    @classmethod
+    def from_trainer(
+        cls,
+        model_init: Callable[..., nn.Module],
+        train_dataset: Any,
+        eval_dataset: Any = None,
+        test_dataset: Any = None,
+        data_collator: Callable[[list[Any]], Any] | None = None,
+        compute_loss_func: Callable[..., Tensor] | None = None,
+        **options: Any,
+    ) -> Self:
+        """What a Hugging Face `Trainer` trains; the arguments have its names.
+
+        The loss is the one of torch's that gives the model's own numbers; where there is none (a shifted one of a language model), the
+        model's own is used, and reference models and metrics are not applicable.
+
+        Args:
+            model_init: () -> model, called afresh for every run.
+            train_dataset: a map-style data set of dictionaries.
+            eval_dataset: the same; default: split off.
+            test_dataset: the same, sealed.
+            data_collator: as for `Trainer`; default: its own for data without a tokenizer.
+            compute_loss_func: as for `Trainer`.
+            options: further arguments of `Task`.
+
+        Raises:
+            InputError: naming the argument.
+
+        """
+        from traindx.tasks.frameworks import hf
+
+        given = hf.parts(model_init, train_dataset, eval_dataset, test_dataset, data_collator, compute_loss_func)
+        return cls(**{**given, **options})
+
+    @classmethod
+    def from_skorch(cls, net: Any, X: Any, y: Any = None, **options: Any) -> Self:
+        """What a skorch net is fitted to: its module, its criterion and its way from one to the other.
+
+        Args:
+            net: fitted or not; it stays as it is.
+            X: inputs, as for ``net.fit``.
+            y: targets, as for ``net.fit``.
+            options: further arguments of `Task`.
+
+        Raises:
+            InputError: naming the argument.
+
+        """
+        from traindx.tasks.frameworks import skorch
+
+        return cls(**{**skorch.parts(net, X, y), **options})
+
     # -- data ----------------------------------------------------------------------------------------------------------------------
 
     def _like_train(self, rows: Rows) -> Rows:
