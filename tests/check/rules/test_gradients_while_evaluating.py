@@ -30,5 +30,9 @@ def test_silent_where_the_model_is_trained_or_gradients_are_asked_for(broken):
     assert broken("gradients-while-evaluating", FUNCTION.format(decorator="", before="x.requires_grad_(); x.grad"), "test(n, l)") == []
 
 
+def test_silent_on_a_single_batch(broken):
+    assert broken("gradients-while-evaluating", "model.eval()\nfor x in loader:\n    y = model(x)\n    break\n") == []
+
+
 def test_declines_where_nobody_in_sight_calls_the_function(broken):
     assert broken("gradients-while-evaluating", FUNCTION.format(decorator="", before="")) == []

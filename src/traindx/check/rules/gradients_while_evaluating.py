@@ -49,7 +49,7 @@ def _calls_after(script: Script, evaluation: ast.AST, model: str) -> list[ast.Ca
         code = text(following)
         if ".train()" in code or "backward" in code:
             return []
-        if isinstance(following, LOOPS):
+        if isinstance(following, LOOPS) and not isinstance(following.body[-1], ast.Break):
             calls = [n for n in ast.walk(following) if isinstance(n, ast.Call) and text(n.func) == model]
             return [call for call in calls if script.scope(call) is script.scope(following)][:1]
     return []
