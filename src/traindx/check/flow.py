@@ -97,13 +97,18 @@ class Flow:
     @cached_property
     def paths(self) -> list[Path]:
         """The events of every entry of the script that has any."""
-        entries = [self.script.tree, *(n for n in self.script.nodes if isinstance(n, FUNCTIONS) and not self._is_inlined(n))]
+        functions = [n for n in self.script.nodes if isinstance(n, FUNCTIONS)]
+        entries = [self.script.tree, *(f for f in functions if f not in self.script.calls and f not in self._all_handed_over)]
         return [path for entry in entries if (path := self.of(entry))]
 
-    def _is_inlined(self, function: ast.AST) -> bool:
-        if self.script.calls.get(function):
-            return True
-        return any(function in self._handed_over(n) for n in self.script.nodes if isinstance(n, ast.Call))
+    @cached_property
+    def _all_handed_over(self) -> set[ast.AST]:
+        calls = (n for n in self.script.nodes if isinstance(n, ast.Call))
+        return {function for call in calls for function in self._handed_over(call)}
+
+    @cached_property
+    def _function_names(self) -> set[str]:
+        return {n.name for n in self.script.nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}
 
     def of(self, entry: ast.AST) -> Path:
         """The events of one function, class or module, with those of the functions that it calls."""
@@ -148,7 +153,7 @@ class Flow:
 
     def _handed_over(self, call: ast.Call) -> list[ast.AST]:
         """The functions of the script among the arguments, as a closure is to ``optimizer.step``."""
-        names = [a for a in [*call.args, *(k.value for k in call.keywords)] if isinstance(a, ast.Name)]
+        names = [a for a in _arguments(call) if isinstance(a, ast.Name) and a.id in self._function_names]
         functions = [b.value for name in names for b in self.script.reaching(name) if isinstance(b.value, FUNCTIONS)]
         return [*functions, *(a for a in call.args if isinstance(a, ast.Lambda))]
 

@@ -72,6 +72,7 @@ class Script:
         self.nodes = list(_in_order(tree))
         self.parents = {child: parent for parent in self.nodes for child in ast.iter_child_nodes(parent)}
         self.memory: dict[type, Any] = {}
+        self._scopes: dict[ast.AST, ast.AST] = {}
         self._origins: dict[ast.AST, tuple[ast.AST, ...]] = {}
         self._under_way: set[ast.AST] = set()
         # Which object a method is called on is told by origins, and what a parameter stands for by calls: plain calls come first.
@@ -90,6 +91,11 @@ class Script:
 
     def scope(self, node: ast.AST) -> ast.AST:
         """The function, class or module whose names this node sees first."""
+        if node not in self._scopes:
+            self._scopes[node] = self._find_scope(node)
+        return self._scopes[node]
+
+    def _find_scope(self, node: ast.AST) -> ast.AST:
         child = node
         for around in self.ancestors(node):
             if isinstance(around, SCOPES) and child not in _outside(around):
