@@ -205,7 +205,11 @@ digit_denoiser.fault("vanishing-gradient", "sigmoid-everywhere", "medium", sizes
 digit_denoiser.fault("saturating-activation", "unit-variance-weights", "medium", twin={"act": nn.Tanh}, std=1.5)
 digit_denoiser.fault("exploding-gradient", "gain-in-every-layer", "medium", twin={"sizes": (96, 64, 48, 32)}, gain=12.0)
 digit_denoiser.fault(
-    "saddle-point", "around-the-origin", "medium", twin={"optimizer": "sgd", "lr": 0.3, "momentum": 0.9, "centred": True}, std=1e-4
+    "saddle-point",
+    "around-the-origin",
+    "medium",
+    twin={"optimizer": "sgd", "lr": 0.3, "momentum": 0.9, "centred": True, "epochs": 36},
+    std=1e-4,
 )
 digit_denoiser.fault("frozen-parameters", "encoder", "medium", frozen="encoder")
 digit_denoiser.fault("unnormalized-target", "bytes", "medium", grey=2550.0)
