@@ -104,10 +104,13 @@ def target(call: ast.Call) -> ast.expr | None:
 
 
 class Outputs:
-    """Follows outputs back through reshapes, layers and the models of the script to the last thing done to their values."""
+    """Follows outputs back through layers and the models of the script to the last thing done to their values.
 
-    def __init__(self, script: Script) -> None:
-        self.script = script
+    ``through_reshapes`` is for those who ask for the values alone: a reshape leaves them, and may change which of them stand in a row.
+    """
+
+    def __init__(self, script: Script, *, through_reshapes: bool = True) -> None:
+        self.script, self.through_reshapes = script, through_reshapes
         self._under_way: set[ast.AST] = set()
 
     def last(self, value: ast.AST) -> Last:
@@ -134,12 +137,14 @@ class Outputs:
 
     def _ends(self, origin: ast.AST) -> list[ast.AST]:
         name = self.script.called(origin)
+        if self._reshapes(origin, name) and not self.through_reshapes:
+            return [origin]
         match origin:
             case ast.Subscript(value=inner, slice=ast.Slice() | ast.Tuple()):
                 return self.ends(inner)
-            case ast.Call(func=ast.Attribute(value=inner, attr=method)) if method in RESHAPING and not name:
+            case ast.Call(func=ast.Attribute(value=inner)) if not name and self._reshapes(origin, name):
                 return self.ends(inner)
-            case ast.Call(args=[inner, *_]) if name in ("torch.squeeze", "torch.flatten", "torch.reshape"):
+            case ast.Call(args=[inner, *_]) if self._reshapes(origin, name):
                 return self.ends(inner)
             case ast.Call(func=ast.Attribute(attr=method)) if method in METHODS and not name:
                 return [origin]
@@ -147,6 +152,14 @@ class Outputs:
                 return self._called(model)
         # A layer that is made here is no value; one that is called is.
         return [self.script.tree] if name.startswith("torch.nn.") and name.rpartition(".")[2][:1].isupper() else [origin]
+
+    def _reshapes(self, origin: ast.AST, name: str) -> bool:
+        match origin:
+            case ast.Subscript():
+                return True
+            case ast.Call(func=ast.Attribute(attr=method)) if not name or name.startswith("torch."):
+                return method in RESHAPING
+        return False
 
     def _called(self, model: ast.expr) -> list[ast.AST]:
         if isinstance(model, ast.Name) and model.id == "self" and (own := self.script.class_of(model)):

@@ -27,3 +27,9 @@ def test_silent_between_backward_and_step(broken):
 def test_declines_where_a_call_out_of_sight_has_the_optimizer(broken):
     code = loop("optimizer.zero_grad()", "loss.backward()", "engine.run(optimizer)", "optimizer.step()", CLIP)
     assert broken("clipping-without-effect", SETUP, code) == []
+
+
+def test_silent_where_a_bad_step_is_skipped(broken):
+    guard = "if norm.isnan(): optimizer.zero_grad(); continue"
+    code = loop("loss.backward()", CLIP, guard, "optimizer.step()", "optimizer.zero_grad()")
+    assert broken("clipping-without-effect", SETUP, code) == []

@@ -117,3 +117,19 @@ def test_declines_where_the_optimizer_is_out_of_sight(broken):
             optimizer.step()
     """
     assert broken("missing-zero-grad", code) == []
+
+
+def test_silent_where_each_turn_starts_anew(broken):
+    code = """
+    for batch in loader:
+        x = batch.clone().requires_grad_()
+        stepper = optim.SGD([x], lr=1)
+        model(x).sum().backward()
+        stepper.step()
+    for batch in loader:
+        w = batch.clone().requires_grad_()
+        model(w).sum().backward()
+        with torch.no_grad():
+            w -= 0.1 * w.grad
+    """
+    assert broken("missing-zero-grad", SETUP, code) == []

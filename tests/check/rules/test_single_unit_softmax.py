@@ -18,6 +18,8 @@ def test_fires(broken, line):
     [
         "p = F.softmax(nn.Linear(8, 2)(x), dim=-1)",
         "weights = F.softmax(nn.Linear(8, 1)(x), dim=1)",
+        "alpha = torch.softmax(nn.Linear(8, 1)(x).squeeze(-1), dim=-1)",
+        "loss = F.cross_entropy(nn.Linear(8, 1)(x).view(-1, choices), y)",
         "pool = nn.Sequential(nn.Linear(8, 1), nn.Softmax(dim=1))",
         "loss = F.binary_cross_entropy_with_logits(nn.Linear(8, 1)(x), y)",
     ],

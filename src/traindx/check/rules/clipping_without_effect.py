@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from traindx.check.base import Level, Spot
@@ -34,10 +35,18 @@ def _misplaced(flow: Flow, path: Path, clip: Event) -> str:
     inside = [event for event in path if event.within(clip.loops[-1])]
     if any(map(flow.may_update, inside)) or not {*DEEDS} <= {event.kind for event in inside}:
         return ""
-    at = inside.index(clip)
-    around = [event.kind for event in [*inside[at + 1 :], *inside[:at]] if event.kind in DEEDS]
+    certain = [event for event in inside if event.kind is not Kind.CLEAR or _is_as_certain(flow.script, event, clip)]
+    around = [event.kind for event in [*certain[certain.index(clip) + 1 :], *certain[: certain.index(clip)]] if event.kind in DEEDS]
+    if Kind.CLEAR not in around:
+        return ""
     if around[0] is Kind.CLEAR and Kind.STEP in around:
         return "the gradients are clipped after the step, and cleared before the next one; clip between backward() and step()"
     if around[0] is Kind.BACKWARD and around[-1] is Kind.CLEAR:
         return "the gradients are clipped before backward() has computed them; clip between backward() and step()"
     return ""
+
+
+def _is_as_certain(script: Script, clear: Event, clip: Event) -> bool:
+    """Whether a clearing is under no condition but the clipping's own; one that skips a bad step clears in its place."""
+    held = set(script.ancestors(clip.node))
+    return all(around in held for around in script.ancestors(clear.node) if isinstance(around, ast.If | ast.ExceptHandler))

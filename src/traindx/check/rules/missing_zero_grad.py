@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from traindx.check.base import Level, Spot
-from traindx.check.flow import Event, Flow, Kind, Path
-from traindx.check.script import Script
+from traindx.check.flow import Event, Flow, Kind, Loop, Path
+from traindx.check.script import Script, text
 
 
 class MissingZeroGrad:
@@ -34,8 +35,16 @@ def _never_clears(flow: Flow, path: Path, step: Event) -> bool:
         inside = [event for event in path if event.within(loop)]
         if any(event.kind is Kind.BACKWARD for event in inside):
             cleared = any(event.kind is Kind.CLEAR and _may_clear(flow, event, step) for event in inside)
-            return not cleared and not any(flow.may_update(event) for event in inside)
+            return not (cleared or any(map(flow.may_update, inside)) or _starts_anew(flow, loop, step))
     return False
+
+
+def _starts_anew(flow: Flow, loop: Loop, step: Event) -> bool:
+    """Whether each turn of the loop makes the optimizer, or the tensor that is updated by hand, so that its gradients are new, too."""
+    if step.on is not None:
+        return any(loop in flow.script.ancestors(made) for made in flow.script.origins(step.on))
+    names = {n.id for n in ast.walk(step.node) if isinstance(n, ast.Name)}
+    return any(text(target) in names for n in ast.walk(loop) if isinstance(n, ast.Assign) for target in n.targets)
 
 
 def _may_clear(flow: Flow, clear: Event, step: Event) -> bool:

@@ -21,7 +21,7 @@ class SingleUnitSoftmax:
 
     def spots(self, script: Script) -> Iterator[Spot]:
         """The softmax or the loss over one unit."""
-        outputs = Outputs(script)
+        outputs = Outputs(script, through_reshapes=False)
         for call, loss in losses(script):
             given = prediction(call)
             if loss == "cross-entropy" and given is not None and all(_has_one_unit(script, end) for end in outputs.ends(given)):
