@@ -224,10 +224,12 @@ class Flow:
         return [node for node in self.script.nodes if isinstance(node, ast.Call) and self.makes_optimizer(node)]
 
     def steps_certainly(self, event: Event) -> bool:
-        """Whether an event moves parameters along their gradients: a manual update, or an optimizer of PyTorch without a closure."""
+        """Whether an event moves parameters along their gradients: a manual update, or an optimizer of PyTorch whose closure is in sight."""
         if event.on is None:
             return True
-        return isinstance(event.node, ast.Call) and not event.node.args and not event.node.keywords and self.is_optimizer(event.on)
+        if not isinstance(event.node, ast.Call) or not self.is_optimizer(event.on):
+            return False
+        return len(_arguments(event.node)) == len(self._handed_over(event.node))
 
     def may_update(self, event: Event) -> bool:
         """Whether a call out of sight may run backward, clear or step.

@@ -58,10 +58,20 @@ DEPTH = 40
 
 
 class Binding(NamedTuple):
-    """A name gets a value: the value's expression, or the statement where no expression stands for it."""
+    """A name gets a value: an expression, or the loop, the parameter or the definition that gives it."""
 
     value: ast.AST
     statement: ast.AST
+
+
+class Item(ast.expr):
+    """One of the values that an assignment unpacks: ``a, b = f()`` makes two of ``f()``."""
+
+    _fields = ("value",)
+
+    def __init__(self, value: ast.AST, index: int) -> None:
+        super().__init__()
+        self.value, self.index = value, index
 
 
 class Script:
@@ -343,6 +353,8 @@ class Script:
                 return [b.value for b in self.reaching(node)]
             case ast.Attribute():
                 return self.attribute(node)
+            case Item():
+                return self._unpacked(node)
             case ast.IfExp():
                 return [node.body, node.orelse]
             case ast.NamedExpr():
@@ -360,6 +372,13 @@ class Script:
                 if function is not None and not is_generator(function):
                     return list(self.returned(function))
         return []
+
+    def _unpacked(self, item: Item) -> list[ast.AST]:
+        """The element at the item's place in each tuple that its value may be; empty where one is no tuple in sight."""
+        origins = self.origins(item.value)
+        elements = [o.elts[item.index] for o in origins if isinstance(o, ast.Tuple | ast.List) and item.index < len(o.elts)]
+        plain = [e for e in elements if not isinstance(e, ast.Starred)]
+        return list(plain) if len(plain) == len(origins) else []
 
     def _arguments(self, parameter: ast.arg) -> list[ast.AST]:
         """What the calls in the script give for a parameter; empty where a call gives it in a way that is out of sight."""
@@ -458,19 +477,19 @@ def _assigned(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _pairs(node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> Iterator[tuple[ast.expr, ast.AST]]:
-    """The targets of an assignment with their values; what cannot be taken apart has the statement for its value."""
+    """The targets of an assignment with their values."""
     if isinstance(node, ast.AugAssign):
         yield node.target, node
     elif node.value is not None:
         for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-            yield from _taken_apart(target, node.value, node)
+            yield from _taken_apart(target, node.value)
 
 
-def _taken_apart(target: ast.expr, value: ast.AST, statement: ast.stmt) -> Iterator[tuple[ast.expr, ast.AST]]:
+def _taken_apart(target: ast.expr, value: ast.AST) -> Iterator[tuple[ast.expr, ast.AST]]:
     if not isinstance(target, ast.Tuple | ast.List):
         yield target, value
         return
-    parts: list[ast.AST] = [statement] * len(target.elts)
+    parts: list[ast.AST] = [Item(value, i) for i in range(len(target.elts))]
     if (
         isinstance(value, ast.Tuple | ast.List)
         and len(value.elts) == len(parts)
@@ -478,7 +497,7 @@ def _taken_apart(target: ast.expr, value: ast.AST, statement: ast.stmt) -> Itera
     ):
         parts = list(value.elts)
     for inner, part in zip(target.elts, parts, strict=True):
-        yield from _taken_apart(inner.value if isinstance(inner, ast.Starred) else inner, part, statement)
+        yield from _taken_apart(inner.value if isinstance(inner, ast.Starred) else inner, part)
 
 
 def _names(target: ast.AST) -> list[str]:

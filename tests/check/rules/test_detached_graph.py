@@ -25,6 +25,8 @@ def test_fires(broken, loss):
     [
         "F.cross_entropy(net(x), y)",
         "F.mse_loss(net(x), other(x).detach())",
+        "F.mse_loss(net(x).detach(), both(x)[1])",
+        "F.mse_loss(net(x).detach(), mean)",
         "F.mse_loss(critic(net(x).detach()), y)",
         "F.mse_loss(net(x), y) + F.mse_loss(net(x), y).detach()",
     ],
@@ -32,6 +34,7 @@ def test_fires(broken, loss):
 def test_silent_where_the_graph_is_whole(broken, loss):
     code = f"""
     for x, y in loader:
+        mean, variance = both(x)
         loss = {loss}
         loss.backward()
     """

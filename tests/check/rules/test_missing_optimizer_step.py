@@ -48,3 +48,12 @@ def test_declines_where_the_optimizer_leaves_the_script(broken):
         F.cross_entropy(model(x), y).backward()
     """
     assert broken("missing-optimizer-step", SETUP, code) == []
+
+
+def test_fires_where_the_model_is_cleared(broken):
+    code = """
+    for x, y in loader:
+        model.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+    """
+    assert broken("missing-optimizer-step", SETUP, code) == ["model.zero_grad()"]

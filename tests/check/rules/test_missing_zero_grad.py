@@ -133,3 +133,19 @@ def test_silent_where_each_turn_starts_anew(broken):
             w -= 0.1 * w.grad
     """
     assert broken("missing-zero-grad", SETUP, code) == []
+
+
+def test_fires_on_a_closure_and_an_unpacked_optimizer(broken):
+    code = """
+    def make():
+        net = nn.Linear(4, 2)
+        return net, optim.LBFGS(net.parameters())
+    net, stepper = make()
+    def closure():
+        loss = loss_fn(net(x), y)
+        loss.backward()
+        return loss
+    for _ in range(10):
+        stepper.step(closure)
+    """
+    assert broken("missing-zero-grad", SETUP, code) == ["stepper.step(closure)"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from traindx.check.base import Level, Spot
 from traindx.check.layers import loss_of, prediction, target
-from traindx.check.script import Script, text
+from traindx.check.script import LOOPS, Item, Script, text
 
 CUTS = frozenset({"detach", "item", "numpy", "tolist", "argmax"})
 NEW_TENSORS = frozenset({"torch.tensor", "torch.as_tensor", "torch.from_numpy", "torch.FloatTensor", "torch.Tensor", "torch.argmax"})
@@ -51,5 +51,12 @@ def _cut_loss(script: Script, call: ast.Call) -> str:
     if given is None or wanted is None:
         return ""
     cuts = [_cut(script, origin) for origin in script.origins(given)]
-    from_data = all(not isinstance(origin, ast.Call | ast.BinOp) or _cut(script, origin) for origin in script.origins(wanted))
+    from_data = all(_is_from_data(script, origin) or _cut(script, origin) for origin in script.origins(wanted))
     return cuts[0] if all(cuts) and from_data else ""
+
+
+def _is_from_data(script: Script, origin: ast.AST) -> bool:
+    """Whether a value is what a loop runs over, or a part of it."""
+    if isinstance(origin, Item):
+        return all(_is_from_data(script, inner) for inner in script.origins(origin.value))
+    return isinstance(origin, LOOPS)

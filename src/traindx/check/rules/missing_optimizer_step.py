@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from traindx.check.base import Level, Spot
-from traindx.check.flow import Flow, Kind
+from traindx.check.flow import Flow, Kind, models_in
 from traindx.check.script import Script
 
 HARMLESS = frozenset({"zero_grad", "param_groups", "state_dict", "load_state_dict", "add_param_group", "defaults", "state"})
@@ -27,7 +27,12 @@ class MissingOptimizerStep:
         idle = [made for made in flow.optimizers if _is_idle(script, made)]
         for path in flow.paths:
             for event in path:
-                if event.kind is Kind.CLEAR and event.on is not None and event.loops and set(script.origins(event.on)) & set(idle):
+                if (
+                    event.kind is Kind.CLEAR
+                    and event.on is not None
+                    and event.loops
+                    and any(_clears(flow, event.on, made) for made in idle)
+                ):
                     inside = [other for other in path if other.within(event.loops[-1])]
                     if any(other.kind is Kind.BACKWARD for other in inside) and not any(map(flow.may_update, inside)):
                         yield Spot(
@@ -35,10 +40,15 @@ class MissingOptimizerStep:
                         )
 
 
+def _clears(flow: Flow, cleared: ast.expr, optimizer: ast.Call) -> bool:
+    """Whether ``cleared.zero_grad()`` clears what the optimizer would step: it is the optimizer, or the model that it was given."""
+    return optimizer in flow.script.origins(cleared) or any(flow.same(cleared, model) for model in models_in(optimizer))
+
+
 def _is_idle(script: Script, made: ast.Call) -> bool:
     """Whether every use of an optimizer is in sight and none steps it."""
     uses = [node for node in script.nodes if isinstance(node, ast.Name | ast.Attribute) and _is_read(node) and made in script.origins(node)]
-    return bool(uses) and all(_is_harmless(script, use) for use in uses)
+    return isinstance(script.parents[made], ast.Assign) and all(_is_harmless(script, use) for use in uses)
 
 
 def _is_read(node: ast.Name | ast.Attribute) -> bool:

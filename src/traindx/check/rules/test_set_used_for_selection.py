@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from traindx.check.base import Level, Spot
 from traindx.check.flow import Flow
 from traindx.check.naming import last_name, of_test, words
-from traindx.check.script import FUNCTIONS, Script, text
+from traindx.check.script import FUNCTIONS, Item, Script, text
 
 KEEPING = frozenset({"save", "state_dict", "deepcopy", "save_checkpoint", "save_model"})
 
@@ -53,7 +53,7 @@ def _is_of_test(script: Script, score: ast.expr) -> bool:
 
 
 def _is_computed_on_test(script: Script, value: ast.AST, score: ast.Name) -> bool:
-    value = value.value if isinstance(value, ast.Assign) else value
+    value = value.value if isinstance(value, Item) else value
     if isinstance(value, ast.Call):
         given = [last_name(a) for a in [*value.args, *(k.value for k in value.keywords)]]
         if any(map(of_test, given)):
