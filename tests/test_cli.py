@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from traindx import cli
+from traindx.api import Progress
 from traindx.records import (
     Branch,
     Comparison,
@@ -361,8 +362,8 @@ def test_demo_ends_with_the_path_of_its_report(api: Api, command: Command, tmp_p
 # --- Progress ----------------------------------------------------------------------------------------------------------------------
 
 
-def progress(done: float = 1.04, remaining: float | None = 75.0) -> Any:
-    return SimpleNamespace(stage="race: learning-rate x 0.1", done=done, total=8.0, seconds=12.3, remaining=remaining)
+def progress(done: float = 1.04, remaining: float | None = 75.0) -> Progress:
+    return Progress(stage="race: learning-rate x 0.1", done=done, total=8.0, seconds=12.3, remaining=remaining)
 
 
 def test_lines_of_progress_keep_their_distance() -> None:
@@ -371,7 +372,7 @@ def test_lines_of_progress_keep_their_distance() -> None:
     for clock.now in (0.0, 1.0, 4.9, 5.1, 9.0, 20.0):
         lines(progress())
     assert stream.getvalue().count("\n") == 3
-    assert stream.getvalue().startswith("traindx: 1.0 of 8 baseline runs, 12 s, about 1 min 15 s left: race: learning-rate x 0.1\n")
+    assert stream.getvalue().startswith("traindx: 1 of 8 baseline runs, 12 s, about 1 min 15 s left: race: learning-rate x 0.1\n")
 
 
 def test_an_unknown_rest_is_not_estimated() -> None:
@@ -390,7 +391,7 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
         assert show is not None
         show(progress())
         time.sleep(2 / cli.REFRESHES_PER_SECOND)
-    assert "1.0 of 8 baseline runs" in stream.getvalue()
+    assert "1 of 8 baseline runs" in stream.getvalue()
 
 
 # --- The process -------------------------------------------------------------------------------------------------------------------

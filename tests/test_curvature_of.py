@@ -72,8 +72,14 @@ def test_it_is_kept_and_comes_back(bowl: Curvature, tmp_path: Path) -> None:
 
 
 def test_an_early_step_is_not_critical() -> None:
-    early = api.curvature_of(*line(0.01), step=3, pictures=False)
+    told: list[api.Progress] = []
+    early = api.curvature_of(*line(0.01), step=3, pictures=False, progress=told.append)
     assert (early.answer, early.step, early.surfaces, early.profiles) == ("not-critical", 3, (), ())
+    assert [(p.stage, p.done, p.total, p.unit) for p in told] == [
+        ("training", 0, 3, "stages"),
+        ("what kind of point", 1, 3, "stages"),
+        ("spectrum", 2, 3, "stages"),
+    ]
 
 
 def test_a_training_that_diverged_has_nothing_to_look_at() -> None:

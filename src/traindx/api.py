@@ -6,14 +6,17 @@ ends when no question is left or the budget is spent.
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from traindx.curvature.critical_point import critical_point
 from traindx.diagnosis import conclude, next_question
+from traindx.diagnosis.reading import Reading
+from traindx.diagnosis.rules import RULES
 from traindx.experiments import EXPERIMENTS, Lab, surroundings, verification
 from traindx.experiments.curvature import BOUND_MEASURE, evidence_of, on_device, stability
 from traindx.probes import default_probes
@@ -34,6 +37,8 @@ from traindx.records import (
     Standing,
     Treatment,
 )
+from traindx.remedies import REMEDIES
+from traindx.remedies.balance_classes import BalanceClasses
 from traindx.store import Store, open_store
 from traindx.tasks import Task
 from traindx.tasks.fingerprint import digest
@@ -44,13 +49,14 @@ from traindx.watching.observed import with_observed
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a diagnosis or a treatment is: what runs now, baseline runs done and at most to do, seconds, and an estimate of the rest."""
+    """How far a command is: what runs now, how much is done and at most to do (``unit`` says of what), seconds, an estimate of the rest."""
 
     stage: str
     done: float
     total: float
     seconds: float
     remaining: float | None
+    unit: str = "baseline runs"
 
 
 ProgressCallback = Callable[[Progress], None]
@@ -171,11 +177,14 @@ def treat(
 ) -> Treatment:
     """Apply the remedies that the diagnosis confirmed, and verify them: before against after over seeds, then once on the test set.
 
+    The top finding's remedy comes first; a further one is added where it lowers the validation loss on top, on each of three seeds. What
+    makes an evaluation honest (copies left out of training) is verified by looking for its cause again.
+
     Args:
         diagnosis: from `diagnose`.
         task: needed when the diagnosis was loaded from a file or a store.
         budget: at most about this many baseline runs.
-        seconds: as for `diagnose`.
+        seconds: choose no further remedy after this long.
         store: as for `diagnose`.
         executor: as for `diagnose`.
         progress: as for `diagnose`.
@@ -193,7 +202,7 @@ def treat(
         lab = Lab(task, diagnosis.recipe, executor or Serial(), memory, default_probes, _reporter(progress, budget), budget)
         if task.test is not None:
             task.test.on_open = lambda question: memory.open_test(task.fingerprint, question)
-        remedies = _plan(lab, diagnosis)
+        remedies = _plan(lab, diagnosis, seconds)
         comparisons = _verify(lab, remedies, diagnosis.branch is Branch.MISMATCH) if remedies else []
         treatment = _treatment(lab, diagnosis, remedies, comparisons, memory)
         memory.put_treatment(treatment)
@@ -217,22 +226,23 @@ def curvature_of(
 
     """
     started, way = time.perf_counter(), surroundings.Way()
-    report = _reporter(progress, 4.0)
-    report("training", 0.0)
+    report = _stages(progress, 4 if pictures else 3)
+    report("training")
     fitted = fit(task, recipe, [*default_probes(), way], horizon=step, keep_weights=True)
     run = fitted.run
     if fitted.weights is None or run.outcome not in (Outcome.FINISHED, Outcome.STOPPED):
         raise InputError("recipe", f"the training {run.outcome.value}", "lower the rate, or look earlier with a step: there are no weights")
     model = task.build(recipe.seed)
     model.load_state_dict(fitted.weights)
-    report("what kind of point", 1.0)
+    report("what kind of point")
     evidence = stability(task, recipe, task.build(recipe.seed), run, 0) + stability(task, recipe, model, run, run.steps)
     objective = on_device(task, recipe, model)
     point = critical_point(objective, seed=recipe.seed)
     evidence += evidence_of(point, run)
-    report("spectrum", 2.0)
+    report("spectrum")
     eigenvalues, spectral, found = surroundings.spectrum(objective, run)
-    report("pictures", 3.0)
+    if pictures:
+        report("lines and planes")
     followed = any(e.measure == BOUND_MEASURE for e in evidence)
     record = Curvature(
         key=digest("curvature", run.key, [e.model_dump_json() for e in (*evidence, *eigenvalues)]),
@@ -254,17 +264,41 @@ def curvature_of(
     return record
 
 
-def _plan(lab: Lab, diagnosis: Diagnosis) -> tuple[RemedyRef, ...]:
-    """The remedies of the confirmed findings, the top one first; those that can no longer be applied on top of the others are left out."""
+def _stages(progress: ProgressCallback | None, count: int) -> Callable[[str], None]:
+    """Tells of stages one after the other; they differ too much in length for an estimate of the rest."""
+    started, done = time.perf_counter(), itertools.count()
+
+    def report(stage: str) -> None:
+        if progress is not None:
+            progress(Progress(stage, next(done), count, time.perf_counter() - started, None, "stages"))
+
+    return report
+
+
+def _plan(lab: Lab, diagnosis: Diagnosis, seconds: float | None) -> tuple[RemedyRef, ...]:
+    """The top finding's first remedy that applies, then of the other confirmed ones those that help on top of what is chosen."""
     chosen: tuple[RemedyRef, ...] = ()
-    for finding in diagnosis.findings:
-        for remedy in finding.remedies if finding.standing is Standing.CONFIRMED else ():
-            try:
-                lab.job(*chosen, remedy)
-            except NotApplicable:
-                continue
-            chosen = (*chosen, remedy)
+    for remedy in dict.fromkeys(r for f in diagnosis.findings if f.standing is Standing.CONFIRMED for r in f.remedies):
+        if chosen and seconds is not None and lab.spending.seconds > seconds:
+            break
+        try:
+            lab.job(*chosen, remedy)
+            helpful = not chosen or verification.helps(lab, chosen, remedy)
+        except NotApplicable:
+            continue
+        chosen = (*chosen, remedy) if helpful else chosen
     return chosen
+
+
+def _repaired(lab: Lab, diagnosis: Diagnosis, remedies: Sequence[RemedyRef]) -> bool:
+    """Whether the causes that these remedies repair are found no more, by the experiments that found them."""
+    treated = lab.job(*remedies)
+    again = Lab(treated.task, treated.recipe, lab.executor, lab.memory, lab.callbacks, lambda stage, done: None)
+    repairs = {r for r in remedies if REMEDIES[r.id].repairs}
+    findings = [f for f in diagnosis.findings if f.standing is Standing.CONFIRMED and repairs & set(f.remedies)]
+    asked = sorted({e.experiment for f in findings for e in f.evidence})
+    reading = Reading([e for name in asked for e in again.answer(Question(experiment=name), EXPERIMENTS[name])])
+    return all(rule.judge(reading).standing is not Standing.CONFIRMED for rule in RULES for f in findings if rule.cause == f.cause)
 
 
 def _verify(lab: Lab, remedies: tuple[RemedyRef, ...], on_test_alone: bool) -> list[Comparison]:
@@ -277,8 +311,8 @@ def _verify(lab: Lab, remedies: tuple[RemedyRef, ...], on_test_alone: bool) -> l
 
 
 def _treatment(lab: Lab, diagnosis: Diagnosis, remedies: tuple[RemedyRef, ...], comparisons: list[Comparison], memory: Store) -> Treatment:
-    decisive = [c for c in comparisons if c.measure.startswith("test")] if diagnosis.branch is Branch.MISMATCH else comparisons
-    verified = any(c.improved for c in decisive) and not any(c.high < 0 for c in decisive)
+    repairing = any(REMEDIES[r.id].repairs for r in remedies)
+    verified = _repaired(lab, diagnosis, remedies) if repairing else _improved(_decisive(diagnosis, remedies, comparisons))
     kept = remedies if verified else ()
     job = lab.job(*kept)
     treatment = Treatment(
@@ -287,7 +321,7 @@ def _treatment(lab: Lab, diagnosis: Diagnosis, remedies: tuple[RemedyRef, ...], 
         remedies=kept,
         recipe=job.recipe,
         verified=verified,
-        sentence=_treatment_sentence(remedies, verified, comparisons),
+        sentence=_treatment_sentence(remedies, verified, repairing, _decisive(diagnosis, remedies, comparisons)),
         comparisons=tuple(comparisons),
         runs=tuple(lab.runs.values()),
         cost=Cost(runs=lab.spending.runs, seconds=lab.spending.seconds, baseline_seconds=diagnosis.cost.baseline_seconds),
@@ -297,16 +331,36 @@ def _treatment(lab: Lab, diagnosis: Diagnosis, remedies: tuple[RemedyRef, ...], 
     return treatment
 
 
-def _treatment_sentence(remedies: tuple[RemedyRef, ...], verified: bool, comparisons: list[Comparison]) -> str:
+def _decisive(diagnosis: Diagnosis, remedies: Sequence[RemedyRef], comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """What the remedies are meant to change: the test set's figures of a mismatch, the mean recall of balanced classes; else all but that."""
+    if diagnosis.branch is Branch.MISMATCH:
+        return [c for c in comparisons if c.measure.startswith("test")]
+    balancing = any(r.id == BalanceClasses.id for r in remedies)
+    return [c for c in comparisons if (c.measure == verification.MEAN_RECALL) == balancing]
+
+
+def _improved(comparisons: Sequence[Comparison]) -> bool:
+    return any(c.improved for c in comparisons) and not any(c.high < 0 for c in comparisons)
+
+
+def _treatment_sentence(remedies: tuple[RemedyRef, ...], verified: bool, repairing: bool, comparisons: Sequence[Comparison]) -> str:
     if not remedies:
         return "Nothing was changed: the diagnosis confirmed no cause that a change of the training can cure."
     named = ", ".join(str(r) for r in remedies)
-    told = next((c for c in reversed(comparisons) if c.higher_is_better), comparisons[0])
-    before, after = (sum(side) / len(side) for side in (told.before, told.after))
-    change = f"{told.measure.replace('_', ' ')} {before:.3g} before, {after:.3g} after, over {len(told.seeds)} seeds"
+    told = next((c for c in reversed(comparisons) if c.higher_is_better), comparisons[0] if comparisons else None)
+    change = "" if told is None else f" ({_told(told)})"
+    if verified and repairing:
+        return f"Verified: after {named} the cause is found no more{change}: what is measured now can be believed."
     if verified:
-        return f"Verified: {named} improves the training ({change})."
-    return f"No improvement: {named} did not hold on other seeds ({change}); nothing was changed."
+        return f"Verified: {named} improves the training{change}."
+    if repairing:
+        return f"No improvement: after {named} the cause is found as before{change}; nothing was changed."
+    return f"No improvement: {named} did not hold on other seeds{change}; nothing was changed."
+
+
+def _told(comparison: Comparison) -> str:
+    before, after = (sum(side) / len(side) for side in (comparison.before, comparison.after))
+    return f"{comparison.measure.replace('_', ' ')} {before:.3g} before, {after:.3g} after, over {len(comparison.seeds)} seeds"
 
 
 @contextmanager

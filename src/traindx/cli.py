@@ -607,7 +607,7 @@ def _amount(progress: Progress) -> str:
     from traindx import report
 
     left = f", about {report.duration(progress.remaining)} left" if progress.remaining is not None else ""
-    return f"{progress.done:.1f} of {progress.total:g} baseline runs, {report.duration(progress.seconds)}{left}"
+    return f"{round(progress.done, 1):g} of {progress.total:g} {progress.unit}, {report.duration(progress.seconds)}{left}"
 
 
 @contextmanager
