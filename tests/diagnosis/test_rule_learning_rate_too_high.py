@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import pytest
 from evidence_by_hand import Facts, rule
 
-from traindx.diagnosis.rules.base import SYMPTOM
-from traindx.diagnosis.rules.learning_rate_too_high import COSINE_FULL, RATIO_FULL, SPIKE_FULL
+from traindx.diagnosis.rules.base import STRONG_SIGN, SYMPTOM
+from traindx.diagnosis.rules.learning_rate_too_high import COSINE_FULL, CURVATURE_FULL, CURVATURE_NONE, RATIO_FULL, SPIKE_FULL, WEAK
 from traindx.records import Branch, Standing
 
 CAUSE = "learning-rate-too-high"
@@ -11,6 +12,11 @@ CAUSE = "learning-rate-too-high"
 
 def _sign(facts: Facts) -> float:
     return rule(CAUSE).sign(facts.reading)
+
+
+def _curved(facts: Facts, share: float, subject: str, bound: float = 2.0) -> Facts:
+    """Rate times largest eigenvalue is this share of the bound of stability."""
+    return facts.put("critical_point", "rate_times_largest_eigenvalue", share * bound, subject, threshold=bound)
 
 
 def test_fires_when_a_lower_rate_trains_what_diverged(facts: Facts) -> None:
@@ -43,3 +49,24 @@ def test_signs_are_divergence_spikes_large_updates_and_opposed_gradients(facts: 
     assert _sign(facts.baseline(highest_batch_loss=SPIKE_FULL * initial)) == SYMPTOM
     assert _sign(facts.baseline(median_update_ratio=RATIO_FULL)) == SYMPTOM
     assert _sign(facts.baseline(late_gradient_cosine=COSINE_FULL)) > 0.5 * SYMPTOM
+
+
+@pytest.mark.parametrize("subject", ["start", "end"])
+def test_steps_too_long_for_the_curvature_are_a_sign_and_no_proof(facts: Facts, subject: str) -> None:
+    stuck = facts.underfitted()
+    steep = _curved(stuck, 2 * CURVATURE_FULL, subject, bound=3.8)
+    assert _sign(steep) == WEAK * SYMPTOM < STRONG_SIGN
+    finding = steep.raced(steep.remedies(CAUSE)[0], 0.0).judged(CAUSE)
+    assert finding.standing is Standing.CLEARED
+    assert "rate_times_largest_eigenvalue" in {e.measure for e in finding.evidence}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0, CURVATURE_NONE])
+def test_steps_at_the_edge_of_stability_are_no_sign(facts: Facts, share: float) -> None:
+    assert _sign(_curved(facts, share, "end")) == _sign(facts)
+
+
+def test_without_a_bound_the_curvature_is_not_read(facts: Facts) -> None:
+    adam = facts.refused("critical_point", "the product with the Hessian is not finite")
+    assert _sign(adam) == _sign(facts)
+    assert adam.judged(CAUSE).evidence == facts.judged(CAUSE).evidence
