@@ -142,8 +142,7 @@ class Flow:
     def _called(self, call: ast.Call) -> Iterator[Event]:
         for function in self._handed_over(call):
             yield from self.of(function)
-        made = self.script.made_by(call)
-        runs = self.script.method(made, "__init__") if made else self.script.callee(call)
+        runs = self.script.runs(call)
         if runs is not None:
             yield from self.of(runs)
             return

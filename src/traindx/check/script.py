@@ -281,6 +281,11 @@ class Script:
                 return self.method(one, call.func.attr)
         return named
 
+    def runs(self, call: ast.Call) -> Function | None:
+        """The function of the script that a call runs, the ``__init__`` of a class among them."""
+        made = self.made_by(call)
+        return self.method(made, "__init__") if made else self.callee(call)
+
     def _named_callee(self, call: ast.Call) -> Function | None:
         func = call.func
         if isinstance(func, ast.Name):

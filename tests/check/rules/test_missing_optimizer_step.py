@@ -41,13 +41,27 @@ def test_silent_where_it_steps_or_is_handed_over(broken, step):
 
 def test_declines_where_the_optimizer_leaves_the_script(broken):
     code = """
-    def make():
-        return optimizer
+    {}
     for x, y in loader:
         optimizer.zero_grad()
         F.cross_entropy(model(x), y).backward()
     """
-    assert broken("missing-optimizer-step", SETUP, code) == []
+    for line in ("def make(): return optimizer", "state.optimizer = optimizer", "kept = [optimizer]"):
+        assert broken("missing-optimizer-step", SETUP, code.format(line)) == []
+
+
+def test_declines_where_another_object_is_asked_for_it(broken):
+    code = """
+    class Trainer:
+        def __init__(self):
+            self.optimizer = optim.Adam(model.parameters())
+        def run(self):
+            for x, y in loader:
+                self.optimizer.zero_grad()
+                F.cross_entropy(model(x), y).backward()
+    """
+    assert broken("missing-optimizer-step", code) == ["self.optimizer.zero_grad()"]
+    assert broken("missing-optimizer-step", code, "trainer = Trainer()\ntrainer.optimizer.step()") == []
 
 
 def test_fires_where_the_model_is_cleared(broken):

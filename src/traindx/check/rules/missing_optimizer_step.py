@@ -48,7 +48,7 @@ def _clears(flow: Flow, cleared: ast.expr, optimizer: ast.Call) -> bool:
 def _is_idle(script: Script, made: ast.Call) -> bool:
     """Whether every use of an optimizer is in sight and none steps it."""
     uses = [node for node in script.nodes if isinstance(node, ast.Name | ast.Attribute) and _is_read(node) and made in script.origins(node)]
-    return isinstance(script.parents[made], ast.Assign) and all(_is_harmless(script, use) for use in uses)
+    return isinstance(script.parents[made], ast.Assign | ast.Return | ast.Tuple) and all(_is_harmless(script, use) for use in [made, *uses])
 
 
 def _is_read(node: ast.Name | ast.Attribute) -> bool:
@@ -56,12 +56,25 @@ def _is_read(node: ast.Name | ast.Attribute) -> bool:
 
 
 def _is_harmless(script: Script, use: ast.AST) -> bool:
+    """Whether a use asks nothing of the optimizer, or hands it to a name whose uses are judged in turn."""
     around = script.parents[use]
     if isinstance(around, ast.Attribute):
         return around.attr in HARMLESS
-    if isinstance(around, ast.keyword):
+    if isinstance(around, ast.keyword | ast.Tuple):
         around = script.parents[around]
-    if not isinstance(around, ast.Call):
-        return False
-    # A function of the script uses its parameter in turn, and that use is judged by itself.
-    return script.called(around).startswith("torch.optim.lr_scheduler.") or script.callee(around) is not None
+    match around:
+        case ast.Call():
+            return script.called(around).startswith("torch.optim.lr_scheduler.") or script.runs(around) is not None
+        case ast.Return():
+            return bool(script.calls.get(script.scope(around)))
+        case ast.Assign(targets=[target]):
+            return all(_is_followed(script, name) for name in (target.elts if isinstance(target, ast.Tuple) else [target]))
+    return False
+
+
+def _is_followed(script: Script, target: ast.expr) -> bool:
+    """Whether all reads of a variable are seen: it is a name, or an attribute that is asked of ``self`` alone."""
+    if not isinstance(target, ast.Attribute):
+        return isinstance(target, ast.Name)
+    same = [n for n in script.nodes if isinstance(n, ast.Attribute) and n.attr == target.attr]
+    return all(isinstance(n.value, ast.Name) and n.value.id == "self" for n in same)
