@@ -75,6 +75,8 @@ class Loop:
     targets: Any = None
     witness: nn.Parameter | None = None
     """The parameter whose gradients are followed."""
+    stepped_witness: bool = False
+    """Whether the optimizer that has stepped, or is about to, holds the witness."""
     names: dict[int, str] = field(default_factory=dict)
     place: Place | None = None
     handles: list[RemovableHandle] = field(default_factory=list)
@@ -135,12 +137,14 @@ def _depends_on_mode(module: nn.Module) -> bool:
 
 
 def choose_witness(loop: Loop) -> nn.Parameter | None:
-    """The first small parameter that an optimizer holds, of those that received a gradient where any did.
+    """The first small parameter that an optimizer holds, of those that received a gradient where any did; where the optimizers hold none of
+    the model's, one that they do not hold.
 
     The first, as what goes wrong on the way back from the loss reaches the layers before it and not those behind.
     """
     held = {id(p) for p in loop.optimized}
-    dense = [p for _, p in loop.parameters if p.requires_grad and id(p) in held and not (p.grad is not None and p.grad.is_sparse)]
+    dense = [p for _, p in loop.parameters if p.requires_grad and not (p.grad is not None and p.grad.is_sparse)]
+    dense = [p for p in dense if id(p) in held] or dense
     candidates = [p for p in dense if p.grad is not None] or dense
     return next((p for p in candidates if p.numel() <= SMALL), min(candidates, key=torch.Tensor.numel, default=None))
 

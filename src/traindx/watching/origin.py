@@ -95,20 +95,21 @@ def on_the_way_back(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, A
     return None
 
 
+def graph(loss: Tensor) -> list[Any]:
+    """The nodes of a loss's graph, those next to the loss first."""
+    nodes: dict[Any, None] = {loss.grad_fn: None}
+    reached = list(nodes)
+    for node in reached:
+        fresh = [following for following, _ in node.next_functions if following is not None and following not in nodes]
+        nodes.update(dict.fromkeys(fresh))
+        reached += dict.fromkeys(fresh)
+    return reached
+
+
 def on_the_way(loss: Tensor, steep: bool) -> list[str]:
     """Names of the operations in a loss's graph that may give, or whose slope may be, what is not finite; those next to the loss first."""
-    found: list[str] = []
-    nodes, seen = [loss.grad_fn], set()
-    while nodes:
-        node = nodes.pop(0)
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        named = _NODE.match(node.name())
-        if named and named[1] in (_STEEP if steep else _RISKY) and named[1] not in found:
-            found.append(named[1])
-        nodes += [following for following, _ in node.next_functions]
-    return found
+    names = [named[1] for node in graph(loss) if (named := _NODE.match(node.name()))]
+    return [name for name in dict.fromkeys(names) if name in (_STEEP if steep else _RISKY)]
 
 
 @contextmanager

@@ -83,6 +83,7 @@ class Watch:
         self._curves: dict[str, tuple[list[int], list[float]]] = {}
         self._rows, self._outcome, self._reason = 0, Outcome.STOPPED, "still training"
         self._off, self._seconds = True, 0.0
+        self._holders: set[int] = set()
         self._follow_moments()
 
     def _follow_moments(self) -> None:
@@ -140,6 +141,7 @@ class Watch:
     def _follow(self, witness: nn.Parameter | None) -> None:
         """Be told when this parameter receives gradients."""
         self.loop.witness = witness
+        self._holders = {i for i, o in enumerate(self.loop.optimizers) if any(p is witness for g in o.param_groups for p in g["params"])}
         if witness is not None:
             self.loop.handles.append(witness.register_post_accumulate_grad_hook(self._accumulated))
 
@@ -210,6 +212,7 @@ class Watch:
         self._gradients_complete(0)
 
     def _gradients_complete(self, index: int) -> None:
+        self.loop.stepped_witness = index in self._holders
         self._tell("updating")
         if self.loop.looking and index == 0:
             state = self.loop.state()
@@ -221,6 +224,7 @@ class Watch:
         loop = self.loop
         loop.updates += 1
         loop.updates_since_report += 1
+        loop.stepped_witness = index in self._holders
         if not loop.backwards and loop.updates <= READ_EVERY:
             self._follow_better()
         self._tell("updated")

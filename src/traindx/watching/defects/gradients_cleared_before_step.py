@@ -26,7 +26,7 @@ class GradientsClearedBeforeStep(Detector):
 
     def updating(self, loop: Loop) -> None:
         """Is it still there?"""
-        if not loop.backwards or self._version < 0 or self.held is not None or loop.witness is None:
+        if not loop.stepped_witness or not loop.backwards or self._version < 0 or self.held is not None or loop.witness is None:
             return
         gradient = loop.witness.grad
         if gradient is None or (gradient._version != self._version and loop.updates < UPDATES and not bool((gradient != 0).any())):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from traindx.watching.defects.base import Detector
 from traindx.watching.loop import Loop
@@ -51,6 +51,12 @@ class MissingOptimizerStep(Detector):
         """How many gradients came to nothing?"""
         if loop.updates_since_report or loop.witness is None or self._parameter_version != loop.witness._version:
             return
-        if self._discarded >= DISCARDED or (loop.backwards and loop.reports_since_update >= ACCUMULATED):
+        accumulated = loop.backwards and loop.reports_since_update >= ACCUMULATED and _is_finite(loop.witness)
+        if self._discarded >= DISCARDED or accumulated:
             said = f"{loop.reports_since_update + 1} batches were reported and their gradients computed, and no optimizer has stepped"
             self.saw(loop, said, value=loop.reports_since_update + 1)
+
+
+def _is_finite(parameter: nn.Parameter) -> bool:
+    """Whether its gradient could be used: loss scaling skips updates on others."""
+    return parameter.grad is not None and bool(parameter.grad.isfinite().all())

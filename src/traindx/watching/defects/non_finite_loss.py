@@ -84,12 +84,12 @@ class NonFiniteLoss(Detector):
             way = "the first NaN arose on the way back through" if self._backward else "the first such number arose in"
             return f"{what} is not finite: {way} {self._origin}{self._steep(loop)}", self._origin.place or loop.place
         said = f"{what} is not finite"
-        if self._fresh and isinstance(loop.loss, Tensor) and loop.loss.grad_fn is not None:
+        broken = [name for name, p in loop.parameters if not bool(p.isfinite().all())]
+        if broken:
+            said += f"; {len(broken)} parameters are no longer finite, {broken[0]} among them"
+        elif isinstance(loop.loss, Tensor) and loop.loss.grad_fn is not None:
             names = origin.on_the_way(loop.loss, steep=what == "a gradient")
-            said += ", although the outputs of the model are" + (f"; on the way to the loss lie {', '.join(names[:4])}" if names else "")
-        else:
-            broken = [name for name, p in loop.parameters if not bool(p.isfinite().all())]
-            said += f"; {len(broken)} parameters are no longer finite, {broken[0]} among them" if broken else ""
+            said += ", although the weights of the model are" + (f"; on the way to the loss lie {', '.join(names[:4])}" if names else "")
         return said, loop.place
 
     def _steep(self, loop: Loop) -> str:
