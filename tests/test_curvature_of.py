@@ -58,6 +58,24 @@ def test_the_lines_go_through_the_weights_and_the_way_ends_there(bowl: Curvature
     assert len(way.losses) == len(way.y) and {len(row) for row in way.losses} == {len(way.x)}
 
 
+def test_the_way_off_a_saddle_is_shown_where_the_loss_falls() -> None:
+    x = np.random.default_rng(0).normal(size=(80, 3)).astype(np.float32)
+
+    def at_zero() -> nn.Module:
+        network = nn.Sequential(nn.Linear(3, 4, bias=False), nn.Tanh(), nn.Linear(4, 1, bias=False))
+        for parameter in network.parameters():
+            nn.init.zeros_(parameter)
+        return network
+
+    stuck = api.curvature_of(Task(at_zero, nn.MSELoss(), (x, x[:, :1]), name="zero"), RECIPE.replace(epochs=2))
+    assert stuck.answer == "saddle"
+    down = next(p for p in stuck.profiles if p.name == "way down")
+    escaped = find(stuck.evidence, "critical_point", "escape_fall_share")
+    assert escaped is not None
+    assert min(down.losses) <= float(escaped.details["after"]) + 1e-6 < down.losses[down.positions.index(0.0)]
+    assert "loss along the way down" in to_html(stuck)
+
+
 def test_the_density_has_an_area_of_one(bowl: Curvature) -> None:
     assert bowl.density is not None
     assert np.trapezoid(bowl.density.losses, bowl.density.positions) == pytest.approx(1.0, abs=0.02)

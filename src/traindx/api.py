@@ -37,7 +37,7 @@ from traindx.records import (
     Standing,
     Treatment,
 )
-from traindx.remedies import REMEDIES
+from traindx.remedies import make_remedy
 from traindx.remedies.balance_classes import BalanceClasses
 from traindx.store import Store, open_store
 from traindx.tasks import Task
@@ -203,7 +203,7 @@ def treat(
         if task.test is not None:
             task.test.on_open = lambda question: memory.open_test(task.fingerprint, question)
         remedies = _plan(lab, diagnosis, seconds)
-        comparisons = _verify(lab, remedies, diagnosis.branch is Branch.MISMATCH) if remedies else []
+        comparisons = _verify(lab, remedies, _test_decides(diagnosis)) if remedies else []
         treatment = _treatment(lab, diagnosis, remedies, comparisons, memory)
         memory.put_treatment(treatment)
     return treatment
@@ -255,7 +255,7 @@ def curvature_of(
         evidence=(*evidence, *eigenvalues),
         curves={BOUND_MEASURE: surroundings.followed(task, recipe, run, way)} if followed and pictures else {},
         density=spectral,
-        profiles=surroundings.profiles(objective, found) if pictures else (),
+        profiles=surroundings.profiles(objective, found, point.escape) if pictures else (),
         surfaces=surroundings.surfaces(objective, way.points) if pictures else (),
         run=run,
         cost=Cost(runs=1.0, seconds=time.perf_counter() - started, baseline_seconds=run.seconds),
@@ -294,7 +294,7 @@ def _repaired(lab: Lab, diagnosis: Diagnosis, remedies: Sequence[RemedyRef]) -> 
     """Whether the causes that these remedies repair are found no more, by the experiments that found them."""
     treated = lab.job(*remedies)
     again = Lab(treated.task, treated.recipe, lab.executor, lab.memory, lab.callbacks, lambda stage, done: None)
-    repairs = {r for r in remedies if REMEDIES[r.id].repairs}
+    repairs = {r for r in remedies if make_remedy(r).repairs}
     findings = [f for f in diagnosis.findings if f.standing is Standing.CONFIRMED and repairs & set(f.remedies)]
     asked = sorted({e.experiment for f in findings for e in f.evidence})
     reading = Reading([e for name in asked for e in again.answer(Question(experiment=name), EXPERIMENTS[name])])
@@ -311,7 +311,7 @@ def _verify(lab: Lab, remedies: tuple[RemedyRef, ...], on_test_alone: bool) -> l
 
 
 def _treatment(lab: Lab, diagnosis: Diagnosis, remedies: tuple[RemedyRef, ...], comparisons: list[Comparison], memory: Store) -> Treatment:
-    repairing = any(REMEDIES[r.id].repairs for r in remedies)
+    repairing = any(make_remedy(r).repairs for r in remedies)
     verified = _repaired(lab, diagnosis, remedies) if repairing else _improved(_decisive(diagnosis, remedies, comparisons))
     kept = remedies if verified else ()
     job = lab.job(*kept)
@@ -333,10 +333,16 @@ def _treatment(lab: Lab, diagnosis: Diagnosis, remedies: tuple[RemedyRef, ...], 
 
 def _decisive(diagnosis: Diagnosis, remedies: Sequence[RemedyRef], comparisons: Sequence[Comparison]) -> list[Comparison]:
     """What the remedies are meant to change: the test set's figures of a mismatch, the mean recall of balanced classes; else all but that."""
-    if diagnosis.branch is Branch.MISMATCH:
-        return [c for c in comparisons if c.measure.startswith("test")]
+    on_test = [c for c in comparisons if c.measure.startswith("test")]
+    if diagnosis.branch is Branch.MISMATCH or (on_test and _test_decides(diagnosis)):
+        return on_test
     balancing = any(r.id == BalanceClasses.id for r in remedies)
     return [c for c in comparisons if (c.measure == verification.MEAN_RECALL) == balancing]
+
+
+def _test_decides(diagnosis: Diagnosis) -> bool:
+    """Whether validation rows cannot show what the remedy is worth: they come from elsewhere, or their labels are as wrong as the others."""
+    return diagnosis.branch is Branch.MISMATCH or (diagnosis.top is not None and diagnosis.top.cause == "label-noise")
 
 
 def _improved(comparisons: Sequence[Comparison]) -> bool:

@@ -11,6 +11,7 @@ from torch.nn.utils import parameters_to_vector
 
 from traindx.curvature import Objective, density, eigenpairs
 from traindx.curvature.eigenpairs import Eigenpairs
+from traindx.curvature.escape import By, Escape
 from traindx.curvature.landscape import LossPlane, around, filter_normalized, line, plane, principal, two_directions
 from traindx.experiments.curvature import NAME, largest_eigenvalue, on_device, rate_at
 from traindx.records import Curve, Evidence, Profile, Recipe, Run, Surface
@@ -25,6 +26,8 @@ PROBES, STEPS = 4, 30
 WAY_POINTS, FOLLOWED = 24, 8
 # An eigenvector is followed as far as the loss rises by this much, to second order.
 RISE = 1.0
+# The way off a saddle is shown to this many times the step that lowered the loss most.
+BEYOND = 2.0
 
 
 @dataclass
@@ -85,8 +88,8 @@ def spectrum(objective: Objective, run: Run) -> tuple[list[Evidence], Profile, E
     return told, Profile(name="density", label="eigenvalue", positions=tuple(map(float, where)), losses=tuple(map(float, height))), found
 
 
-def profiles(objective: Objective, found: Eigenpairs) -> tuple[Profile, ...]:
-    """The loss along the outermost eigenvectors and along a random direction. Cost: 41 forward passes each."""
+def profiles(objective: Objective, found: Eigenpairs, escape: Escape | None) -> tuple[Profile, ...]:
+    """The loss along the outermost eigenvectors, along a random direction, and along the way off a saddle. Cost: 41 forward passes each."""
     lines = {
         "steepest eigenvector": (found.vectors[0], float(found.values[0])),
         "last eigenvector": (found.vectors[-1], float(found.values[-1])),
@@ -98,7 +101,11 @@ def profiles(objective: Objective, found: Eigenpairs) -> tuple[Profile, ...]:
         made.append(Profile(name=name, label=f"distance along the {name}", positions=along.positions, losses=along.losses))
     random = line(objective, filter_normalized(objective))
     label = "distance, in norms of the filters"
-    return (*made, Profile(name="random direction", label=label, positions=random.positions, losses=random.losses))
+    made.append(Profile(name="random direction", label=label, positions=random.positions, losses=random.losses))
+    if escape is not None and escape.by is not By.NOTHING:
+        down = line(objective, escape.direction, BEYOND * abs(escape.step))
+        made.append(Profile(name="way down", label=f"distance along the {escape.by}", positions=down.positions, losses=down.losses))
+    return tuple(made)
 
 
 def surfaces(objective: Objective, way: Sequence[Tensor]) -> tuple[Surface, ...]:
