@@ -101,6 +101,12 @@ def test_nothing_of_the_script_is_run(tmp_path):
     assert not (tmp_path / "trace").exists()
 
 
-def test_code_nested_too_deep_is_named(tmp_path):
-    (tmp_path / "deep.py").write_text("x = " + "(" * 500 + "1" + ")" * 500)
-    assert len(check([tmp_path]).unreadable) == 1
+@pytest.mark.parametrize(
+    "code", ["x = " + "(" * 500 + "1" + ")" * 500, "x = " + " + ".join(["y"] * 900), "x = " + " + ".join(["y"] * 5000)]
+)
+def test_code_nested_too_deep_is_named_and_the_rest_is_checked(tmp_path, code):
+    (tmp_path / "deep.py").write_text(code)
+    (tmp_path / "train.py").write_text(BROKEN)
+    checked = check([tmp_path])
+    assert len(checked.unreadable) == 1
+    assert places(checked) == [f"{tmp_path}/train.py:3:1"]

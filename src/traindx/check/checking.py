@@ -44,6 +44,8 @@ def check(paths: Iterable[Path | str], ignore: Iterable[str] = ()) -> Checked:
             violations += violations_in(read(path), rules)
         except InputError as error:
             unreadable.append(str(error))
+        except RecursionError:
+            unreadable.append(f"SCRIPT: {path} is nested too deep to follow; split its longest expression or chain of branches")
     return Checked(len(scripts) - len(unreadable), tuple(violations), tuple(unreadable))
 
 

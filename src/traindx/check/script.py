@@ -440,9 +440,11 @@ def is_generator(function: Function) -> bool:
 
 
 def _in_order(node: ast.AST) -> Iterator[ast.AST]:
-    yield node
-    for child in ast.iter_child_nodes(node):
-        yield from _in_order(child)
+    waiting = [node]
+    while waiting:
+        current = waiting.pop()
+        yield current
+        waiting += reversed(list(ast.iter_child_nodes(current)))
 
 
 def _outside(scope: ast.AST) -> list[ast.AST]:
