@@ -4,6 +4,7 @@ import math
 import random
 
 import matplotlib as mpl
+import pytest
 import records_by_hand as by_hand
 
 from traindx.records import Outcome
@@ -130,3 +131,15 @@ def test_constant_and_single_values_can_be_drawn() -> None:
 def test_values_of_any_size_can_be_drawn() -> None:
     line = figures.Line("huge", "train", (0.0, 1.0, 2.0), (1e-300, 1.0, 1e300))
     assert "<svg" in draw.panel(figures.Panel("huge", "From tiny to huge.", "loss", figures.is_log([line]), (line,)))
+
+
+@pytest.mark.parametrize(
+    ("ticks", "labels"),
+    [
+        ((2.3045, 2.305, 2.3055), ["2.3045", "2.305", "2.3055"]),
+        ((0.0, 0.1 + 0.2, 1.0), ["0", "0.3", "1"]),
+        ((5.0,), ["5"]),
+    ],
+)
+def test_ticks_of_an_axis_can_be_told_apart(ticks: tuple[float, ...], labels: list[str]) -> None:
+    assert draw.Plain().format_ticks(ticks) == labels

@@ -16,7 +16,7 @@ from markupsafe import escape
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, Formatter, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from traindx.report import words
 from traindx.report.figures import Bars, Pairs, Panel
@@ -190,7 +190,24 @@ def scale(axes: Axes, which: str, log: bool, ceiling: float | None = None) -> No
         axis.set_minor_locator(NullLocator())
     else:
         axis.set_major_locator(MaxNLocator(nbins=6, steps=NICE_STEPS))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: words.number(value if log else round(value, 12))))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: words.number(value)) if log else Plain())
+
+
+class Plain(Formatter):
+    """Ticks in words' numbers, or in as many digits as it takes to tell them apart."""
+
+    def __call__(self, value: float, pos: int | None = None) -> str:
+        """One by itself."""
+        return words.number(round(value, 12))
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        """All of an axis."""
+        labels = [self(value) for value in values]
+        for digits in range(4, 13):
+            if len(set(labels)) == len(labels):
+                break
+            labels = [f"{round(value, 12):.{digits}g}" for value in values]
+        return labels
 
 
 def legend(axes: Axes) -> None:

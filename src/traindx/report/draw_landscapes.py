@@ -189,7 +189,7 @@ def _grid(data: Relief) -> tuple[Any, Any, Any]:
 def _plain_ticks(axes: Axes) -> None:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(nbins=5, steps=draw.NICE_STEPS))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: words.number(round(value, 12))))
+        axis.set_major_formatter(draw.Plain())
 
 
 def _colour_bar(figure: Figure, axes: Axes, data: Relief, norm: Normalize, colours: Colormap, palette: Palette) -> None:

@@ -84,7 +84,7 @@ def density(record: Curvature) -> Lines | None:
     floor = DENSITY_SHOWN * max(record.density.losses)
     lines = (Line("density", "s1", record.density.positions, tuple(max(v, floor) for v in record.density.losses)),)
     marked = [(e.subject, e.value) for e in record.evidence if e.measure == "eigenvalue"][:EIGENVALUES_MARKED]
-    caption = "Density of the eigenvalues of the Hessian; crosses: single eigenvalues that were computed. Logarithmic scale."
+    caption = "Density of the eigenvalues of the Hessian; dotted: single eigenvalues that were computed, numbered from the largest. Logarithmic scale."
     return Lines("Spectrum", caption, "eigenvalue", "density (share of eigenvalues per unit)", True, lines, tuple(marked))
 
 
