@@ -95,6 +95,18 @@ def test_gradient_cosine() -> None:
     assert curve.values == pytest.approx(expected)
 
 
+def test_gradient_cosine_where_a_layer_was_left_out() -> None:
+    model = nn.ModuleList([nn.Linear(3, 2, bias=False), nn.Linear(2, 3, bias=False)])
+    state = TrainingState(None, model, torch.optim.SGD(model.parameters()), 9)  # type: ignore[arg-type]  # the probe asks for no task
+    probe = GradientCosine()
+    probe.due = lambda step, total: True
+    for state.step, (first, second) in enumerate([(1.0, 2.0), (None, 2.0), (1.0, None)]):
+        model[0].weight.grad = None if first is None else torch.full((2, 3), first)
+        model[1].weight.grad = None if second is None else torch.full((3, 2), second)
+        probe.before_step(state)
+    assert probe.finish(state)["gradient_cosine"].values == pytest.approx((24 / (30**0.5 * 24**0.5), 0.0))
+
+
 def test_update_ratio() -> None:
     expected = [float((flat(after) - flat(before)).norm() / flat(before).norm()) for before, after, _ in plainly()]
     assert watched(UpdateRatio())["update_ratio"].values == pytest.approx(expected)

@@ -225,7 +225,7 @@ class Watch:
         loop.updates += 1
         loop.updates_since_report += 1
         loop.stepped_witness = index in self._holders
-        if not loop.backwards and loop.updates <= READ_EVERY:
+        if not loop.backwards and (loop.updates <= READ_EVERY or loop.looking):
             self._follow_better()
         self._tell("updated")
         loop.reports_since_update, loop.backwards = 0, 0
@@ -259,6 +259,8 @@ class Watch:
         loop = self.loop
         loop.loss, loop.outputs, loop.targets = loss, outputs, targets
         self._losses.append(self._kept(loss))
+        if isinstance(self._losses[-1], float) and not math.isfinite(self._losses[-1]):
+            loop.broken_loss = True
         if len(self._losses) >= READ_EVERY or loop.looking:
             self._read_losses()
         if not self._rows and isinstance(targets, Tensor) and targets.ndim:
@@ -294,9 +296,9 @@ class Watch:
         self._alert()
 
     def _kept(self, loss: Tensor | float) -> Tensor | float:
-        """Without its graph; a copy, where a compiled model's next run may write over it."""
-        if not isinstance(loss, Tensor):
-            return float(loss)
+        """The number where it is at hand; else the tensor without its graph: a copy, where a compiled model's next run may write over it."""
+        if not isinstance(loss, Tensor) or loss.device.type == "cpu":
+            return number(loss)
         return loss.detach().clone() if self.loop.compiled else loss.detach()
 
     def _read_losses(self) -> None:
@@ -308,7 +310,7 @@ class Watch:
         for offset, loss in enumerate(held):
             value = next(read) if isinstance(loss, Tensor) else loss
             self._record("batch_loss", first + offset, value)
-            if not math.isfinite(value) and not self.loop.broken_loss:
+            if not math.isfinite(value) and self._outcome is not Outcome.DIVERGED:
                 self.loop.broken_loss = True
                 self._outcome, self._reason = Outcome.DIVERGED, f"the loss was not finite at step {first + offset}"
 

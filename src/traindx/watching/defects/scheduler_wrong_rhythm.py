@@ -51,16 +51,33 @@ class SchedulerWrongRhythm(Detector):
             self._compare(loop, loop.scheduler)
 
     def _compare(self, loop: Loop, scheduler: Any) -> None:
-        """The scheduler's steps against the updates."""
-        steps = int(scheduler.last_epoch)
+        """The scheduler's steps against the updates; those of its parts, where it is made of several."""
+        parts = getattr(scheduler, "_schedulers", [scheduler])
+        steps = getattr(scheduler, "last_epoch", getattr(parts[0], "last_epoch", None))
+        if steps is None:  # one that counts in its own way
+            return
         self._steps_at.setdefault(steps, loop.updates)
-        length = getattr(scheduler, _LENGTHS.get(type(scheduler).__name__, ""), None)
-        by_update = steps >= loop.updates - 2
-        if type(scheduler).__name__ == "CosineAnnealingLR" and by_update and length and steps > 1.5 * length:
+        for part in parts:
+            if steps >= loop.updates - 2:
+                self._compare_with_updates(loop, part)
+            elif steps >= 2:
+                self._compare_with_epochs(loop, part)
+
+    def _compare_with_updates(self, loop: Loop, part: Any) -> None:
+        length, steps = _length(part), int(part.last_epoch)
+        if type(part).__name__ == "CosineAnnealingLR" and length and steps > 1.5 * length:
             said = f"CosineAnnealingLR(T_max={length}) is stepped with every update and has come back up after {steps} of them"
             self.saw(loop, said, value=steps)
-        elif length and steps >= 2 and not by_update:
-            an_epoch = self._steps_at.get(2, 0) - self._steps_at.get(1, 0)
-            if an_epoch >= AN_EPOCH and length % an_epoch == 0 and length > an_epoch:
-                said = f"{type(scheduler).__name__} is made for {length} steps, {length // an_epoch} times the {an_epoch} updates between two of them"
-                self.saw(loop, f"{said}: it is stepped once an epoch", value=length)
+
+    def _compare_with_epochs(self, loop: Loop, part: Any) -> None:
+        length, an_epoch = _length(part), self._steps_at.get(2, 0) - self._steps_at.get(1, 0)
+        if length and an_epoch >= AN_EPOCH and length % an_epoch == 0 and length > an_epoch:
+            said = (
+                f"{type(part).__name__} is made for {length} steps, {length // an_epoch} times the {an_epoch} updates between two of them"
+            )
+            self.saw(loop, f"{said}: it is stepped once an epoch", value=length)
+
+
+def _length(scheduler: Any) -> int | None:
+    """The steps that it is made for, where it has a length."""
+    return getattr(scheduler, _LENGTHS.get(type(scheduler).__name__, ""), None)
