@@ -926,7 +926,7 @@ def versions() -> str:
         found.append(
             f"{package} {importlib.metadata.version(package)}" if have(module) else f"{package}: not installed, its rows are skipped"
         )
-    return f"Python {platform.python_version()}, {', '.join(found)}; 1 thread of {os.cpu_count()} shared cores ({platform.machine()}); seeds from 0"
+    return f"Python {platform.python_version()}, {', '.join(found)}; 1 thread of {os.cpu_count()} shared cores ({platform.machine()}), load average {os.getloadavg()[0]:.1f} at the start; seeds from 0"
 
 
 def main() -> None:
