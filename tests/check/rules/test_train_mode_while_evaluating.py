@@ -30,3 +30,8 @@ def test_declines_where_the_model_or_a_call_is_out_of_sight(broken):
         broken("train-mode-while-evaluating", "from mine import model\noptimizer = optim.SGD(model.parameters())\noptimizer.step()\n", TEST)
         == []
     )
+
+
+def test_silent_on_a_sample_within_the_training_loop(broken):
+    code = SETUP.format("nn.BatchNorm1d(8)") + "    with torch.no_grad():\n        show(model(noise))\n"
+    assert broken("train-mode-while-evaluating", code) == []

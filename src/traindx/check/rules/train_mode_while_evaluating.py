@@ -12,7 +12,10 @@ from traindx.check.script import LOOPS, Script
 
 
 class TrainModeWhileEvaluating:
-    """Fires where a model with dropout or batch normalization runs over batches without gradients in a script that trains and has no `eval()`."""
+    """Fires where a model with dropout or batch normalization runs over batches without gradients in a script that trains and has no `eval()`.
+
+    A sample drawn within the training loop, as of a generator, is no evaluation.
+    """
 
     code = "TDX401"
     name = "train-mode-while-evaluating"
@@ -22,13 +25,15 @@ class TrainModeWhileEvaluating:
     def spots(self, script: Script) -> Iterator[Spot]:
         """The first call of the model in each evaluation."""
         flow = Flow.of_script(script)
-        if not any(e.kind is Kind.STEP for path in flow.paths for e in path) or _has_eval(script, flow):
+        events = [event for path in flow.paths for event in path]
+        if not any(event.kind is Kind.STEP for event in events) or _has_eval(script, flow):
             return
+        training = {loop for event in events if event.kind is Kind.BACKWARD for loop in event.loops}
         seen = set[ast.AST]()
         for node in script.nodes:
             if isinstance(node, ast.Call) and all(has_modes(script, origin) for origin in script.origins(node.func)):
                 loop = next((a for a in script.ancestors(node) if isinstance(a, LOOPS)), None)
-                if loop is not None and loop not in seen and flow.without_gradients(node):
+                if loop is not None and loop not in seen | training and flow.without_gradients(node):
                     seen.add(loop)
                     yield Spot(
                         node, "dropout and batch normalization are in training mode here; call eval() before, and train() afterwards"
