@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 import traindx as tdx
 from faults.pairs import PAIRS, RECIPE, Network, Training, deep, held_out_digits, on_digits, train_digits
 from traindx.api import Progress
-from traindx.experiments.verification import FINAL, LEAST_PAIRS
+from traindx.experiments.verification import FINAL, LEAST_PAIRS, MEAN_RECALL
 from traindx.records import Branch, Diagnosis, Outcome, RemedyRef, Standing
 from traindx.remedies import make_remedy
 from traindx.store import open_store
@@ -263,6 +264,46 @@ def test_a_mismatch_is_treated_where_only_the_test_set_can_show_it() -> None:
     assert any(c.measure == "test_loss" for c in treatment.comparisons)
     assert treatment.test_openings == 2, "the mismatch question, and the verification"
     assert treatment.verified == any(c.improved for c in treatment.comparisons if c.measure.startswith("test"))
+
+
+def confirmed(cause: str, *remedies: RemedyRef, branch: Branch = Branch.DATA) -> tdx.Finding:
+    """A finding as a diagnosis would confirm it."""
+    return tdx.Finding(cause=cause, branch=branch, standing=Standing.CONFIRMED, confidence=0.9, summary="by hand", remedies=remedies)
+
+
+def test_copies_are_left_out_and_looked_for_again() -> None:
+    x, y = load_digits(return_X_y=True)
+    rows = np.r_[np.arange(300), np.random.default_rng(0).integers(0, 300, 200)]
+    task = tdx.Task(lambda: nn.Linear(64, 10), nn.CrossEntropyLoss(), ((x[rows] / 16).astype(np.float32), y[rows]))
+    diagnosis = tdx.diagnose(task, RECIPE)
+    assert diagnosis.top is not None and diagnosis.top.cause == "train-test-leakage"
+    treatment = tdx.treat(diagnosis)
+    assert treatment.verified and [r.id for r in treatment.remedies] == ["remove-duplicates"]
+    assert "found no more" in treatment.sentence
+    worse = next(c for c in treatment.comparisons if c.measure == "validation_loss")
+    assert worse.gain < 0, "the figures were flattered"
+
+
+def test_balanced_classes_are_judged_by_the_mean_recall() -> None:
+    x, y = load_digits(return_X_y=True)
+    kept = (y < 7) | (np.arange(len(y)) % 25 == 0)
+    task = tdx.Task(lambda: nn.Linear(64, 10), nn.CrossEntropyLoss(), ((x[kept] / 16).astype(np.float32), y[kept]))
+    diagnosis = tdx.diagnose(task, RECIPE)
+    rare = diagnosis.replace(findings=(confirmed("class-imbalance", RemedyRef(id="balance-classes")),), branch=Branch.DATA)
+    treatment = tdx.treat(rare, task=task)
+    recall = next(c for c in treatment.comparisons if c.measure == MEAN_RECALL)
+    assert treatment.verified == recall.improved and recall.gain > 0
+    assert "mean recall" in treatment.sentence
+
+
+def test_a_further_remedy_is_kept_only_where_it_helps_on_top() -> None:
+    diagnosis = diagnosed("linear on circles")
+    top = diagnosis.findings[0]
+    harmful = confirmed("learning-rate-too-high", RemedyRef(id="scale-rate", params={"factor": 1e-4}), branch=Branch.OPTIMIZATION)
+    treatment = tdx.treat(diagnosis.replace(findings=(top, harmful)), task=diagnosis.task)
+    assert treatment.verified and treatment.remedies == top.remedies[:1]
+    used = {run.seed for run in treatment.runs if len(run.remedies) > 1}
+    assert used and not used & set(treatment.comparisons[0].seeds)
 
 
 def test_verification_is_worth_at_least_some_pairs() -> None:

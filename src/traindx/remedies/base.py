@@ -26,11 +26,13 @@ class Remedy:
     """Base of all remedies: frozen dataclasses with an ``id`` and a ``size``.
 
     ``size`` orders changes from small to large: of remedies that work alike, the smallest is named first. Around 1 is a number of the
-    recipe, 2 a change of the data's scale or rows, 3 a change of the model.
+    recipe, 2 a change of the data's scale or rows, 3 a change of the model. What ``repairs`` makes an evaluation honest: its figures may
+    well be worse afterwards, so it is verified by looking for the cause again.
     """
 
     id: ClassVar[str]
     size: ClassVar[float]
+    repairs: ClassVar[bool] = False
 
     @property
     def ref(self) -> RemedyRef:

@@ -20,6 +20,7 @@ class RemoveDuplicates(Remedy):
 
     id: ClassVar[str] = "remove-duplicates"
     size: ClassVar[float] = 1.3
+    repairs: ClassVar[bool] = True
 
     def apply(self, task: Task, recipe: Recipe) -> tuple[Task, Recipe]:
         """A new task with fewer rows."""
