@@ -77,6 +77,9 @@ def eigenpairs(
 ) -> Eigenpairs:
     """The ``largest`` and the ``smallest`` eigenvalues (algebraically), each once for every time it occurs.
 
+    What no start vector has much of can be missed, and the next value stands in its place: in 1 of 3,600 searches on small models, and in 1 of
+    20 where the two smallest of 26,122 lay 1 % apart.
+
     Args:
         objective: the loss.
         largest: how many from the upper end.
