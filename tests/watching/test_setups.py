@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -187,6 +188,29 @@ def test_a_frozen_trained_part_and_a_pooler_that_nobody_uses_are_no_findings() -
     with watched(model, optimizer) as w:
         plain_loop(model, w, optimizer)
     assert w.findings == ()
+
+
+@pytest.mark.parametrize("zero", [True, False])
+def test_a_model_that_is_copied_and_saved_while_it_is_watched(zero: bool, tmp_path: Path) -> None:
+    model, saved = network(), tmp_path / "model.pt"
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    x, y = rows()
+    with watched(model, optimizer) as w:
+        for _ in range(STEPS):
+            if zero:
+                optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            w.step(loss)
+            torch.save(model, saved)
+            w.loop.evaluations.clear()
+            teacher = copy.deepcopy(model)
+            teacher(x)
+            torch.load(saved, weights_only=False)(x)
+            assert w.loop.evaluations == []  # others than the watched model are not watched
+        assert b"traindx" not in saved.read_bytes()
+    assert [f.cause for f in w.findings] == ([] if zero else ["missing-zero-grad"])
 
 
 def test_only_the_loss_as_a_number() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 # The first updates tell most, and all of them are looked at in full; then ever fewer, as long as the budget allows.
 FIRST_LOOKS = (0, 1, 2, 4, 8, 16, 24, 32, 40, 48)
 # Between two looks lie so many updates, and this share of those done so far: a long run holds some hundred observations, not millions.
-LEAST_SPACING, SPACING = 32, 0.02
+LEAST_SPACING, SPACING = 64, 0.02
 
 
 class Budget:

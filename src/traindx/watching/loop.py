@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,8 +29,29 @@ class Forward:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     outputs: Any
-    training: bool
-    with_gradient: bool
+
+
+class Hook:
+    """What is attached to the user's modules; it returns None. A copy of a module, and one that was saved as a whole, gets an idle one: it is
+    not the one that is watched, and what was saved loads without traindx.
+    """
+
+    def __init__(self, act: Callable[..., Any]) -> None:
+        self._act = act
+
+    def __call__(self, *args: Any) -> None:
+        """The moment has come."""
+        self._act(*args)
+
+    def __deepcopy__(self, memo: Any) -> Hook:
+        return Hook(_idle)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (_idle.__self__, _idle.__name__)
+
+
+# Takes whatever it is given, and does nothing: the only such function that Python brings along.
+_idle: Any = nullcontext().__exit__
 
 
 @dataclass(slots=True)
@@ -40,7 +62,7 @@ class Loop:
     optimizers: tuple[Optimizer, ...]
     loss_fn: Any
     scheduler: Any
-    guard: Callable[[Callable[..., Any]], Callable[..., None]]
+    guard: Callable[[Callable[..., Any]], Hook]
     """Wraps whatever is attached to the user's objects, so that its errors are those of the watch."""
     affords_more: Callable[[], bool]
     """Whether the budget allows a small look at this batch."""

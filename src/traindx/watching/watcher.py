@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import logging
 import math
 import sys
@@ -21,7 +20,7 @@ from traindx.records import Curve, Diagnosis, Finding, InputError, Outcome, Run
 from traindx.watching import findings as records
 from traindx.watching.budget import Budget
 from traindx.watching.defects import DETECTORS, Detector
-from traindx.watching.loop import Forward, Loop, choose_witness, number
+from traindx.watching.loop import Forward, Hook, Loop, choose_witness, number
 from traindx.watching.observing import GuardedActivations, watching_probes
 from traindx.watching.places import users_line
 from traindx.watching.signs import suspicions
@@ -41,11 +40,19 @@ P = ParamSpec("P")
 
 
 def _guarded(act: Callable[Concatenate[Watch, P], None]) -> Callable[Concatenate[Watch, P], None]:
-    """A moment of the watch; see `Watch._try`."""
+    """A moment of the watch: timed, and never the end of the training. An error is logged once and switches the watch off, unless it is strict."""
 
     @functools.wraps(act)
     def guarded(self: Watch, *args: P.args, **kwargs: P.kwargs) -> None:
-        self._try(act, self, *args, **kwargs)
+        if self._off or self.loop.paused:
+            return
+        began = perf_counter()
+        try:
+            act(self, *args, **kwargs)
+        except Exception as error:
+            self._fail(error)
+        finally:
+            self.budget.spent += perf_counter() - began
 
     return guarded  # type: ignore[return-value]  # a function; mypy knows what wraps returns as an object with __call__
 
@@ -70,7 +77,12 @@ class Watch:
         name: str,
     ) -> None:
         self.loop = Loop(
-            model, tuple(optimizers), loss_fn, scheduler, lambda act: lambda *args: self._try(act, *args), lambda: self.budget.affords_more
+            model,
+            tuple(optimizers),
+            loss_fn,
+            scheduler,
+            lambda act: Hook(functools.partial(self._try, act)),
+            lambda: self.budget.affords_more,
         )
         self.budget = Budget(overhead)
         self.name, self.strict = name, strict
@@ -92,17 +104,10 @@ class Watch:
         self._lasting = _acts([d for d in self._detectors if d.lasting])
         self._acts = self._all
 
-    def _try(self, act: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        """Timed, and never the end of the training: an error is logged once and switches the watch off, unless it is strict."""
-        if self._off or self.loop.paused:
-            return
-        began = perf_counter()
-        try:
-            act(*args, **kwargs)
-        except Exception as error:
-            self._fail(error)
-        finally:
-            self.budget.spent += perf_counter() - began
+    @_guarded
+    def _try(self, act: Callable[..., Any], *args: Any) -> None:
+        """The same for what is attached to the user's objects later."""
+        act(*args)
 
     # -- beginning and end ---------------------------------------------------------------------------------------------------------
 
@@ -127,12 +132,12 @@ class Watch:
     def _attach(self) -> None:
         loop = self.loop
         loop.handles += [
-            loop.model.register_forward_hook(lambda _, args, kwargs, outputs: self._after_forward(args, kwargs, outputs), with_kwargs=True),
+            loop.model.register_forward_hook(Hook(self._after_forward), with_kwargs=True),
         ]
         for index, optimizer in enumerate(loop.optimizers):
             loop.handles += [
                 optimizer.register_step_pre_hook(functools.partial(self._before_update, index)),
-                optimizer.register_step_post_hook(lambda *_, index=index: self._after_update(index)),
+                optimizer.register_step_post_hook(functools.partial(self._after_update, index)),
             ]
         self._follow(choose_witness(loop))
         self._tell("started")
@@ -187,11 +192,11 @@ class Watch:
                 probe.before_forward(state)
 
     @_guarded
-    def _after_forward(self, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
+    def _after_forward(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
         loop = self.loop
         loop.evaluations.append(loop.model.training)
         if torch.is_grad_enabled():
-            loop.forward = Forward(args, kwargs, outputs, loop.model.training, True)
+            loop.forward = Forward(args, kwargs, outputs)
             self._tell("forwarded")
 
     def _accumulated(self, parameter: Tensor) -> None:
@@ -203,7 +208,8 @@ class Watch:
 
     @_guarded
     def _before_update(self, index: int, _: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if kwargs.get("closure") is None and not any(inspect.isroutine(a) or isinstance(a, functools.partial) for a in args):
+        closure = kwargs.get("closure", args[1] if len(args) > 1 else None)  # the first argument is the optimizer itself
+        if closure is None:
             self._gradients_complete(index)
 
     @_guarded
@@ -220,7 +226,7 @@ class Watch:
                 probe.before_step(state)
 
     @_guarded
-    def _after_update(self, index: int) -> None:
+    def _after_update(self, index: int, *_: Any) -> None:
         loop = self.loop
         loop.updates += 1
         loop.updates_since_report += 1

@@ -13,6 +13,8 @@ from traindx.watching.loop import Loop, number
 
 # Two directions that agree to this cosine are one direction.
 OPPOSITE = -0.9
+# A sign that was right at so many looks stays right.
+SETTLED = 8
 # torch's losses that are never negative for the targets they are made for.
 _NEVER_NEGATIVE = (nn.CrossEntropyLoss, nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss, nn.HuberLoss, nn.BCELoss, nn.BCEWithLogitsLoss)
 
@@ -29,17 +31,18 @@ class LossSignFlipped(Detector):
     def __init__(self) -> None:
         super().__init__()
         self._arrived: list[Tensor] = []
+        self._right = 0
 
     def forwarded(self, loop: Loop) -> None:
         """Ask for the gradient at the outputs."""
         outputs = loop.forward.outputs if loop.forward else None
-        if loop.looking and self.held is None and isinstance(outputs, Tensor) and outputs.requires_grad:
+        if loop.looking and self._right < SETTLED and self.held is None and isinstance(outputs, Tensor) and outputs.requires_grad:
             self._arrived = []
             outputs.register_hook(loop.guard(lambda gradient: self._arrived.append(gradient.detach())))
 
     def reported(self, loop: Loop) -> None:
         """Compare directions, or at least signs."""
-        if not loop.looking or self.held is not None or loop.loss_fn is None:
+        if not loop.looking or self._right >= SETTLED or self.held is not None or loop.loss_fn is None:
             return
         bounded = isinstance(loop.loss_fn, _NEVER_NEGATIVE)
         if bounded and any(group.get("maximize") for optimizer in loop.optimizers for group in optimizer.param_groups):
@@ -49,6 +52,7 @@ class LossSignFlipped(Detector):
         elif self._arrived and (cosine := _cosine(loop, self._arrived[0])) < OPPOSITE:
             self.saw(loop, f"the gradient at the outputs points up the loss (cosine {cosine:.2f})", value=cosine, place=loop.place)
         else:
+            self._right += 1
             self.saw_nothing()
         self._arrived = []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from traindx.records import Branch
 from traindx.watching import origin
@@ -35,32 +35,29 @@ class NonFiniteLoss(Detector):
 
     def updating(self, loop: Loop) -> None:
         """Gradients are complete, weights not yet changed."""
-        if self._broken or self.held is not None:
+        gradient = loop.witness.grad if loop.witness is not None else None
+        if gradient is None or self._broken or self.held is not None:
             return
-        if loop.witness is not None and loop.witness.grad is not None:
-            self._look(loop, loop.witness.grad)
-
-    def _look(self, loop: Loop, gradient: Tensor) -> None:
-        if gradient.device.type == "cpu":
-            self._broken = self._broken or not math.isfinite(float(gradient.sum()))  # no wait: the number is here
-            self._fresh = self._broken
+        if gradient.is_cpu:
+            self._broken = self._fresh = not math.isfinite(gradient.sum().item())  # no wait: the number is here
         else:
             bad = ~gradient.isfinite().all()
             self._flag = bad if self._flag is None else self._flag | bad
             self._broken = loop.updates % READ_EVERY == 0 and bool(self._flag)
         if self._fresh and loop.forward is not None and not loop.compiled:
-            loop.broken_inputs = not origin.is_finite((loop.forward.args, loop.forward.kwargs))
-            loop.paused = True
-            try:
-                self._origin = self._searched(loop.module, loop.forward)
-            finally:
-                loop.paused = False
+            self._search(loop, loop.forward)
 
-    def _searched(self, module: nn.Module, forward: Forward) -> origin.Origin | None:
+    def _search(self, loop: Loop, forward: Forward) -> None:
         """On the way to the outputs; where these are finite, on the way back from them."""
-        found = origin.in_model(module, forward.args, forward.kwargs)
-        self._backward = found is None
-        return found or origin.on_the_way_back(module, forward.args, forward.kwargs)
+        args, kwargs = forward.args, forward.kwargs
+        loop.broken_inputs = not origin.is_finite((args, kwargs))
+        loop.paused = True
+        try:
+            self._origin = origin.in_model(loop.module, args, kwargs)
+            self._backward = self._origin is None
+            self._origin = self._origin or origin.on_the_way_back(loop.module, args, kwargs)
+        finally:
+            loop.paused = False
 
     def reported(self, loop: Loop) -> None:
         """Say it, with what is known of its origin."""
