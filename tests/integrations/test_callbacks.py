@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from traindx.integrations.base import Watching
 from traindx.records import Finding, TraindxError
+from traindx.watching import Watch
 
 CAUSES = {
     "head replaced": "parameters-not-in-optimizer",
@@ -80,7 +82,7 @@ def equal(first: nn.Module, second: nn.Module) -> bool:
 # --- Lightning ---------------------------------------------------------------------------------------------------------------------
 
 
-def lightning_fit(folder: Path, defect: str = "", watched: bool = True, accumulate: int = 1) -> tuple[nn.Module, Any]:
+def lightning_fit(folder: Path, defect: str = "", watched: bool = True, accumulate: int = 1, strict: bool = True) -> tuple[nn.Module, Any]:
     lightning = pytest.importorskip("lightning.pytorch")
     from traindx.integrations.lightning import TraindxCallback
 
@@ -109,7 +111,7 @@ def lightning_fit(folder: Path, defect: str = "", watched: bool = True, accumula
 
     torch.manual_seed(0)
     module = Module()
-    callback = TraindxCallback(nn.CrossEntropyLoss(), quiet=True, strict=True)
+    callback = TraindxCallback(nn.CrossEntropyLoss(), quiet=True, strict=strict)
     trainer = lightning.Trainer(
         max_epochs=3,
         callbacks=[callback] if watched else [],
@@ -149,7 +151,7 @@ def test_lightning_reports_updates_under_accumulation(tmp_path: Path) -> None:
 # --- Hugging Face ------------------------------------------------------------------------------------------------------------------
 
 
-def hf_train(folder: Path, defect: str = "", watched: bool = True) -> tuple[nn.Module, Any]:
+def hf_train(folder: Path, defect: str = "", watched: bool = True, strict: bool = True) -> tuple[nn.Module, Any]:
     transformers = pytest.importorskip("transformers")
     from traindx.integrations.hf import TraindxCallback
 
@@ -160,7 +162,7 @@ def hf_train(folder: Path, defect: str = "", watched: bool = True) -> tuple[nn.M
         model.head = nn.Linear(16, 2)
     x, y = rows()
     data = [{"x": a, "labels": b} for a, b in zip(x, y, strict=True)]
-    callback = TraindxCallback(nn.CrossEntropyLoss(), quiet=True, strict=True)
+    callback = TraindxCallback(nn.CrossEntropyLoss(), quiet=True, strict=strict)
     arguments = transformers.TrainingArguments(
         output_dir=str(folder),
         per_device_train_batch_size=16,
@@ -203,12 +205,12 @@ def test_hugging_face_leaves_the_weights_alone_and_reports_validation(tmp_path: 
 # --- skorch ------------------------------------------------------------------------------------------------------------------------
 
 
-def skorch_fit(defect: str = "", watched: bool = True) -> tuple[nn.Module, Any]:
+def skorch_fit(defect: str = "", watched: bool = True, strict: bool = True) -> tuple[nn.Module, Any]:
     skorch = pytest.importorskip("skorch")
     from traindx.integrations.skorch import TraindxCallback
 
     torch.manual_seed(0)
-    callback = TraindxCallback(quiet=True, strict=True)
+    callback = TraindxCallback(quiet=True, strict=strict)
     net = skorch.NeuralNetClassifier(
         Network,
         module__defect=defect,
@@ -242,14 +244,14 @@ def test_skorch_leaves_the_weights_alone_and_its_callback_can_be_cloned() -> Non
 # --- Accelerate --------------------------------------------------------------------------------------------------------------------
 
 
-def accelerated(defect: str = "", watched: bool = True) -> tuple[nn.Module, Any]:
+def accelerated(defect: str = "", watched: bool = True, strict: bool = True) -> tuple[nn.Module, Any]:
     accelerate = pytest.importorskip("accelerate")
     from traindx.integrations.accelerate import TraindxCallback
 
     torch.manual_seed(0)
     model: Any = Network(defect)
     optimizer: Any = torch.optim.SGD(model.parameters(), lr=0.05)
-    callback = TraindxCallback(model, optimizer, quiet=True, strict=True)
+    callback = TraindxCallback(model, optimizer, quiet=True, strict=strict)
     accelerator = accelerate.Accelerator(cpu=True, log_with=callback if watched else None)
     model, optimizer, loader = accelerator.prepare(model, optimizer, DataLoader(TensorDataset(*rows()), 16))
     accelerator.init_trackers("watched")
@@ -278,6 +280,33 @@ def test_accelerate_leaves_the_weights_alone() -> None:
     plain, _ = accelerated(watched=False)
     assert equal(watched, plain)
     assert len(callback.run.curves["validation_loss"]) == 3
+
+
+# --- Errors of the watch -----------------------------------------------------------------------------------------------------------
+
+
+def broken(*_: Any, **__: Any) -> None:
+    raise RuntimeError("planted")
+
+
+@pytest.mark.parametrize("method", ["begin", "step", "validate"])
+@pytest.mark.parametrize("framework", ["lightning", "hf", "skorch", "accelerate"])
+def test_an_error_of_the_watch_is_logged_once_and_the_training_goes_on(
+    framework: str, method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fit(watched: bool, **options: bool) -> nn.Module:
+        if framework in ("skorch", "accelerate"):
+            return (skorch_fit if framework == "skorch" else accelerated)(watched=watched, **options)[0]
+        return (lightning_fit if framework == "lightning" else hf_train)(tmp_path, watched=watched, **options)[0]
+
+    plain = fit(watched=False)
+    monkeypatch.setattr(Watching if method == "begin" else Watch, method, broken)
+    with caplog.at_level(logging.WARNING, logger="traindx"):
+        trained = fit(watched=True, strict=False)
+    assert [str(r.exc_info[1]) for r in caplog.records if r.name == "traindx" and r.exc_info] == ["planted"]
+    assert equal(trained, plain)
+    with pytest.raises(RuntimeError, match="planted"):
+        fit(watched=True, strict=True)
 
 
 def test_before_the_training_there_is_nothing_to_say() -> None:

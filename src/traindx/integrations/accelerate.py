@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from traindx.integrations.base import Watching, missing
+from traindx.integrations.base import Watching, harmless, missing
 
 try:
     from accelerate.tracking import GeneralTracker
@@ -35,12 +35,14 @@ class TraindxCallback(GeneralTracker, Watching):
     def __init__(self, model: nn.Module, optimizer: Optimizer, loss_fn: Callable[[Any, Any], Tensor] | None = None, **options: Any) -> None:
         super().__init__()
         self.model, self.optimizer, self.loss_fn, self.options = model, optimizer, loss_fn, options
+        self.strict = bool(options.get("strict", False))
 
     @property
     def tracker(self) -> Any:
         """The watch."""
         return self.watch
 
+    @harmless
     def start(self) -> None:
         """Attach; called by ``accelerator.init_trackers``."""
         self.begin(self.model, self.optimizer, self.loss_fn, self.options)
@@ -48,6 +50,7 @@ class TraindxCallback(GeneralTracker, Watching):
     def store_init_configuration(self, values: Mapping[str, Any]) -> None:
         """Nothing is kept of it."""
 
+    @harmless
     def log(self, values: Mapping[str, Any], step: int | None = None, **kwargs: Any) -> None:
         """Report what was logged."""
         if self.watch is not None and "loss" in values:
@@ -55,6 +58,7 @@ class TraindxCallback(GeneralTracker, Watching):
         if self.watch is not None and "validation_loss" in values:
             self.watch.validate(values["validation_loss"])
 
+    @harmless
     def finish(self) -> None:
         """Detach; called by ``accelerator.end_training``."""
         self.end()
