@@ -1,10 +1,21 @@
-"""Loops in plain PyTorch, each with one defect and as a correct twin that differs in that defect only; for tests and for the bench."""
+"""Loops in plain PyTorch, each with one defect and as a correct twin that differs in that defect only; for tests and for the bench.
+
+    python bench/watched_loops.py [--write]
+
+watches them all, and the trainings by Lightning and Hugging Face of watched_frameworks.py: is the right defect on top, within the first 50
+updates, and is nothing found in the twin? ``--write`` renews results/watched-loops.md.
+"""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import logging
+import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -367,3 +378,75 @@ TRIALS: tuple[Trial, ...] = (
     broken("non-finite-loss", "zero-spread", {"build": with_layer(ByTheirSpread(0.0))}, {"build": with_layer(ByTheirSpread(1.0))}),
     trial("non-finite-data", "NaN in a batch"),
 )
+
+
+# --- The bench ---------------------------------------------------------------------------------------------------------------------
+
+RESULTS = Path(__file__).parent / "results" / "watched-loops.md"
+WITHIN = 50
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found in a defective loop and in its twin: causes by rank with the update at which they were first seen."""
+
+    framework: str
+    name: str
+    cause: str
+    found: list[tuple[str, int]]
+    in_twin: list[tuple[str, int]]
+    needs_epochs: bool = False
+
+    @property
+    def right(self) -> bool:
+        return bool(self.found) and self.found[0][0] == self.cause
+
+    @property
+    def in_time(self) -> bool:
+        return self.right and (self.needs_epochs or self.found[0][1] <= WITHIN)
+
+
+def seen(findings: Any) -> list[tuple[str, int]]:
+    return [(f.cause, f.evidence[0].step) for f in findings]
+
+
+def answers() -> Iterator[Answer]:
+    for t in TRIALS:
+        yield Answer("PyTorch", t.name, t.cause, seen(t.defective.run().findings), seen(t.twin.run().findings), t.needs_epochs)
+    from watched_frameworks import CAUSES, hf_train, lightning_fit
+
+    with tempfile.TemporaryDirectory() as folder:
+        for framework, fit, defects in (
+            ("Lightning", lightning_fit, [*CAUSES]),
+            ("Hugging Face", hf_train, [d for d in CAUSES if d != "eval"]),
+        ):
+            in_twin = seen(fit(Path(folder))[1].findings)
+            for defect in defects:
+                yield Answer(framework, defect, CAUSES[defect], seen(fit(Path(folder), defect)[1].findings), in_twin)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    torch.set_num_threads(1)
+    lines = ["| loop | defect | on top | first seen at update | others found | in the twin |", "|---|---|---|---|---|---|"]
+    given = []
+    for answer in answers():
+        given.append(answer)
+        top, *others = answer.found or [("nothing", 0)]
+        named = [", ".join(cause for cause, _ in found) or "-" for found in (others, answer.in_twin)]
+        lines.append(f"| {answer.framework}: {answer.name} | {answer.cause} | {top[0]} | {top[1]} | {named[0]} | {named[1]} |")
+        print(lines[-1], flush=True)
+    right, in_time, false = (sum(bool(x) for x in xs) for xs in zip(*((a.right, a.in_time, a.in_twin) for a in given), strict=True))
+    said = f"{len(given)} loops: the right defect on top in {right}, in time in {in_time}; findings in {false} of the twins."
+    print(said)
+    if options.write:
+        title = "# What a watch finds in loops with one defect, and in their correct twins"
+        RESULTS.write_text(f"{title}\n\n`python bench/watched_loops.py --write`\n\n{said}\n\n" + "\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,21 +11,16 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from traindx.integrations.base import Watching
 from traindx.records import Finding, TraindxError
 from traindx.watching import Watch
 
-CAUSES = {
-    "head replaced": "parameters-not-in-optimizer",
-    "frozen": "frozen-parameters",
-    "flipped": "loss-sign-flipped",
-    "detached": "detached-graph",
-    "root of zero": "non-finite-loss",
-    "eval": "eval-mode-while-training",
-}
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
+
+from watched_frameworks import CAUSES, Network, hf_train, lightning_fit, rows
 
 
 @pytest.fixture(autouse=True)
@@ -34,36 +30,6 @@ def _quiet() -> Iterator[None]:
         warnings.simplefilter("ignore")
         logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
         yield
-
-
-def rows() -> tuple[Tensor, Tensor]:
-    x = torch.randn(160, 8, generator=torch.Generator().manual_seed(0))
-    return x, (x[:, 0] > 0).long()
-
-
-class Root(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.sqrt(x - x.amin(1, keepdim=True))
-
-
-class Network(nn.Module):
-    """Takes what all four frameworks hand over; returns logits, or a mapping where labels are given."""
-
-    def __init__(self, defect: str = "") -> None:
-        super().__init__()
-        self.defect = defect
-        self.body = nn.Sequential(nn.Linear(8, 16), Root() if defect == "root of zero" else nn.ReLU(), nn.Dropout(0.1))
-        self.head = nn.Linear(16, 2)
-        if defect == "frozen":
-            self.body.requires_grad_(False)
-
-    def forward(self, x: Tensor, labels: Tensor | None = None) -> Any:
-        features = self.body(x)
-        logits = self.head(features.detach() if self.defect == "detached" else features)
-        if labels is None:
-            return logits
-        loss = nn.functional.cross_entropy(logits, labels)
-        return {"loss": -loss if self.defect == "flipped" else loss, "logits": logits}
 
 
 def causes(found: tuple[Finding, ...]) -> list[str]:
@@ -82,59 +48,15 @@ def equal(first: nn.Module, second: nn.Module) -> bool:
 # --- Lightning ---------------------------------------------------------------------------------------------------------------------
 
 
-def lightning_fit(folder: Path, defect: str = "", watched: bool = True, accumulate: int = 1, strict: bool = True) -> tuple[nn.Module, Any]:
-    lightning = pytest.importorskip("lightning.pytorch")
-    from traindx.integrations.lightning import TraindxCallback
-
-    class Module(lightning.LightningModule):  # type: ignore[name-defined,misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = Network(defect)
-
-        def forward(self, x: Tensor) -> Any:
-            return self.network(x)
-
-        def training_step(self, batch: Any, index: int) -> Tensor:
-            if defect == "eval":
-                self.eval()
-            loss = nn.functional.cross_entropy(self(batch[0]), batch[1])
-            return -loss if defect == "flipped" else loss
-
-        def validation_step(self, batch: Any, index: int) -> None:
-            self.log("val_loss", nn.functional.cross_entropy(self(batch[0]), batch[1]))
-
-        def configure_optimizers(self) -> Any:
-            optimizer = torch.optim.SGD(self.parameters(), lr=0.05)
-            if defect == "head replaced":
-                self.network.head = nn.Linear(16, 2)
-            return optimizer
-
-    torch.manual_seed(0)
-    module = Module()
-    callback = TraindxCallback(nn.CrossEntropyLoss(), quiet=True, strict=strict)
-    trainer = lightning.Trainer(
-        max_epochs=3,
-        callbacks=[callback] if watched else [],
-        accumulate_grad_batches=accumulate,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=folder,
-    )
-    data = TensorDataset(*rows())
-    trainer.fit(module, DataLoader(data, 16), DataLoader(data, 32))
-    return module, callback
-
-
 @pytest.mark.parametrize("defect", ["", *CAUSES])
 def test_lightning(defect: str, tmp_path: Path) -> None:
+    pytest.importorskip("lightning")
     _, callback = lightning_fit(tmp_path, defect)
     assert_right(callback.findings, defect)
 
 
 def test_lightning_leaves_the_weights_alone_and_reports_validation(tmp_path: Path) -> None:
+    pytest.importorskip("lightning")
     watched, callback = lightning_fit(tmp_path)
     plain, _ = lightning_fit(tmp_path, watched=False)
     assert equal(watched, plain)
@@ -143,6 +65,7 @@ def test_lightning_leaves_the_weights_alone_and_reports_validation(tmp_path: Pat
 
 
 def test_lightning_reports_updates_under_accumulation(tmp_path: Path) -> None:
+    pytest.importorskip("lightning")
     _, callback = lightning_fit(tmp_path, accumulate=5)
     assert callback.run.steps == 6
     assert causes(callback.findings) == []
@@ -151,50 +74,15 @@ def test_lightning_reports_updates_under_accumulation(tmp_path: Path) -> None:
 # --- Hugging Face ------------------------------------------------------------------------------------------------------------------
 
 
-def hf_train(folder: Path, defect: str = "", watched: bool = True, strict: bool = True) -> tuple[nn.Module, Any]:
-    transformers = pytest.importorskip("transformers")
-    from traindx.integrations.hf import TraindxCallback
-
-    torch.manual_seed(0)
-    model = Network(defect)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
-    if defect == "head replaced":
-        model.head = nn.Linear(16, 2)
-    x, y = rows()
-    data = [{"x": a, "labels": b} for a, b in zip(x, y, strict=True)]
-    callback = TraindxCallback(nn.CrossEntropyLoss(), quiet=True, strict=strict)
-    arguments = transformers.TrainingArguments(
-        output_dir=str(folder),
-        per_device_train_batch_size=16,
-        num_train_epochs=3,
-        report_to=[],
-        save_strategy="no",
-        eval_strategy="epoch",
-        logging_strategy="no",
-        disable_tqdm=True,
-        use_cpu=True,
-        max_grad_norm=0.0 if defect == "root of zero" else 1.0,
-        seed=0,
-    )
-    trainer = transformers.Trainer(
-        model=model,
-        args=arguments,
-        train_dataset=data,
-        eval_dataset=data,
-        optimizers=(optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)),
-        callbacks=[callback] if watched else [],
-    )
-    trainer.train()
-    return model, callback
-
-
 @pytest.mark.parametrize("defect", ["", *[d for d in CAUSES if d != "eval"]])
 def test_hugging_face(defect: str, tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
     _, callback = hf_train(tmp_path, defect)
     assert_right(callback.findings, defect)
 
 
 def test_hugging_face_leaves_the_weights_alone_and_reports_validation(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
     watched, callback = hf_train(tmp_path)
     plain, _ = hf_train(tmp_path, watched=False)
     assert equal(watched, plain)
@@ -294,6 +182,8 @@ def broken(*_: Any, **__: Any) -> None:
 def test_an_error_of_the_watch_is_logged_once_and_the_training_goes_on(
     framework: str, method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    pytest.importorskip({"hf": "transformers"}.get(framework, framework))
+
     def fit(watched: bool, **options: bool) -> nn.Module:
         if framework in ("skorch", "accelerate"):
             return (skorch_fit if framework == "skorch" else accelerated)(watched=watched, **options)[0]
