@@ -191,6 +191,16 @@ class Facts:
         """Training goes to nothing while validation rises from its lowest point."""
         return self.baseline(train_loss=0.01, lowest_train_loss=0.01, validation_loss=loss, lowest_validation_loss=0.3)
 
+    def contradicted(self, share: float, at_the_top: float, **fields: Any) -> Facts:
+        """Held-out predictions contradict this share of the labels where they are surest; nobody predicts the wrong ones."""
+        facts = self.put("label_noise", "contradicted_among_surest", share, **fields).put(
+            "label_noise", "contradicted_at_the_top", at_the_top
+        )
+        reached = 1 - share - 0.05
+        for name in set(REFERENCES) - {"constant"}:
+            facts = facts.put("references", "out_of_fold_metric", reached, name)
+        return facts.baseline(validation_metric=reached)
+
     def diverged(self) -> Facts:
         """The baseline run diverged."""
         facts = self.put("baseline", "outcome", 0.0, details={"outcome": "diverged"})

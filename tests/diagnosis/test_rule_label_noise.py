@@ -24,11 +24,7 @@ def test_fires_when_training_without_the_suspects_validates_better(contradicted:
 
 
 def test_fires_when_the_surest_predictions_contradict_many_labels(facts: Facts) -> None:
-    finding = (
-        facts.put("label_noise", "contradicted_among_surest", 2 * SHOWN_SHARE)
-        .put("label_noise", "contradicted_at_the_top", 2 * SHOWN_SHARE)
-        .judged(CAUSE)
-    )
+    finding = facts.contradicted(2 * SHOWN_SHARE, 2 * SHOWN_SHARE).judged(CAUSE)
     assert finding.standing is Standing.CONFIRMED
     assert finding.evidence[0].threshold == SHOWN_SHARE
 
@@ -66,8 +62,7 @@ def test_the_sign_needs_skill_and_contradictions(contradicted: Facts) -> None:
 def test_of_labels_that_are_wrong_nearly_every_other_time_little_is_learned(facts: Facts) -> None:
     for name in ("linear", "nearest-neighbours", "gradient-boosting"):
         facts = facts.put("references", "out_of_fold_loss", (1 - 1.2 * LITTLE_SKILL) * CONSTANT, name)
-    facts = facts.put("label_noise", "contradicted_among_surest", 0.42, low=0.39)
-    evenly, thinning = (facts.put("label_noise", "contradicted_at_the_top", 0.42 * share) for share in (VERY_EVENLY, VERY_EVENLY - 0.05))
+    evenly, thinning = (facts.contradicted(0.42, 0.42 * share, low=0.39) for share in (VERY_EVENLY, VERY_EVENLY - 0.05))
     assert evenly.judged(CAUSE).standing is Standing.CONFIRMED
     assert thinning.judged(CAUSE).standing is not Standing.CONFIRMED
 
@@ -127,3 +122,9 @@ def test_stays_silent_on_tails_on_jumps_and_on_losses_that_bear_them(facts: Fact
         (0.05, 0.0, 4, 0.7),
     ):
         assert outlying(facts, share, less, growth, commonest).judged(CAUSE).standing is Standing.CLEARED
+
+
+def test_stays_silent_when_the_network_errs_on_fewer_rows_than_are_contradicted(facts: Facts) -> None:
+    shown = facts.contradicted(2 * SHOWN_SHARE, 2 * SHOWN_SHARE)
+    assert shown.baseline(validation_metric=1 - 3 * SHOWN_SHARE).judged(CAUSE).standing is Standing.CONFIRMED
+    assert shown.baseline(validation_metric=1 - SHOWN_SHARE).judged(CAUSE).standing is not Standing.CONFIRMED

@@ -49,6 +49,14 @@ def _cleaner_test(reading: Reading) -> Evidence | None:
     return test if clearly and alike and balanced and not copied > FEW_COPIES else None
 
 
+def _most_wrong(reading: Reading) -> float:
+    """Nobody predicts held-out labels better than the share of them that is right: so the best predictor's error bounds the wrong ones."""
+    errors = [1 - reading.value("baseline", "validation_metric")]
+    if (best := reading.best_reference) is not None:
+        errors.append(1 - reading.value("references", "out_of_fold_metric", best.subject))
+    return min((e for e in errors if math.isfinite(e)), default=1.0)
+
+
 def error_distance(reading: Reading) -> float:
     """From the constant predictor's share of wrong rows to the best reference's."""
     best = reading.best_reference
@@ -105,7 +113,7 @@ class LabelNoise(RacedRule):
             return self.finding(
                 Standing.NOT_APPLICABLE, 0.0, refused.text if refused else "labels were not compared with held-out predictions"
             )
-        if (found.low or 0.0) < SHOWN_SHARE or not self._spread_evenly(reading, found):
+        if (found.low or 0.0) < SHOWN_SHARE or not self._spread_evenly(reading, found) or found.value > _most_wrong(reading):
             return super().judge(reading)
         said = f"held-out predictions contradict {found.value:.0%} of the labels where they are surest, where overlapping classes leave almost none"
         evidence = tuple(e.replace(threshold=SHOWN_SHARE) if e is found else e for e in self.signs(reading))
