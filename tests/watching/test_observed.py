@@ -76,6 +76,15 @@ def test_a_defect_is_cleared_where_a_sound_loop_gets_no_lower() -> None:
     assert diagnosis.path[0].answer == "no"
 
 
+def test_what_is_in_the_model_itself_is_not_cleared_by_another_loop() -> None:
+    run = watched("none")
+    seen = run.replace(curves={**run.curves, "watch/detached-graph": Curve(steps=(2,), values=(1.0,))})
+    diagnosis = with_observed(diagnosed(), seen)
+    found = [f for f in diagnosis.findings if f.cause == "detached-graph"]
+    assert [f.standing for f in found] == [Standing.SUSPECTED]
+    assert "the model and the data are the same" in found[0].summary
+
+
 def test_diagnose_takes_an_observed_run() -> None:
     diagnosis = tdx.diagnose(task(), RECIPE, budget=1, observed=watched(""))
     assert diagnosis.top is not None and diagnosis.top.cause == "missing-zero-grad"

@@ -49,8 +49,8 @@ def ranked(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda f: (not any(e.experiment == EXPERIMENT for e in f.evidence), -f.confidence)))
 
 
-def recipe_of(optimizer: Optimizer, rows: int) -> Recipe:
-    """The recipe that can be read off an optimizer and a batch; what cannot be known keeps its default."""
+def recipe_of(optimizer: Optimizer, rows: int, evaluations: int) -> Recipe:
+    """The recipe that can be read off an optimizer, a batch, and evaluations of one an epoch; what cannot be known keeps its default."""
     group: dict[str, Any] = optimizer.param_groups[0] if optimizer.param_groups else dict(optimizer.defaults)
     kind = type(optimizer)
     torchs = getattr(torch.optim, kind.__name__, None) is kind
@@ -62,6 +62,7 @@ def recipe_of(optimizer: Optimizer, rows: int) -> Recipe:
         momentum=momentum if isinstance(momentum, float) and 0 <= momentum < 1 else 0.0,
         weight_decay=float(decay) if isinstance(decay, (int, float)) and decay >= 0 else 0.0,
         batch_size=max(rows, 1),
+        **({"epochs": evaluations} if evaluations else {}),
     )
 
 

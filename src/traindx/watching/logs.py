@@ -73,8 +73,8 @@ def read_log(path: Path) -> Run:
     files = sorted([*path.rglob(EVENTS), *(p for p in path.rglob("*.csv") if _is_csv_log(p))]) if path.is_dir() else [path]
     folders = {file.parent for file in files}
     if len(folders) > 1:
-        listed = ", ".join(str(folder.relative_to(path)) for folder in sorted(folders)[:4])
-        raise InputError("SOURCE", f"found {len(folders)} runs in {path} ({listed}, ...)", "give the folder of one of them")
+        listed = ", ".join(str(folder.relative_to(path)) for folder in sorted(folders)[:4]) + (", ..." if len(folders) > 4 else "")
+        raise InputError("SOURCE", f"found {len(folders)} runs in {path} ({listed})", "give the folder of one of them")
     scalars: dict[str, dict[int, float]] = {}
     for file in files:
         for name, step, value in _of_csv(file) if file.suffix == ".csv" else _of_events(file):

@@ -22,14 +22,18 @@ def with_observed(diagnosis: Diagnosis, run: Run) -> Diagnosis:
     """The diagnosis, with what was seen in a watched run of the same task and recipe.
 
     The experiment is the baseline itself: traindx trains the task in its own loop. Where that ends lower than the watched loop did after as
-    many updates, the defects that were seen there are confirmed; where it ends no lower, they are not what is wrong.
+    many updates, the defects that were seen there are confirmed; where it ends no lower, those of the loop are not what is wrong. What may be in
+    the model or the data would be in both trainings, and stays suspected.
     """
     seen = [kind for kind in DETECTORS if f"watch/{kind.cause}" in run.curves]
     baseline = diagnosis.baseline
     compared = _compared(run, baseline) if baseline is not None else None
-    findings = tuple(_finding(kind, run, compared) for kind in seen)
+    settled = {f.cause for f in diagnosis.findings if f.standing in (Standing.CONFIRMED, Standing.CLEARED)}
+    all_seen = (_finding(kind, run, compared) for kind in seen)
+    findings = tuple(f for f in all_seen if f.standing is not Standing.SUSPECTED or f.cause not in settled)
     shown = next((f for f in findings if f.standing is Standing.CONFIRMED), None)
-    others = tuple(f for f in diagnosis.findings if f.cause not in {f.cause for f in findings if f.standing is Standing.CONFIRMED})
+    ours = {f.cause for f in findings if f.standing is not Standing.CLEARED}
+    others = tuple(f for f in diagnosis.findings if f.cause not in ours)
     changes: dict[str, Any] = {
         "findings": (*(f for f in findings if f.standing is not Standing.CLEARED), *others, *_cleared(findings)),
         "evidence": (*diagnosis.evidence, *((compared,) if compared else ()), *(e for f in findings for e in f.evidence)),
@@ -91,7 +95,9 @@ def _finding(kind: type[Detector], run: Run, compared: Evidence | None) -> Findi
     )
     standing, confidence, said = Standing.SUSPECTED, kind.confidence, f"what would settle it: {kind.settles}"
     at_fault = compared is not None and _at_fault(compared)
-    if compared is not None and (at_fault or kind.shows_in_training):
+    if compared is not None and not at_fault and not kind.of_the_loop:
+        said = f"{compared.text}, where the model and the data are the same; {said}"
+    elif compared is not None and (at_fault or kind.shows_in_training):
         standing, confidence = (Standing.CONFIRMED, SHOWN) if at_fault else (Standing.CLEARED, 0.6)
         said = compared.text if at_fault else f"{compared.text}: it does not stand in the way"
     return Finding(

@@ -88,8 +88,10 @@ def cannot_tell(run: Run) -> tuple[str, ...]:
     return (*said, "Defects of the training code: these are seen by `tdx.watch` while it runs.")
 
 
-def _finding(cause: str, branch: Branch, confidence: float, text: str, settles: str, value: float, threshold: float, run: Run) -> Finding:
-    evidence = Evidence(experiment="curves", measure=cause, value=value, threshold=threshold, runs=(run.key,), step=run.steps, text=text)
+def _finding(
+    cause: str, branch: Branch, confidence: float, text: str, settles: str, measure: str, value: float, threshold: float | None, run: Run
+) -> Finding:
+    evidence = Evidence(experiment="curves", measure=measure, value=value, threshold=threshold, runs=(run.key,), step=run.steps, text=text)
     summary = f"{text}; what would settle it: {settles}"
     return Finding(cause=cause, branch=branch, standing=Standing.SUSPECTED, confidence=confidence, summary=summary, evidence=(evidence,))
 
@@ -100,7 +102,9 @@ def _not_finite(run: Run) -> Finding | None:
     if broken is None:
         return None
     text = f"the loss is not finite from step {broken} on"
-    return _finding("non-finite-loss", Branch.DEFECT, 0.9, text, "watch the loop: the operation is then named", broken, math.inf, run)
+    return _finding(
+        "non-finite-loss", Branch.DEFECT, 0.9, text, "watch the loop: the operation is then named", "first_step", broken, None, run
+    )
 
 
 def _trained_too_long(run: Run) -> Finding | None:
@@ -114,7 +118,7 @@ def _trained_too_long(run: Run) -> Finding | None:
     if lowest > EARLY * len(values) or not rise > needed > 0:
         return None
     text = f"the validation loss was lowest at step {curve.steps[lowest]} ({values[lowest]:.3g}) and has risen to {_end(values):.3g} since"
-    return _finding("trained-too-long", Branch.OVERFITTING, 0.6, text, "stop-early", float(rise), float(needed), run)
+    return _finding("trained-too-long", Branch.OVERFITTING, 0.6, text, "stop-early", "rise", float(rise), float(needed), run)
 
 
 def _trained_too_briefly(run: Run) -> Finding | None:
@@ -134,7 +138,7 @@ def _trained_too_briefly(run: Run) -> Finding | None:
     if not falls or not all(fall > needed > 0 for fall, needed in falls):
         return None
     text = f"the loss was still falling when the run ended, by {falls[0][0]:.2g} from one eighth of the run to the next"
-    return _finding("trained-too-briefly", Branch.OPTIMIZATION, 0.5, text, "more-epochs", *falls[0], run)
+    return _finding("trained-too-briefly", Branch.OPTIMIZATION, 0.5, text, "more-epochs", "fall", *falls[0], run)
 
 
 def _risen(run: Run) -> Finding | None:
@@ -146,7 +150,9 @@ def _risen(run: Run) -> Finding | None:
     if not (start > 0 and end > RISEN * start and end - start > NOISES * _noise(values)):
         return None
     text = f"the loss has risen from {start:.3g} to {end:.3g}"
-    return _finding("learning-rate-too-high", Branch.OPTIMIZATION, BY_SIGN, text, "scale-rate(factor=0.1)", end / start, RISEN, run)
+    return _finding(
+        "learning-rate-too-high", Branch.OPTIMIZATION, BY_SIGN, text, "scale-rate(factor=0.1)", "ratio_to_start", end / start, RISEN, run
+    )
 
 
 def _spent_early(run: Run) -> Finding | None:
@@ -161,7 +167,9 @@ def _spent_early(run: Run) -> Finding | None:
         return None
     text = f"the learning rate was below {SPENT:.0%} of its highest from step {curve.steps[spent]} of {curve.steps[-1]} on"
     settles = "set-schedule(schedule=constant)"
-    return _finding("learning-rate-decays-too-fast", Branch.OPTIMIZATION, 0.5, text, settles, spent / len(values), EARLY, run)
+    return _finding(
+        "learning-rate-decays-too-fast", Branch.OPTIMIZATION, 0.5, text, settles, "share_of_the_run", spent / len(values), EARLY, run
+    )
 
 
 def _noise(values: np.ndarray) -> float:

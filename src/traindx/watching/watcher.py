@@ -366,7 +366,7 @@ class Watch:
         for probe in self._probes:
             curves |= Probe.finish(probe, self.loop.state())
         seen = {f"watch/{d.cause}": Curve(steps=(d.held.step,), values=(d.held.value,)) for d in self._detectors if d.held is not None}
-        recipe = records.recipe_of(self.loop.optimizers[0], self._rows)
+        recipe = records.recipe_of(self.loop.optimizers[0], self._rows, len(curves.get("validation_loss", Curve())))
         seconds = self.budget.training_seconds if not self._off else self._seconds
         return records.run_record(
             self.name, recipe, {**curves, **seen}, self._outcome, self._reason, self.loop.step, seconds, self.loop.module

@@ -42,6 +42,8 @@ class Detector:
     confidence: ClassVar[float] = PLAIN
     shows_in_training: ClassVar[bool] = True
     """Whether the training loss is higher for it."""
+    of_the_loop: ClassVar[bool] = True
+    """Whether it is in the loop alone; what is in the model or the data is also there when another loop trains them."""
     settles: ClassVar[str]
     """The change of the loop that would settle it."""
 

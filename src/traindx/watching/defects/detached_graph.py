@@ -30,6 +30,7 @@ class DetachedGraph(Detector):
 
     cause = "detached-graph"
     needed = 4
+    of_the_loop = False
     settles = "take detach(), .data, .item(), numpy() or no_grad() out of the way from the parameters to the loss"
 
     def __init__(self) -> None:

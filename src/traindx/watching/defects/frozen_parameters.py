@@ -28,6 +28,7 @@ class FrozenParameters(Detector):
     branch = Branch.OPTIMIZATION
     confidence = LIKELY
     needed = 1
+    of_the_loop = False
     settles = "let every parameter learn"
 
     def __init__(self) -> None:

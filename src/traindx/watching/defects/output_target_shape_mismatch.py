@@ -20,6 +20,7 @@ class OutputTargetShapeMismatch(Detector):
     cause = "output-target-shape-mismatch"
     branch = Branch.OPTIMIZATION
     needed = 2
+    of_the_loop = False
     settles = "give outputs and targets the same shape"
 
     def reported(self, loop: Loop) -> None:

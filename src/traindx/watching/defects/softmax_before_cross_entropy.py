@@ -18,6 +18,7 @@ class SoftmaxBeforeCrossEntropy(Detector):
     cause = "softmax-before-cross-entropy"
     branch = Branch.OPTIMIZATION
     needed = 2
+    of_the_loop = False
     settles = "hand over the logits: take the softmax out of the model"
 
     def reported(self, loop: Loop) -> None:
