@@ -87,7 +87,7 @@ class Loop:
     paused: bool = False
     """The model is being looked at, not used: hooks do nothing."""
     was_reached: bool = False
-    """Whether a gradient has arrived since the report before."""
+    """Whether a gradient has arrived since the report before, or was there for an update: some are set by hand."""
     broken_loss: bool = False
     """Whether a loss that is not finite was reported."""
     broken_inputs: bool = False
@@ -118,6 +118,11 @@ class Loop:
     def optimized(self) -> list[nn.Parameter]:
         """Every parameter that an optimizer holds."""
         return [p for optimizer in self.optimizers for group in optimizer.param_groups for p in group["params"]]
+
+    @property
+    def has_gradients(self) -> bool:
+        """Whether any parameter has a gradient other than zero."""
+        return any(p.grad is not None and bool((p.grad != 0).any()) for _, p in self.parameters)
 
     @property
     def witness_name(self) -> str:

@@ -233,6 +233,7 @@ class Watch:
         loop.stepped_witness = index in self._holders
         if not loop.backwards and (loop.updates <= READ_EVERY or loop.looking):
             self._follow_better()
+        loop.was_reached = loop.was_reached or loop.has_gradients
         self._tell("updated")
         loop.reports_since_update, loop.backwards = 0, 0
         loop.evaluations.clear()
