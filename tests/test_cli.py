@@ -102,7 +102,7 @@ class Api:
         sys.stdout.write("a print of the task\n")
         if options["progress"]:
             for done in (0.0, 1.0):
-                options["progress"](SimpleNamespace(stage="race: learning-rate x 0.1", done=done, total=8.0, seconds=1.0, remaining=7.0))
+                options["progress"](Progress(stage="race: learning-rate x 0.1", done=done, total=8.0, seconds=1.0, remaining=7.0))
         if self.fails:
             raise self.fails
         diagnosis = diagnosis_of(recipe, self.branch)

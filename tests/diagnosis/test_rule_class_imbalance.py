@@ -48,3 +48,14 @@ def test_declines_without_classes_or_rows_of_them(facts: Facts) -> None:
     assert facts.judged(CAUSE).standing is Standing.NOT_APPLICABLE
     few = facts.audit(class_ratio=3 * RATIO).put("class_balance", "not-applicable", math.nan, text="too few rows")
     assert few.judged(CAUSE).standing is Standing.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    ("others", "rows", "standing"), [(0.95, 8.0, Standing.CONFIRMED), (0.95, 3.0, Standing.CLEARED), (0.5, 8.0, Standing.CLEARED)]
+)
+def test_classes_of_a_handful_of_rows_go_unlearned_whichever_way_they_are_drawn(
+    rare: Facts, others: float, rows: float, standing: Standing
+) -> None:
+    details = {"before": 0.0, "after": 0.1, "others": others, "rows": rows}
+    facts = rare.put("class_balance", "recall_gain", 0.01, low=-0.02, details=details)
+    assert facts.judged(CAUSE).standing is standing

@@ -38,7 +38,7 @@ RARE, RECALL_GAP = 8.0, 0.15
 class ClassBalance:
     """Recall by class of the baseline; where rare classes lag, paired trainings with and without balanced classes."""
 
-    name, title, version, reads_test = "class_balance", "balanced classes", 2, False
+    name, title, version, reads_test = "class_balance", "balanced classes", 3, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``rare_recall`` against the other classes', and ``recall_gain`` with its interval over the validation rows of all divisions."""
@@ -77,7 +77,9 @@ def _gain(lab: Lab, rare: set[int]) -> Evidence:
     copies = divisions / len({job.task.fingerprint for job in jobs[0]})
     gain, margin = mean_gain(before, after, copies)
     keys, seeds = tuple(run.key for side in runs for run in side), tuple(run.seed for run in runs[0])
-    told = _evidence("recall_gain", gain, before=_rare(before, rare), after=_rare(after, rare))
+    rows = sum(len(before[c]) for c in rare & set(before)) / copies
+    others = _rare(before, set(before) - rare) if set(before) - rare else math.nan
+    told = _evidence("recall_gain", gain, before=_rare(before, rare), after=_rare(after, rare), others=others, rows=rows)
     return told.replace(low=gain - margin, high=gain + margin, runs=keys, seeds=seeds, remedy=remedy)
 
 

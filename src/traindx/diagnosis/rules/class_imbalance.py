@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from traindx.diagnosis.reading import Reading
 from traindx.diagnosis.rules.base import Rule, present, ramp
 from traindx.records import Branch, Evidence, Finding, RemedyRef, Standing
@@ -12,6 +14,9 @@ RATIO = 15.0
 # zero. Rare classes of fashion-mnist, adult and wine-quality gain 0.33 to 0.72 and the mean 0.06 to 0.23; in CIFAR-10, where a network of
 # this kind does not tell the classes apart, rare ones gain at the others' cost: the mean by -0.01 to 0.02.
 RARE_GAIN, MEAN_GAIN = 0.25, 0.03
+# Where the other classes are recalled this well, rare ones whose recall is below this share of theirs, by its interval, go unlearned for want
+# of rows: to draw a handful of them more often may not mend that.
+LEARNED, UNLEARNED = 0.7, 0.5
 
 
 def imbalanced(reading: Reading) -> Evidence | None:
@@ -45,9 +50,26 @@ class ClassImbalance(Rule):
                 evidence = present(gain.replace(threshold=MEAN_GAIN), recall, ratio)
                 confidence = 0.7 + 0.3 * ramp(risen, RARE_GAIN, 3 * RARE_GAIN)
                 return self.finding(Standing.CONFIRMED, confidence, said, evidence, (RemedyRef(id="balance-classes"),))
+            if _unlearned(gain):
+                others, rows = float(gain.details["others"]), float(gain.details["rows"])
+                said = (
+                    f"the largest class has {ratio.value:.3g} times the rows of the smallest; of {rows:.0f} held-out rows of rare classes"
+                    f" {float(gain.details['before']):.0%} are recalled, of the others {others:.0%}: a rare class goes unlearned for want of rows"
+                )
+                return self.finding(Standing.CONFIRMED, 0.7, said, evidence, (RemedyRef(id="balance-classes"),))
             return self.finding(Standing.CLEARED, 0.8, f"{said}: that is not what holds them back", evidence)
         if refused is not None:
             return self.finding(Standing.NOT_APPLICABLE if recall is None else Standing.UNDECIDED, 0.1, f"{said}; {refused.text}", evidence)
         if recall is None:
             return self.finding(Standing.UNDECIDED, 0.2, f"{said}; what it does was not looked into", evidence)
         return self.finding(Standing.CLEARED, 0.9, f"{said}, but rare classes are recalled as well ({recall.value:.0%})", evidence)
+
+
+def _unlearned(gain: Evidence) -> bool:
+    """Whether rare classes are hardly recalled beside others that are, beyond the chance of few rows (Wilson's upper bound at 95 %)."""
+    share, others, rows = (float(gain.details.get(name, math.nan)) for name in ("before", "others", "rows"))
+    if not others >= LEARNED or not rows > 0:
+        return False
+    z = 1.96
+    centre, half = share + z * z / (2 * rows), z * math.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows))
+    return (centre + half) / (1 + z * z / rows) < UNLEARNED * others
