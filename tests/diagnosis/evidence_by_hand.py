@@ -232,7 +232,7 @@ def healthy() -> Facts:
     facts = facts.put("audit", "distance_from_affine", 0.3, details={"weight_layers": 4})
     for name, (loss, metric) in REFERENCES.items():
         facts = facts.put("references", "out_of_fold_loss", loss, name).put("references", "out_of_fold_metric", metric, name)
-    facts = facts.put("relation", "explained", 0.8, details={"p_value": 0.001, "detectable": 0.01, "rows": 3000})
+    facts = facts.put("relation", "explained", 0.8, details={"p_value": 0.001, "detectable": 0.01, "rows": 3000, "telling": 3000})
     facts = facts.put("relation", "explained_shifted", 0.0, details={"offset": 1, "p_value": 0.4})
     for measure, value in LABEL_NOISE.items():
         facts = facts.put("label_noise", measure, value)

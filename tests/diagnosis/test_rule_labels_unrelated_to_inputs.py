@@ -18,7 +18,7 @@ def unknowing(facts: Facts) -> Facts:
 
 
 def related(facts: Facts, p_value: float, shifted: float = 0.0, **details: float) -> Facts:
-    known = {"p_value": p_value, "detectable": 0.01, "rows": 2000, **details}
+    known = {"p_value": p_value, "detectable": 0.01, "rows": 2000, "telling": 2000, **details}
     facts = facts.put("relation", "explained", 0.0, details=known)
     return facts.put("relation", "explained_shifted", shifted, details={"offset": -1, "p_value": 0.005})
 
@@ -85,6 +85,6 @@ def test_stays_silent_where_the_network_knows(unknowing: Facts) -> None:
 
 
 def test_declines_with_few_rows_or_without_references(unknowing: Facts) -> None:
-    assert related(unknowing, 0.4, rows=150).judged(CAUSE).standing is Standing.UNDECIDED
+    assert related(unknowing, 0.4, telling=150).judged(CAUSE).standing is Standing.UNDECIDED
     assert related(unknowing, 0.4, detectable=0.2).judged(CAUSE).standing is Standing.UNDECIDED
     assert unknowing.refused("relation", "rows have no single class or number").judged(CAUSE).standing is Standing.NOT_APPLICABLE

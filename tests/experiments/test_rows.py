@@ -111,6 +111,12 @@ def test_labels_of_rows_of_tokens(label: str) -> None:
     assert values(mixed)["explained"] < 0.02 and float(mixed[0].details["p_value"]) > 0.02
 
 
+def test_rows_of_a_class_that_nearly_all_share_say_little() -> None:
+    x, y = digits(400)
+    for labels, telling in ((y, 400), (np.where(np.arange(400) % 20, 0, 1), 40)):
+        assert answer(lab_for(task(x, labels)), "relation")[0].details["telling"] == telling
+
+
 def test_rare_classes_are_drawn_as_often() -> None:
     x, y = digits(400)
     kept = (y != 9) | (np.arange(len(y)) % 8 == 0)

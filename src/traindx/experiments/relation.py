@@ -35,7 +35,7 @@ OFFSETS = (-2, -1, 1, 2)
 class Relation:
     """Explained variance out of fold, of the labels as they are, permuted, and shifted."""
 
-    name, title, version, reads_test = "relation", "labels against permuted labels", 2, False
+    name, title, version, reads_test = "relation", "labels against permuted labels", 3, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``explained`` with the p-value of a permutation test and what it could have detected, and ``explained_shifted`` by the best offset."""
@@ -68,12 +68,23 @@ class Relation:
             shifted = {offset: explained(np.roll(y, -offset, axis=0)) for offset in OFFSETS}
         detectable = float(np.quantile(permuted, 0.95) - np.median(permuted))
         best = max(shifted, key=lambda offset: shifted[offset])
-        details = {"p_value": _p_value(found, permuted), "detectable": detectable, "permuted": float(np.median(permuted)), "rows": len(y)}
+        details = {
+            "p_value": _p_value(found, permuted),
+            "detectable": detectable,
+            "permuted": float(np.median(permuted)),
+            "rows": len(y),
+            "telling": _telling(y, labels is not None),
+        }
         beyond = _p_value(shifted[best], permuted)
         return [
             Evidence(experiment="relation", measure="explained", value=found, details=details),
             Evidence(experiment="relation", measure="explained_shifted", value=shifted[best], details={"offset": best, "p_value": beyond}),
         ]
+
+
+def _telling(y: np.ndarray, classes: bool) -> float:
+    """Rows that can tell: all, or at most twice those outside the commonest class, whose rows alone would say nothing."""
+    return float(min(len(y), 2 * (len(y) - y.sum(0).max()))) if classes else float(len(y))
 
 
 def _p_value(value: float, permuted: np.ndarray) -> float:

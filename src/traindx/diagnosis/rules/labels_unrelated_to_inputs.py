@@ -15,7 +15,8 @@ AS_PERMUTED, BEYOND, SHIFTED_SHARE = 0.02, 0.011, 0.05
 # Where labels explain something as they are, a shift must explain this much more: neighbours in time or space have similar labels. On none
 # of 16 data sets in their own order does a shift explain more than the labels as they are.
 SHIFTED_BEYOND = 0.1
-# Rows are enough from this many on, when the test would have noticed this share of explained variance.
+# Rows are enough from this many on (a class that nearly all rows share counts as often as the others together), when the test would have
+# noticed this share of explained variance.
 LEAST_ROWS, DETECTABLE = 300, 0.05
 # Given validation labels are unrelated where this much agreement above chance is usual, and at most this share of it is left, by its
 # interval; validation rows from elsewhere (other speakers, drifted sensors, inland for coast) keep 0.4 of it and more.
@@ -63,7 +64,7 @@ class LabelsUnrelatedToInputs(Rule):
             return self.finding(Standing.CLEARED, 0.8, f"{said}: they do better", evidence)
         if _network_knows(reading):
             return self.finding(Standing.CLEARED, 0.8, f"{said}, but the network predicts unseen rows better than a constant", evidence)
-        if float(found.details["rows"]) < LEAST_ROWS or float(found.details["detectable"]) > DETECTABLE:
+        if float(found.details["telling"]) < LEAST_ROWS or float(found.details["detectable"]) > DETECTABLE:
             return self.finding(Standing.UNDECIDED, 0.3, f"{said}: too few rows to notice a weak relation", evidence)
         return self.finding(Standing.CONFIRMED, 0.9, f"{said}: they might as well be drawn at random", evidence)
 
