@@ -70,7 +70,7 @@ def score(draft: Judged, task: tdx.Task, recipe: tdx.Recipe) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fitted = fit(task, recipe, keep_weights=True)
-        if fitted.run.outcome is not Outcome.FINISHED or fitted.weights is None:
+        if fitted.run.outcome not in (Outcome.FINISHED, Outcome.STOPPED) or fitted.weights is None:
             return chance(draft)
         model = task.build(recipe.seed)
         model.load_state_dict(fitted.weights)
