@@ -78,6 +78,12 @@ def test_stays_silent_where_another_coding_leaves_the_harm_or_there_is_none(fact
     assert read(facts, 0.2, test_loss=0.2).judged(CAUSE).standing is Standing.CLEARED
 
 
+def test_stays_silent_where_a_map_of_the_inputs_takes_the_harm_away_too(facts: Facts) -> None:
+    another = read(facts, 0.3).put("two_sample", "auc", 0.99, "inputs").put("two_sample", "aligned_test_loss", 0.2)
+    assert another.put("two_sample", "aligned_auc", 0.6, "inputs").judged(CAUSE).standing is Standing.CLEARED
+    assert another.put("two_sample", "aligned_auc", 0.9, "inputs").judged(CAUSE).standing is Standing.CONFIRMED
+
+
 @pytest.mark.parametrize(("share", "chance"), [(UNSEEN_SHARE / 2, 1e-9), (0.1, 2 * UNSEEN_CHANCE)])
 def test_stays_silent_on_a_rare_class_that_chance_left_out(facts: Facts, share: float, chance: float) -> None:
     assert unseen(facts, share, chance).judged(CAUSE).standing is Standing.CLEARED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from traindx.diagnosis.reading import Reading
 from traindx.diagnosis.rules.base import InspectedRule, present
-from traindx.diagnosis.rules.preprocessing_mismatch import mended
+from traindx.diagnosis.rules.preprocessing_mismatch import mended, pipeline_explains
 from traindx.records import Branch, Evidence, Finding, RemedyRef, Standing
 
 # Labels that only one side has count from this share of its rows, and where chance would hide them from the other side this rarely.
@@ -71,7 +71,13 @@ class WrongLabels(InspectedRule):
 
 
 def test_labels_explain(reading: Reading) -> bool:
-    """Whether reference models suggest another coding or other units of the test labels, and this takes the harm away from the network."""
+    """Whether reference models suggest another coding or other units of the test labels, and this takes the harm away from the network.
+
+    Not where a map of the test inputs does so as well: that was learned without labels, and what reference models expect of inputs from
+    another pipeline says nothing about labels.
+    """
+    if pipeline_explains(reading):
+        return False
     return read_otherwise(reading, "two_sample") is not None and reading.test_harm_is_real and mended(reading, "repaired_test_loss")
 
 
