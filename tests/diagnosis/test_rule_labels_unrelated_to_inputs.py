@@ -84,14 +84,6 @@ def test_stays_silent_where_the_network_knows(unknowing: Facts) -> None:
     assert related(unknowing.baseline(validation_metric=0.3).audit(class_ratio=1.0), 0.4).judged(CAUSE).standing is Standing.CLEARED
 
 
-def test_declines_where_inputs_take_few_values(unknowing: Facts) -> None:
-    for repeated, standing in ((0.99, Standing.UNDECIDED), (0.5, Standing.CONFIRMED)):
-        facts = unknowing.put("audit", "pure_error", 0.8, details={"repeated_rows": repeated})
-        assert related(facts, 0.4).judged(CAUSE).standing is standing
-    answer = conclude(related(unknowing.put("audit", "pure_error", 0.8, details={"repeated_rows": 0.99}), 0.4).evidence)
-    assert answer.findings[0].cause == "features-insufficient"
-
-
 def test_declines_with_few_rows_or_without_references(unknowing: Facts) -> None:
     assert related(unknowing, 0.4, telling=150).judged(CAUSE).standing is Standing.UNDECIDED
     assert related(unknowing, 0.4, detectable=0.2).judged(CAUSE).standing is Standing.UNDECIDED

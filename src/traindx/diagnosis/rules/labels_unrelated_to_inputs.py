@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from traindx.diagnosis.reading import Reading
 from traindx.diagnosis.rules.base import Rule, present
 from traindx.diagnosis.rules.label_shift import ALIKE
@@ -26,8 +24,6 @@ USUAL_SKILL, LEFT = 0.3, 0.25
 # A network that gets below the constant predictor's loss by this share of it, or above its accuracy by this many standard errors, has
 # found what reference models miss.
 BETTER_LOSS, BETTER_ERRORS = 0.05, 3.0
-# Inputs of which this share of the rows has a twin are few columns of few values: too little to expect a relation to anything.
-REPEATED = 0.9
 # The half-width of the validation loss is granted too, up to this share of the constant predictor's loss.
 MOST_NOISE = 0.15
 
@@ -70,9 +66,6 @@ class LabelsUnrelatedToInputs(Rule):
             return self.finding(Standing.CLEARED, 0.8, f"{said}, but the network predicts unseen rows better than a constant", evidence)
         if float(found.details["telling"]) < LEAST_ROWS or float(found.details["detectable"]) > DETECTABLE:
             return self.finding(Standing.UNDECIDED, 0.3, f"{said}: too few rows to notice a weak relation", evidence)
-        if (repeated := _repeated(reading)) >= REPEATED:
-            said = f"{said}; but {repeated:.0%} of the rows have a twin: inputs of so few values may say nothing about any labels"
-            return self.finding(Standing.UNDECIDED, 0.4, said, evidence)
         return self.finding(Standing.CONFIRMED, 0.9, f"{said}: they might as well be drawn at random", evidence)
 
     def _of_held_rows(self, held: Evidence, side: str) -> Finding:
@@ -100,12 +93,6 @@ def unrelated(held: Evidence) -> bool:
     chance, usual = float(held.details["chance"]), float(held.details["usual"])
     high = held.value if held.high is None else held.high
     return usual - chance >= USUAL_SKILL and held.value - chance <= LEFT / 2 * (usual - chance) and high - chance <= LEFT * (usual - chance)
-
-
-def _repeated(reading: Reading) -> float:
-    """The share of training rows with a twin of equal inputs."""
-    pure = reading.find("audit", "pure_error")
-    return 0.0 if pure is None or math.isnan(pure.value) else float(pure.details["repeated_rows"])
 
 
 def _network_knows(reading: Reading) -> bool:
