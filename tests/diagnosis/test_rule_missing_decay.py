@@ -3,8 +3,9 @@ from __future__ import annotations
 from evidence_by_hand import Facts
 from standings import declines, fires, is_silent, sign
 
+from traindx.diagnosis import next_question
 from traindx.diagnosis.rules.base import SYMPTOM
-from traindx.diagnosis.rules.missing_decay import COSINE_FULL, COSINE_NONE, JUMPS_FULL, JUMPS_NONE
+from traindx.diagnosis.rules.missing_decay import COSINE_FULL, COSINE_NONE, GAIN_FULL, GAIN_NONE, JUMPS_FULL, JUMPS_NONE
 
 CAUSE = "missing-decay"
 
@@ -23,6 +24,12 @@ def jumping(facts: Facts, share: float = 2 * JUMPS_FULL) -> Facts:
     return facts.baseline(late_jumps=share * facts.reading.train)
 
 
+def averaged(facts: Facts, training: float, validation: float) -> Facts:
+    """What the mean of the late weights gains, in shares of the distance."""
+    gains = {"averaging_gains_train_loss": training, "averaging_gains_validation_loss": validation}
+    return facts.baseline(**{name: share * facts.reading.distance for name, share in gains.items()})
+
+
 def test_fires_when_a_falling_rate_recovers_the_gap(facts: Facts) -> None:
     fires(opposed(facts), CAUSE, "set-schedule")
     fires(jumping(facts), CAUSE, "set-schedule")
@@ -32,6 +39,22 @@ def test_fires_when_a_falling_rate_recovers_the_gap(facts: Facts) -> None:
 def test_stays_silent_on_a_loss_that_settles(facts: Facts) -> None:
     is_silent(constant_rate(facts), CAUSE)
     is_silent(jumping(facts, JUMPS_NONE), CAUSE)
+
+
+def test_the_mean_of_the_late_weights_is_a_direct_sign(facts: Facts) -> None:
+    assert sign(averaged(constant_rate(facts), GAIN_FULL, 0.0), CAUSE) == 1.0
+    is_silent(averaged(constant_rate(facts), GAIN_NONE, GAIN_FULL), CAUSE)
+    fires(averaged(constant_rate(facts), GAIN_FULL, 0.0), CAUSE, "set-schedule")
+
+
+def test_where_training_is_not_large_both_must_gain_and_references_be_better(facts: Facts) -> None:
+    settled = facts.put("audit", "schedule", 0.0, text="constant").baseline(late_gradient_cosine=COSINE_NONE)
+    above = settled.baseline(validation_loss=settled.reading.reachable + 0.05 * settled.reading.distance)
+    question = next_question(averaged(above, GAIN_FULL, GAIN_FULL).evidence, 8.0)
+    assert question is not None and [r.id for r in question.remedies] == ["set-schedule"]
+    assert sign(averaged(above, GAIN_NONE, GAIN_FULL), CAUSE) == sign(averaged(above, GAIN_FULL, GAIN_NONE), CAUSE) == 0.0
+    below = settled.baseline(validation_loss=settled.reading.reachable)
+    assert sign(averaged(below, GAIN_FULL, GAIN_FULL), CAUSE) == 0.0
 
 
 def test_stays_silent_where_the_rate_falls_or_the_training_diverged(facts: Facts) -> None:

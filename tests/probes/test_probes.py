@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from traindx import Outcome, Recipe, Task
 from traindx.probes import (
     PROBES,
+    AveragedWeights,
     GradientCosine,
     GradientNorm,
     LayerActivations,
@@ -156,6 +157,36 @@ def test_learning_rate_and_step_time() -> None:
     assert len(curves["step_seconds"]) == STEPS and all(0 < value < 60 for value in curves["step_seconds"].values)
 
 
+LATE = RECIPE.replace(precision="float32", schedule="constant", epochs=20)  # the last five of twenty updates are averaged
+
+
+def normalized() -> nn.Module:
+    return nn.Sequential(nn.Linear(5, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3))
+
+
+def test_averaged_weights() -> None:
+    """Against models that were trained to each of the last five updates, and averaged by hand."""
+    task = made(normalized)
+    curves = fit(task, LATE, [AveragedWeights()]).run.curves
+    ends = [fit(task, LATE, horizon=step, keep_weights=True).weights for step in range(16, 21)]
+    mean = {
+        name: torch.stack([end[name].double() for end in ends if end]).mean(0).to(value.dtype) for name, value in (ends[0] or {}).items()
+    }
+    model = task.build(0)
+    model.load_state_dict(mean)
+    x, y = task.train.inputs, task.train.targets
+    assert x is not None and y is not None
+    expected = nn.functional.cross_entropy(model.eval()(x), y).item()
+    assert curves["averaged/train_loss"].values == pytest.approx((expected,), rel=1e-5)
+    assert curves["averaged/validation_loss"] == curves["averaged/train_loss"]
+
+
+@pytest.mark.parametrize("changes", [{"schedule": "cosine"}, {"epochs": 8}, {"precision": "float64"}, {"early_stopping": 1, "lr": 50.0}])
+def test_weights_are_not_averaged(changes: dict[str, Any]) -> None:
+    """Where the rate falls, of few updates, in double precision, and where the run ends before its time."""
+    assert not any(name.startswith("averaged") for name in fit(made(), LATE.replace(**changes), [AveragedWeights()]).run.curves)
+
+
 @pytest.mark.parametrize(("total", "observations"), [(1, 96), (50, 96), (96, 96), (97, 96), (1000, 12), (100_000, 96)])
 def test_observations_are_the_first_two_and_evenly_spaced(total: int, observations: int) -> None:
     due = [step for step in range(total) if evenly(observations)(step, total)]
@@ -174,7 +205,7 @@ def noisy() -> nn.Module:
 @pytest.mark.parametrize("changes", [{}, {"precision": "bfloat16"}, {"optimizer": "adam", "batch_size": 7, "accumulate": 2}])
 def test_probes_change_nothing(probe: type[Probe] | None, changes: dict[str, Any]) -> None:
     """Weights, buffers and losses are bit-equal with and without them."""
-    recipe = RECIPE.replace(**{"precision": "float32", **changes})
+    recipe = RECIPE.replace(**{"precision": "float32", "schedule": "constant", "epochs": 20, **changes})
     alone = fit(made(noisy), recipe, keep_weights=True)
     seen = fit(made(noisy), recipe, [probe()] if probe else default_probes(), keep_weights=True)
     assert alone.weights is not None and seen.weights is not None

@@ -224,12 +224,15 @@ def hidden_goal(reading: Reading, margin: float = HIDDEN_MARGIN) -> float:
 
 def _late(reading: Reading) -> Question | None:
     """What acts at the end of a training only: its runs are as long as the training."""
-    found = suspects(reading, "late", NOTICEABLE if reading.training_is_large else STRONG_SIGN)
-    if not found or _best_recovery(reading, "fit") >= CONFIRMING_SHARE or reading.overfits or reading.memorizes:
+    by_heart = reading.overfits or reading.memorizes
+    least = NOTICEABLE if reading.training_is_large else DIRECT_SIGN if by_heart else STRONG_SIGN
+    found = suspects(reading, "late", least)
+    if not found or _best_recovery(reading, "fit") >= CONFIRMING_SHARE:
         return None
     if reading.training_is_large:
         return _race(reading, _refs(found), "train_loss", reading.train, fit_goal(reading), first_heat=2)
-    return _race(reading, _refs(found), "validation_loss", reading.validation, hidden_goal(reading), first_heat=2)
+    goal = hidden_goal(reading, DIRECT_MARGIN if found[0][0] >= DIRECT_SIGN else HIDDEN_MARGIN)
+    return _race(reading, _refs(found), "validation_loss", reading.validation, goal, first_heat=2)
 
 
 def _longer(reading: Reading) -> Question | None:

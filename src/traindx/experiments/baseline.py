@@ -17,7 +17,7 @@ from traindx.records import Curve, Evidence, Outcome, Question, Run
 class Baseline:
     """Trains the untouched task once and reads the run."""
 
-    name, title, version, reads_test = "baseline", "baseline run", 2, False
+    name, title, version, reads_test = "baseline", "baseline run", 3, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """Losses and metrics with intervals, and the signs."""
@@ -25,7 +25,7 @@ class Baseline:
         where = {"runs": (run.key,), "seeds": (run.seed,), "step": run.steps}
         finals = ("train_loss", "validation_loss", "train_metric", "validation_metric")
         found = [_ending(run), *(_final(run, name) for name in finals if name in run.curves)]
-        signs = {**_loss_signs(run), **gradient_signs(run), **layer_signs(run)}
+        signs = {**_loss_signs(run), **_averaged_signs(run), **gradient_signs(run), **layer_signs(run)}
         signs |= {"updates": float(lab.total), "epochs": run.epochs, "updates_per_epoch": float(lab.per_epoch)}
         return [*found, *(Evidence(experiment="baseline", measure=m, value=v, **where) for m, v in signs.items() if not math.isnan(v))]
 
@@ -74,6 +74,12 @@ def _loss_signs(run: Run) -> dict[str, float]:
         "late_jumps": _late_noise(train),
         "plateau_share": _plateau(train),
     }
+
+
+def _averaged_signs(run: Run) -> dict[str, float]:
+    """What the mean of the late weights loses less than the last weights do."""
+    kept = {name: run.curves[f"averaged/{name}"] for name in ("train_loss", "validation_loss") if f"averaged/{name}" in run.curves}
+    return {f"averaging_gains_{name}": run.last(name) - curve.last for name, curve in kept.items()}
 
 
 def _plateau(losses: Curve) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from traindx.probes.averaged_weights import AveragedWeights
 from traindx.probes.base import Probe
 from traindx.probes.gradient_cosine import GradientCosine
 from traindx.probes.gradient_norm import GradientNorm
@@ -11,10 +12,20 @@ from traindx.probes.learning_rate import LearningRate
 from traindx.probes.step_time import StepTime
 from traindx.probes.update_ratio import UpdateRatio
 
-PROBES: tuple[type[Probe], ...] = (GradientNorm, LayerGradients, LayerActivations, UpdateRatio, GradientCosine, LearningRate, StepTime)
+PROBES: tuple[type[Probe], ...] = (
+    GradientNorm,
+    LayerGradients,
+    LayerActivations,
+    UpdateRatio,
+    GradientCosine,
+    LearningRate,
+    StepTime,
+    AveragedWeights,
+)
 
 __all__ = [
     "PROBES",
+    "AveragedWeights",
     "GradientCosine",
     "GradientNorm",
     "LayerActivations",

@@ -10,6 +10,9 @@ from traindx.records import Evidence, RemedyRef
 COSINE_NONE, COSINE_FULL = 0.1, -0.2
 # A loss that still jumps by this share of itself from one evaluation to the next.
 JUMPS_NONE, JUMPS_FULL = 0.02, 0.15
+# What the mean of the late weights loses less than the last weights, in shares of the distance. At a constant rate, untouched trainings gain
+# below 0.05 in 95 of 100 cases; where a decay is missing, 0.05 to 0.4.
+GAIN_NONE, GAIN_FULL = 0.02, 0.07
 
 
 class MissingDecay(DirectFitRule):
@@ -23,15 +26,27 @@ class MissingDecay(DirectFitRule):
         return (RemedyRef(id="set-schedule", params={"schedule": "cosine"}),)
 
     def sign(self, reading: Reading) -> float:
-        """A constant rate, late jumps and opposed gradients."""
+        """A constant rate, and the mean of the late weights is better than the last ones; late jumps and opposed gradients are symptoms."""
         if reading.value("audit", "schedule") == 1 or reading.broken:
             return 0.0
         opposed = ramp(-reading.sign("late_gradient_cosine"), -COSINE_NONE, -COSINE_FULL)
         jumps = log_ramp(reading.sign("late_jumps") / max(abs(reading.train), 1e-12), JUMPS_NONE, JUMPS_FULL)
-        return SYMPTOM * max(opposed, jumps)
+        return max(SYMPTOM * max(opposed, jumps), _averaging(reading))
 
     def signs(self, reading: Reading) -> tuple[Evidence, ...]:
         """Schedule and late jumps."""
-        return present(
-            reading.find("audit", "schedule"), reading.find("baseline", "late_gradient_cosine"), reading.find("baseline", "late_jumps")
-        )
+        measures = ("averaging_gains_train_loss", "averaging_gains_validation_loss", "late_gradient_cosine", "late_jumps")
+        return present(reading.find("audit", "schedule"), *(reading.find("baseline", measure) for measure in measures))
+
+
+def _averaging(reading: Reading) -> float:
+    """What averaging the late weights gains on the rows that fall short: training rows if training is large, else validation and training.
+
+    A network that validates better than any reference has no need of it.
+    """
+    gains = [reading.sign(f"averaging_gains_{side}_loss") for side in ("train", "validation")]
+    if reading.training_is_large:
+        gains = gains[:1]
+    elif reading.best_reference is not None and reading.validation <= reading.reachable:
+        return 0.0
+    return ramp(reading.share(min(gains)), GAIN_NONE, GAIN_FULL)
