@@ -95,9 +95,10 @@ class Recipe(Record):
     """How a task is trained. Every field may be changed by a remedy; the difference is what the report shows.
 
     ``optimizer`` is the name of a class in ``torch.optim``, lower-case, or "module:Class". ``schedule`` is ``constant``, ``cosine``,
-    ``linear``, ``exponential:GAMMA`` or ``step:EVERY:GAMMA`` (GAMMA per epoch, EVERY in epochs). ``max_steps`` ends a training early
-    and is the horizon of its schedule. ``early_stopping`` is a patience in epochs without a lower validation loss; the best weights are
-    restored. ``momentum`` is ignored by optimizers that have none.
+    ``linear``, ``exponential:GAMMA``, ``step:EVERY:GAMMA`` (GAMMA per epoch, EVERY in epochs) or ``ramp:FACTOR`` (to FACTOR times the rate,
+    by the same share at every update: what a range test does). ``max_steps`` ends a training early and is the horizon of its schedule.
+    ``early_stopping`` is a patience in epochs without a lower validation loss; the best weights are restored. ``momentum`` is ignored by
+    optimizers that have none.
     """
 
     optimizer: str = "sgd"

@@ -344,6 +344,9 @@ def test_an_optimizer_that_refuses_its_options_is_the_reason_of_a_failure() -> N
         ("step:2:0.1", 39, 0.1),
         ("step:2:0.1", 19, 1.0),
         ("step:2:0.1", 40, 0.01),
+        ("ramp:100", 0, 1.0),
+        ("ramp:100", 33, 100 ** (1 / 3)),
+        ("ramp:100", 99, 100.0),
     ],
 )
 def test_schedules(schedule: str, step: int, factor: float) -> None:

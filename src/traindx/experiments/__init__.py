@@ -14,6 +14,7 @@ from traindx.experiments.divisions import Divisions
 from traindx.experiments.label_map import LabelMap
 from traindx.experiments.label_noise import LabelNoise
 from traindx.experiments.learning_curve import LearningCurve
+from traindx.experiments.lr_range_test import LrRangeTest
 from traindx.experiments.mismatch import Mismatch
 from traindx.experiments.race import Race
 from traindx.experiments.references import References
@@ -37,6 +38,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         CriticalPointOfBaseline(),
         Constraints(),
         LearningCurve(),
+        LrRangeTest(),
     )
 }
 
@@ -55,6 +57,7 @@ __all__ = [
     "LabelMap",
     "LabelNoise",
     "LearningCurve",
+    "LrRangeTest",
     "Memory",
     "Mismatch",
     "Race",

@@ -9,13 +9,14 @@ from traindx.records import InputError, Recipe
 
 Schedule = Callable[[int], float]
 
-FORMS = "constant, cosine, linear, exponential:GAMMA, step:EVERY:GAMMA"
+FORMS = "constant, cosine, linear, exponential:GAMMA, step:EVERY:GAMMA, ramp:FACTOR"
 
 
 def make_schedule(recipe: Recipe, total_steps: int, steps_per_epoch: int) -> Schedule:
     """The factor at update ``step`` (0-based): a linear warm-up over ``warmup_steps``, then the named decay over what remains.
 
-    Cosine and linear fall to zero at ``total_steps``; exponential and step count whole epochs.
+    Cosine and linear fall to zero at ``total_steps``; exponential and step count whole epochs; a ramp multiplies at every update, to FACTOR
+    at the last.
     """
     decay = _decay(recipe.schedule, max(1, total_steps - recipe.warmup_steps), steps_per_epoch)
     if not recipe.warmup_steps:
@@ -40,6 +41,8 @@ def _decay(schedule: str, horizon: int, steps_per_epoch: int) -> Schedule:
             return lambda step: gamma ** (step // steps_per_epoch)
         case "step", [every, gamma] if every >= 1 and gamma > 0:
             return lambda step: gamma ** (step // steps_per_epoch // int(every))
+        case "ramp", [factor] if factor > 0:
+            return lambda step: factor ** (min(step, horizon - 1) / max(1, horizon - 1))
     raise _unknown(schedule)
 
 
