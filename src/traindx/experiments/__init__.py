@@ -5,6 +5,7 @@ from __future__ import annotations
 from traindx.experiments.audit import Audit
 from traindx.experiments.base import Experiment, Lab, Memory, Spending
 from traindx.experiments.baseline import Baseline
+from traindx.experiments.batch_size import BatchSize
 from traindx.experiments.class_balance import ClassBalance
 from traindx.experiments.class_index import ClassIndex
 from traindx.experiments.consistency import Consistency
@@ -39,6 +40,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         Constraints(),
         LearningCurve(),
         LrRangeTest(),
+        BatchSize(),
     )
 }
 
@@ -46,6 +48,7 @@ __all__ = [
     "EXPERIMENTS",
     "Audit",
     "Baseline",
+    "BatchSize",
     "ClassBalance",
     "ClassIndex",
     "Consistency",
