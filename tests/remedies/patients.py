@@ -16,20 +16,27 @@ from traindx.remedies import (
     AlignShapes,
     AlignTestInputs,
     Augment,
+    AugmentSignals,
     BalanceClasses,
+    BlackBoxShift,
+    ClassWeights,
     ClipGradients,
     Deepen,
     DropSuspectLabels,
+    Erase,
     EscapeSaddle,
     FewerRows,
     FillMissing,
     ImportanceWeights,
+    InputNoise,
     InsertActivations,
     InsertNormalization,
+    LabelSmoothing,
     LinearOutput,
     LoosenClipping,
     MatchClassProportions,
     MeanReduction,
+    MixUp,
     MoreEpochs,
     Narrow,
     OutputWidth,
@@ -41,11 +48,13 @@ from traindx.remedies import (
     RemoveDuplicates,
     RemoveRegularization,
     RepairLabels,
+    RobustLoss,
     ScaleBatch,
     ScaleRate,
     SetMomentum,
     SetOptimizer,
     SetSchedule,
+    ShareParameters,
     Shuffle,
     SigmoidOutput,
     StandardizeInputs,
@@ -105,6 +114,15 @@ SAMPLES: dict[type[Remedy], Remedy] = {
     StandardizeTargets: StandardizeTargets(),
     Unfreeze: Unfreeze(),
     WarmUp: WarmUp(0.2),
+    AugmentSignals: AugmentSignals(),
+    BlackBoxShift: BlackBoxShift(),
+    ClassWeights: ClassWeights(),
+    Erase: Erase(0.5),
+    InputNoise: InputNoise(0.2),
+    LabelSmoothing: LabelSmoothing(0.2),
+    MixUp: MixUp(0.4),
+    RobustLoss: RobustLoss(0.5),
+    ShareParameters: ShareParameters(4),
 }
 OF_THE_RECIPE = (
     ScaleRate,
@@ -189,6 +207,17 @@ def of_images() -> Task:
     return Task(images, nn.CrossEntropyLoss(), (x, np.arange(240) % 3), test=(x[:80], np.arange(80) % 3))
 
 
+def of_signals(model: Callable[[], nn.Module] | None = None) -> Task:
+    """Three rhythms with any phase, 48 values long; a fully connected network by default."""
+    rng = np.random.default_rng(0)
+    y = np.arange(240) % 3
+    time = np.arange(48) / 48
+    x = np.sin(2 * np.pi * ((y[:, None] + 1) * time + rng.random((240, 1)))) + 0.05 * rng.normal(size=(240, 48))
+    x = x.astype(np.float32)
+    fully_connected = lambda: nn.Sequential(nn.Linear(48, 64), nn.ReLU(), nn.Linear(64, 3))  # noqa: E731
+    return Task(model or fully_connected, nn.CrossEntropyLoss(), (x, y), test=(x[:80], y[:80]))
+
+
 def with_gaps() -> Task:
     x, y = rows(240)
     x[::9, 0] = np.nan
@@ -209,6 +238,9 @@ def numbered_from_one() -> Task:
 PATIENTS: dict[type[Remedy], Callable[[], Task]] = {
     AlignShapes: lambda: regression(flat=True),
     Augment: of_images,
+    AugmentSignals: of_signals,
+    Erase: of_images,
+    ShareParameters: of_signals,
     EscapeSaddle: lambda: sound(on_a_saddle),
     FillMissing: with_gaps,
     InsertActivations: lambda: sound(ending(nn.Identity(), nn.Linear(3, 3))),

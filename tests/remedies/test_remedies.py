@@ -20,6 +20,7 @@ from traindx.remedies import (
     AddSkips,
     AddWeightDecay,
     AlignTestInputs,
+    BlackBoxShift,
     Deepen,
     DropSuspectLabels,
     FewerRows,
@@ -43,7 +44,7 @@ from traindx.remedies.scale_rate import LARGEST_FACTOR
 from traindx.tasks import Task
 from traindx.training import fit, total_steps
 
-OPENING = (ImportanceWeights, MatchClassProportions, AlignTestInputs)
+OPENING = (ImportanceWeights, MatchClassProportions, AlignTestInputs, BlackBoxShift)
 """Remedies of a mismatch, which look at the test set."""
 
 

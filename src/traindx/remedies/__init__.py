@@ -6,18 +6,25 @@ from traindx.records import InputError, RemedyRef
 from traindx.remedies.align_shapes import AlignShapes
 from traindx.remedies.align_test_inputs import AlignTestInputs
 from traindx.remedies.augment import Augment
+from traindx.remedies.augment_signals import AugmentSignals
 from traindx.remedies.balance_classes import BalanceClasses
 from traindx.remedies.base import Remedy
+from traindx.remedies.black_box_shift import BlackBoxShift
+from traindx.remedies.class_weights import ClassWeights
 from traindx.remedies.clip_gradients import ClipGradients
 from traindx.remedies.drop_suspect_labels import DropSuspectLabels
+from traindx.remedies.erase import Erase
 from traindx.remedies.escape_saddle import EscapeSaddle
 from traindx.remedies.fewer_rows import FewerRows
 from traindx.remedies.fill_missing import FillMissing
+from traindx.remedies.input_noise import InputNoise
 from traindx.remedies.insert_activations import InsertActivations
+from traindx.remedies.label_smoothing import LabelSmoothing
 from traindx.remedies.linear_output import LinearOutput
 from traindx.remedies.loosen_clipping import LoosenClipping
 from traindx.remedies.match_test import ImportanceWeights, MatchClassProportions
 from traindx.remedies.mean_reduction import MeanReduction
+from traindx.remedies.mix_up import MixUp
 from traindx.remedies.model_changes import AddDropout, AddSkips, Deepen, InsertNormalization, Narrow, SwapActivations, Widen
 from traindx.remedies.more_epochs import MoreEpochs
 from traindx.remedies.output_width import OutputWidth
@@ -28,11 +35,13 @@ from traindx.remedies.reinitialize import Reinitialize
 from traindx.remedies.remove_duplicates import RemoveDuplicates
 from traindx.remedies.remove_regularization import RemoveRegularization
 from traindx.remedies.repair_labels import RepairLabels
+from traindx.remedies.robust_loss import RobustLoss
 from traindx.remedies.scale_batch import ScaleBatch
 from traindx.remedies.scale_rate import ScaleRate
 from traindx.remedies.set_momentum import SetMomentum
 from traindx.remedies.set_optimizer import SetOptimizer
 from traindx.remedies.set_schedule import SetSchedule
+from traindx.remedies.share_parameters import ShareParameters
 from traindx.remedies.shuffle import Shuffle
 from traindx.remedies.sigmoid_output import SigmoidOutput
 from traindx.remedies.standardize_inputs import StandardizeInputs
@@ -87,6 +96,15 @@ REMEDIES: tuple[type[Remedy], ...] = (
     RealignLabels,
     AlignTestInputs,
     BalanceClasses,
+    AugmentSignals,
+    BlackBoxShift,
+    ClassWeights,
+    Erase,
+    InputNoise,
+    LabelSmoothing,
+    MixUp,
+    RobustLoss,
+    ShareParameters,
 )
 
 _BY_ID = {remedy.id: remedy for remedy in REMEDIES}
@@ -115,20 +133,27 @@ __all__ = [
     "AlignShapes",
     "AlignTestInputs",
     "Augment",
+    "AugmentSignals",
     "BalanceClasses",
+    "BlackBoxShift",
+    "ClassWeights",
     "ClipGradients",
     "Deepen",
     "DropSuspectLabels",
+    "Erase",
     "EscapeSaddle",
     "FewerRows",
     "FillMissing",
     "ImportanceWeights",
+    "InputNoise",
     "InsertActivations",
     "InsertNormalization",
+    "LabelSmoothing",
     "LinearOutput",
     "LoosenClipping",
     "MatchClassProportions",
     "MeanReduction",
+    "MixUp",
     "MoreEpochs",
     "Narrow",
     "OutputWidth",
@@ -140,11 +165,13 @@ __all__ = [
     "RemoveDuplicates",
     "RemoveRegularization",
     "RepairLabels",
+    "RobustLoss",
     "ScaleBatch",
     "ScaleRate",
     "SetMomentum",
     "SetOptimizer",
     "SetSchedule",
+    "ShareParameters",
     "Shuffle",
     "SigmoidOutput",
     "StandardizeInputs",

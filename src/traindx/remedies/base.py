@@ -11,10 +11,10 @@ from functools import partial
 from typing import Any, ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from traindx.records import NotApplicable, Recipe, RemedyRef
-from traindx.tasks import Task
+from traindx.tasks import Task, preserved_rng
 
 Surgery = Callable[[nn.Module, Callable[[nn.Module], Any]], nn.Module]
 
@@ -79,6 +79,43 @@ def operated(task: Task, remedy: Remedy, surgery: Callable[..., nn.Module], **op
     changed = task.changed(remedy.ref, model=factory)
     changed.build(0)
     return changed
+
+
+class InTraining(nn.Module):
+    """A model whose inputs ``change`` while it trains; evaluation sees them as they are.
+
+    What is drawn comes from the training's own random state, as dropout's masks do, so a seed gives the same training again.
+    """
+
+    def __init__(self, model: nn.Module, change: nn.Module) -> None:
+        super().__init__()
+        self.model, self.change = model, change
+
+    def forward(self, inputs: Tensor, *rest: Any) -> Any:
+        """The model's outputs."""
+        return self.model(self.change(inputs) if self.training else inputs, *rest)
+
+
+class _Changing:
+    """A model factory that builds a model of the task behind a change of its inputs."""
+
+    def __init__(self, task: Task, change: Callable[[], nn.Module]) -> None:
+        self._task, self._change = task, change
+
+    def __call__(self) -> nn.Module:
+        return InTraining(self._task.fresh_model(), self._change())
+
+
+def changed_in_training(task: Task, remedy: Remedy, change: Callable[[], nn.Module]) -> Task:
+    """The task whose models are given ``change()(inputs)`` while they train."""
+    return task.changed(remedy.ref, model=_Changing(task, change))
+
+
+def outputs_of_a_few(task: Task) -> Any:
+    """What a fresh model of the task says of a few training rows, in evaluation mode."""
+    index = torch.arange(min(PROBE_ROWS, len(task.train)))
+    with torch.no_grad(), preserved_rng():
+        return task.forward(task.build(0).eval(), next(iter(task.train.batches([index], torch.device("cpu")))))[0]
 
 
 def refuse_pretrained(task: Task, what: str) -> None:

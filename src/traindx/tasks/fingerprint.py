@@ -63,6 +63,11 @@ def _feed(hasher: Any, value: Any, depth: int = 0) -> None:
 
 def _feed_module(hasher: Any, module: nn.Module) -> None:
     hasher.update(str(module).encode())
+    for part in module.modules():
+        if type(part).__module__.startswith("torch."):  # a loss does not show its options: label smoothing, Huber's delta
+            _feed(
+                hasher, {name: value for name, value in vars(part).items() if name != "training" and isinstance(value, (int, float, str))}
+            )
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         hasher.update(f"{name}{tensor.requires_grad}".encode())
         _feed(hasher, tensor)

@@ -1,0 +1,232 @@
+"""Remedies that change the loss of the training, or its inputs: what is changed, and that evaluation does not see it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from patients import RECIPE, of_images, of_signals, regression, rows, sound
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from traindx.records import NotApplicable
+from traindx.remedies import (
+    AugmentSignals,
+    BlackBoxShift,
+    ClassWeights,
+    Erase,
+    InputNoise,
+    LabelSmoothing,
+    MixUp,
+    Remedy,
+    RobustLoss,
+    ShareParameters,
+)
+from traindx.remedies.augment_signals import SignalChange, neighbours, signal_shape
+from traindx.remedies.erase import Erasing
+from traindx.remedies.match_test import LARGEST_WEIGHT
+from traindx.remedies.robust_loss import GeneralizedCrossEntropy
+from traindx.remedies.share_parameters import Convolutional, grid_shape
+from traindx.tasks import Task
+from traindx.training import fit
+
+LOGITS = st.integers(0, 10_000).map(lambda seed: torch.randn(9, 4, generator=torch.Generator().manual_seed(seed)))
+LABELS = torch.arange(9) % 4
+
+
+def inputs_of(task: Task) -> Tensor:
+    assert task.train.inputs is not None
+    return task.train.inputs
+
+
+# --- Losses ------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("remedy", [LabelSmoothing(), RobustLoss(), ClassWeights(), MixUp()])
+def test_what_is_judged_stays_the_loss_as_it_was(remedy: Remedy) -> None:
+    task = sound()
+    changed, recipe = remedy.apply(task, RECIPE)
+    assert changed.loss is task.loss
+    first, second = fit(task, recipe).run, fit(changed, recipe).run
+    assert first.curves["train_loss"].values[0] == second.curves["train_loss"].values[0], "before the first step nothing differs"
+    assert first.last("train_loss") != second.last("train_loss")
+
+
+@given(logits=LOGITS, share=st.floats(0.01, 0.5))
+@settings(max_examples=25, deadline=None)
+def test_smoothing_is_a_mixture_with_every_class_alike(logits: Tensor, share: float) -> None:
+    loss = LabelSmoothing(share).apply(sound(), RECIPE)[0].training_loss
+    by_hand = (1 - share) * F.cross_entropy(logits, LABELS) - share * F.log_softmax(logits, 1).mean()
+    assert float(loss(logits, LABELS)) == pytest.approx(float(by_hand), rel=1e-4)
+
+
+def test_smoothing_keeps_the_weights_of_classes() -> None:
+    weight = torch.tensor([1.0, 2.0, 3.0])
+    loss = LabelSmoothing(0.1).apply(sound(loss=nn.CrossEntropyLoss(weight=weight)), RECIPE)[0].training_loss
+    assert isinstance(loss, nn.CrossEntropyLoss) and torch.equal(loss.weight, weight) and loss.label_smoothing == 0.1
+    with pytest.raises(NotApplicable, match="already"):
+        LabelSmoothing(0.1).apply(sound(loss=nn.CrossEntropyLoss(label_smoothing=0.2)), RECIPE)
+
+
+@given(logits=LOGITS, q=st.floats(0.05, 1.0))
+@settings(max_examples=25, deadline=None)
+def test_generalized_cross_entropy_is_as_in_the_paper(logits: Tensor, q: float) -> None:
+    p = logits.softmax(1)[torch.arange(9), LABELS]
+    assert float(GeneralizedCrossEntropy(q)(logits, LABELS)) == pytest.approx(float(((1 - p**q) / q).mean()), rel=1e-3)
+
+
+def test_generalized_cross_entropy_is_cross_entropy_at_its_end() -> None:
+    logits = torch.randn(9, 4, generator=torch.Generator().manual_seed(0)).double()
+    assert float(GeneralizedCrossEntropy(1e-6)(logits, LABELS)) == pytest.approx(float(F.cross_entropy(logits, LABELS)), rel=1e-4)
+    wrong = torch.tensor([[50.0, -50.0, 0.0, 0.0]]).double().requires_grad_()
+    (gradient,) = torch.autograd.grad(GeneralizedCrossEntropy(0.7)(wrong, torch.tensor([1])), wrong)
+    assert float(gradient.norm()) < 1e-6, "a label that the network is sure is wrong pulls no more"
+
+
+def test_numbers_are_robust_by_their_own_scale() -> None:
+    (small, _), (large, _) = (RobustLoss().apply(regression(), RECIPE), RobustLoss().apply(scaled_targets(1000), RECIPE))
+    assert isinstance(small.training_loss, nn.HuberLoss) and isinstance(large.training_loss, nn.HuberLoss)
+    assert large.training_loss.delta == pytest.approx(1000 * small.training_loss.delta, rel=1e-4)
+    with pytest.raises(NotApplicable, match="neither"):
+        RobustLoss().apply(regression(loss=nn.L1Loss()), RECIPE)
+
+
+def scaled_targets(factor: float) -> Task:
+    task = regression()
+    return task.changed(RobustLoss().ref, map_targets=lambda y: y * factor)
+
+
+def test_every_class_weighs_the_same() -> None:
+    task = sound()
+    labels = task.labels
+    loss = ClassWeights().apply(task, RECIPE)[0].training_loss
+    assert labels is not None and isinstance(loss, nn.CrossEntropyLoss) and loss.weight is not None
+    totals = loss.weight.double() * torch.bincount(labels)
+    assert torch.allclose(totals, totals[:1].expand(3), rtol=1e-4)
+    with pytest.raises(NotApplicable, match="weights already"):
+        ClassWeights().apply(sound(loss=nn.CrossEntropyLoss(weight=torch.ones(3))), RECIPE)
+
+
+# --- Inputs ------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("remedy", "patient"),
+    [(Erase(0.5), of_images), (InputNoise(0.3), sound), (AugmentSignals(), of_signals)],
+    ids=lambda value: getattr(value, "id", ""),
+)
+def test_inputs_change_in_training_mode_only(remedy: Remedy, patient: type[Task]) -> None:
+    task = patient()
+    changed, recipe = remedy.apply(task, RECIPE)
+    model, inputs = changed.build(0), inputs_of(task)[:20]
+    assert torch.equal(model.eval()(inputs), task.build(0)(inputs))
+    assert not torch.equal(model.train()(inputs), task.build(0)(inputs))
+    first, second = (fit(changed, recipe).run.curves["validation_loss"].values for _ in range(2))
+    assert first == second, "a seed gives the same training again"
+
+
+@given(share=st.floats(0.1, 0.9), seed=st.integers(0, 1000))
+@settings(max_examples=25, deadline=None)
+def test_a_square_is_covered_and_nothing_else(share: float, seed: int) -> None:
+    torch.manual_seed(seed)
+    images = torch.randn(5, 3, 12, 10)
+    changed = (Erasing((3, 12, 10), share)(images) != images).any(1)
+    for image in changed:
+        down, across = image.any(1), image.any(0)
+        assert torch.equal(image, down[:, None] & across[None, :]), "a rectangle"
+        assert down.sum() <= share * 12 + 1 and across.sum() <= share * 10 + 1
+
+
+def test_noise_is_as_wide_as_the_column_is_and_leaves_switches_alone() -> None:
+    x = torch.randn(2000, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 100.0, 0.0])
+    x[:, 2] = torch.arange(2000) % 2
+    task = Task(lambda: nn.Linear(3, 2), nn.CrossEntropyLoss(), (x, torch.arange(2000) % 2))
+    model = InputNoise(0.1).apply(task, RECIPE)[0].build(0)
+    noise = model.change(x) - x
+    assert noise.std(0)[:2].tolist() == pytest.approx([0.1, 10.0], rel=0.1)
+    assert float(noise[:, 2].abs().max()) == 0
+
+
+def test_signals_move_scale_and_are_masked_by_no_more_than_is_said() -> None:
+    torch.manual_seed(0)
+    ramps = torch.arange(100.0).expand(50, 100)
+    moved = SignalChange((1, 100), 0.05, 0.0, 0.0, 0.0)(ramps) - ramps
+    assert float(moved.abs().max()) == 5 and float(moved[:, 50].unique().numel()) > 3
+    scaled = SignalChange((1, 100), 0.0, 0.1, 0.0, 0.0)(ramps + 1) / (ramps + 1)
+    assert float(scaled.min()) >= 0.9 and float(scaled.max()) <= 1.1 and float(scaled.std(1).max()) < 1e-4
+    masked = (SignalChange((1, 100), 0.0, 0.0, 0.0, 0.2)(ramps) != ramps).sum(1)
+    assert 0 < int(masked.max()) <= 21
+
+
+def test_tables_are_no_signals() -> None:
+    assert signal_shape(of_signals()) == (1, 48)
+    rows = torch.randn(100, 48, generator=torch.Generator().manual_seed(0))
+    table = Task(lambda: nn.Linear(48, 2), nn.CrossEntropyLoss(), (rows, torch.arange(100) % 2))
+    assert signal_shape(table) is None
+    with pytest.raises(NotApplicable, match="not signals"):
+        AugmentSignals().apply(table, RECIPE)
+    assert neighbours(torch.ones(5, 4)) == 0.0
+
+
+def test_mixtures_have_the_shares_of_their_rows() -> None:
+    task = sound()
+    changed, _ = MixUp(1.0).apply(task, RECIPE)
+    model, batch = task.build(0), tuple(column[:32] for column in task.train.columns)
+    seen: list[Tensor] = []
+    model.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    torch.manual_seed(1)
+    _, shares = changed.forward(model.train(), batch)
+    x, y = batch
+    assert shares.shape == (32, 3) and torch.allclose(shares.sum(1), torch.ones(32))
+    sums = shares.sum(0), F.one_hot(y, 3).sum(0)
+    assert torch.allclose(sums[0], sums[1].float(), atol=1e-4), "every row is mixed in as often as it is there"
+    assert torch.allclose(seen[0].mean(0), x.mean(0), rtol=1e-3)
+    _, labels = changed.forward(model.eval(), batch)
+    assert torch.equal(labels, y), "evaluation sees labels as they are"
+
+
+# --- Fewer, shared parameters ------------------------------------------------------------------------------------------------------
+
+
+@given(side=st.integers(6, 20), channels=st.sampled_from([1, 3]), outputs=st.integers(1, 7), width=st.integers(1, 9))
+@settings(max_examples=20, deadline=None)
+def test_convolutions_of_images_fit_any_size(side: int, channels: int, outputs: int, width: int) -> None:
+    model = Convolutional((channels, side, side), outputs, width)()
+    assert model(torch.zeros(2, channels * side * side)).shape == (2, outputs)
+    assert model(torch.zeros(2, channels, side, side)).shape == (2, outputs)
+
+
+@given(length=st.integers(24, 300), channels=st.integers(1, 3), outputs=st.integers(1, 7))
+@settings(max_examples=20, deadline=None)
+def test_convolutions_of_signals_fit_any_length(length: int, channels: int, outputs: int) -> None:
+    assert Convolutional((channels, length), outputs, 4)()(torch.zeros(2, channels, length)).shape == (2, outputs)
+
+
+def test_convolutions_take_the_place_of_full_connections_only_on_a_grid() -> None:
+    from sklearn.datasets import load_digits
+
+    x, y = load_digits(return_X_y=True)
+    pixels = (x[:400] / 16).astype(np.float32)
+    model = lambda: nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))  # noqa: E731
+    task = Task(model, nn.CrossEntropyLoss(), (pixels, y[:400]))
+    assert grid_shape(task) == (1, 8, 8)
+    changed, _ = ShareParameters(8).apply(task, RECIPE)
+    assert sum(p.numel() for p in changed.build(0).parameters()) < sum(p.numel() for p in task.build(0).parameters())
+    shuffled = pixels[:, np.random.default_rng(0).permutation(64)]
+    assert grid_shape(Task(model, nn.CrossEntropyLoss(), (shuffled, y[:400]))) is None
+    with pytest.raises(NotApplicable, match="shares parameters already"):
+        ShareParameters().apply(of_images(), RECIPE)
+
+
+# --- Proportions without labels ----------------------------------------------------------------------------------------------------
+
+
+def test_proportions_are_estimated_without_the_labels_of_the_test_set() -> None:
+    unlabelled = sound(y=rows(240)[1], test=(rows(200, 2, (0.1, 0.3, 0.6))[0], None))
+    weights = BlackBoxShift().apply(unlabelled, RECIPE)[0].sample_weight
+    labels = unlabelled.labels
+    assert weights is not None and labels is not None and float(weights.max()) <= LARGEST_WEIGHT
+    shares = torch.stack([weights[labels == c].sum() for c in range(3)]) / weights.sum()
+    assert shares.tolist() == pytest.approx([0.1, 0.3, 0.6], abs=0.08)
