@@ -24,6 +24,7 @@ PARTS = (
     "diagnosis",
     "store",
     "report",
+    "handover",
     "watching",
     "api",
     "labs",
@@ -38,8 +39,8 @@ ALONE = ("curvature",)
 """These import nothing of the project: they are useful and testable by themselves."""
 
 WITHOUT_TORCH = ("records", "diagnosis", "store", "report", "web")
-CONVENIENCES = ("_saved", "__str__", "_repr_html_")
-"""The functions of records.py that import the report when they are called."""
+CONVENIENCES = {"report": ("_saved", "__str__", "_repr_html_"), "handover": ("export", "changes")}
+"""The functions of records.py that import another part when they are called."""
 
 
 # --- What a file imports -----------------------------------------------------------------------------------------------------------
@@ -116,7 +117,7 @@ def _wrong(part: str, found: Import) -> str:
         return f"{'.'.join(found.module)} hides which part is meant; import from that part"
     if part in ALONE:
         return f"{part} imports nothing of the project, and this imports {imported}"
-    if part == "records" and imported == "report" and found.functions and found.functions[-1] in CONVENIENCES:
+    if part == "records" and found.functions and found.functions[-1] in CONVENIENCES.get(imported, ()):
         return ""
     if PARTS.index(imported) > PARTS.index(part):
         return f"{part} stands above {imported} and cannot import it"

@@ -149,6 +149,10 @@ def treat(
     diagnosis_budget: Annotated[float, typer.Option("--diagnosis-budget", help="Baseline runs to spend on the diagnosis before.")] = 8.0,
     seconds: Seconds = None,
     report: Report = None,
+    export: Annotated[
+        Path | None,
+        typer.Option("--export", metavar="FILE.py", help="Write the treated training as a plain PyTorch script.", show_default=False),
+    ] = None,
     fail_on: FailOn = None,
     lr: Lr = None,
     epochs: Epochs = None,
@@ -163,12 +167,18 @@ def treat(
     recipe_changes = {"lr": lr, "epochs": epochs, "batch_size": batch_size, "optimizer": optimizer, "seed": seed}
     output = Output(as_json, quiet, _report_path(report))
     branches = _branches(fail_on)
+    _in_a_folder("--export", export)
     for name, value in (("--budget", budget), ("--diagnosis-budget", diagnosis_budget), ("--seconds", seconds)):
         _positive(name, value)
     with working(quiet, "treatment") as progress:
         task, recipe = _read(source, recipe_changes, target=target, drop=drop, header=header, test=test, validation=validation)
         treatment = _treated(task, recipe, diagnosis_budget, budget, seconds, _writable(store), progress)
     output.show(treatment)
+    if export is not None:
+        files = treatment.export(export)
+        for file in (files.script, files.data, files.recipe, files.weights):
+            if not quiet:
+                typer.echo(f"traindx: wrote {file}", err=True)
     _exit_on(treatment.diagnosis.branch, branches)
 
 
@@ -367,6 +377,13 @@ def _positive(argument: str, value: float | None) -> None:
 
     if value is not None and not value > 0:
         raise InputError(argument, f"found {value:g}", "give a number above 0")
+
+
+def _in_a_folder(option: str, path: Path | None) -> None:
+    if path is not None and not path.resolve().parent.is_dir():
+        from traindx.records import InputError
+
+        raise InputError(option, f"found no folder {path.parent}", "make it first, or name another")
 
 
 def _report_path(path: Path | None) -> Path | None:

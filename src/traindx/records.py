@@ -410,6 +410,18 @@ class Treatment(Shown):
     cost: Cost = Cost()
     test_openings: int = 0
 
+    def export(self, path: str | Path) -> Any:
+        """Write a plain PyTorch script of the treated training, with data, recipe and weights beside it; see `traindx.handover`."""
+        from traindx import handover
+
+        return handover.export(self, path)
+
+    def changes(self) -> list[str]:
+        """What was changed, in words for the user's own code."""
+        from traindx import handover
+
+        return handover.changes(self.remedies, self.diagnosis.recipe, self.recipe)
+
 
 class Profile(Record):
     """The loss at points on a line: ``positions`` in the unit that ``label`` says, 0 where the weights are. ``marks`` name positions."""

@@ -1,0 +1,142 @@
+"""Scripts that are run alone, in a fresh process that has no traindx, give the numbers of the treated training."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import programs
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+from torch import nn
+
+import traindx as tdx
+from traindx.handover.export import export, recipe_as_toml
+from traindx.records import Diagnosis, InputError, Recipe, RemedyRef, Treatment
+from traindx.remedies import make_remedy
+
+Program = Callable[[], tuple[tdx.Task, Recipe]]
+ALONE = "import runpy, sys; sys.modules['traindx'] = None; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+
+
+def treated(program: Program, *refs: RemedyRef) -> Treatment:
+    """The program with these remedies applied, as if they had been found."""
+    task, recipe = program()
+    changed, better = task, recipe
+    for ref in refs:
+        changed, better = make_remedy(ref).apply(changed, better)
+    diagnosis = Diagnosis.model_construct(recipe=recipe)
+    diagnosis._task = task
+    treatment = Treatment.model_construct(
+        key="", diagnosis=diagnosis, remedies=refs, recipe=better, verified=True, sentence="Verified.", comparisons=()
+    )
+    treatment._task = changed
+    return treatment
+
+
+def printed(script: Path, *arguments: str) -> dict[str, float]:
+    done = subprocess.run([sys.executable, "-c", ALONE, str(script), *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = {}
+    for line in done.stdout.splitlines():
+        split, _, numbers = line.partition(" ")
+        found |= {f"{split} {name}": float(value) for name, value in (number.rsplit(" ", 1) for number in numbers.split(", "))}
+    return found
+
+
+def ref(id: str, **params: Any) -> RemedyRef:
+    return RemedyRef(id=id, params=params)
+
+
+@pytest.mark.parametrize(
+    ("program", "refs"),
+    [
+        (programs.sigmoids, [ref("swap-activations", to="relu")]),
+        (programs.sigmoids, [ref("add-skips")]),
+        (programs.pictures, [ref("insert-normalization"), ref("scale-rate", factor=3.0)]),
+        (programs.pictures, [ref("augment", shift=1)]),
+        (programs.plain_table, [ref("standardize-targets")]),
+        (programs.plain_table, [ref("standardize-inputs"), ref("widen", factor=4)]),
+        (programs.labels, [ref("scale-rate", factor=1000.0)]),
+        (programs.words, [ref("scale-rate", factor=1000.0), ref("warm-up", share=0.2), ref("set-schedule", schedule="cosine")]),
+        (programs.rare, [ref("balance-classes")]),
+        (programs.rare, [ref("stop-early", patience=2), ref("clip-gradients", norm=1.0), ref("deepen", width=16)]),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "+".join(r.id for r in value),
+)
+def test_a_script_alone_gives_the_numbers(program: Program, refs: list[RemedyRef], tmp_path: Path) -> None:
+    treatment = treated(program, *refs)
+    files = export(treatment, tmp_path / "fixed.py")
+    assert printed(files.script) == pytest.approx(dict(files.expected), rel=1e-3, abs=1e-4)
+    assert Recipe(**tomllib.loads(files.recipe.read_text())) == treatment.recipe
+    model = treatment.task.build(0)
+    model.load_state_dict(load_file(files.weights))
+    code = files.script.read_text()
+    assert all(str(r) in code for r in refs) and "traindx" not in code.partition('"""\n\n')[2]
+
+
+def test_other_seeds_draw_weights_of_the_same_scale(tmp_path: Path) -> None:
+    files = export(treated(programs.sigmoids, ref("swap-activations", to="relu")), tmp_path / "fixed.py")
+    verified = files.expected["test accuracy"]
+    others = [printed(files.script, "--seed", str(seed))["test accuracy"] for seed in (1, 2)]
+    assert verified > 0.5 and all(abs(other - verified) < 0.25 for other in others)
+
+
+def test_trained_weights_are_those_that_were_written(tmp_path: Path) -> None:
+    files = export(treated(programs.plain_table), tmp_path / "fixed.py")
+    printed(files.script, "--save", str(tmp_path / "weights.pt"))
+    saved, kept = torch.load(tmp_path / "weights.pt", weights_only=True), load_file(files.weights)
+    assert all(torch.equal(saved[name], value) for name, value in kept.items())
+
+
+def test_what_cannot_be_told_in_code_is_refused(tmp_path: Path) -> None:
+    x, y = programs.digits(200)
+    other = eval("lambda outputs, targets: ((outputs.softmax(1)[:, 0] - targets) ** 2).mean()")
+    task = tdx.Task(lambda: nn.Linear(64, 10), other, (x, y), kind="classification")
+    with pytest.raises(InputError, match="source of a lambda"):
+        export(treated(lambda: (task, Recipe(epochs=1))), tmp_path / "fixed.py")
+    loaded = treated(programs.plain_table)
+    loaded._task = None
+    with pytest.raises(InputError, match="without its task"):
+        export(loaded, tmp_path / "fixed.py")
+
+
+class Noisy(torch.utils.data.Dataset[tuple[torch.Tensor, int]]):
+    """Rows that differ each time."""
+
+    def __len__(self) -> int:
+        return 60
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return torch.randn(4), index % 2
+
+
+def test_rows_that_change_each_time_are_refused(tmp_path: Path) -> None:
+    task = tdx.Task(lambda: nn.Linear(4, 2), nn.CrossEntropyLoss(), Noisy())
+    with pytest.raises(InputError, match="other rows each time"):
+        export(treated(lambda: (task, Recipe(epochs=1))), tmp_path / "fixed.py")
+
+
+@given(
+    lr=st.floats(1e-8, 1e3),
+    options=st.dictionaries(
+        st.text(min_size=1, max_size=8), st.one_of(st.floats(allow_nan=False), st.integers(-9, 9), st.booleans(), st.text(max_size=5))
+    ),
+    clip=st.none() | st.floats(1e-3, 1e3),
+)
+def test_a_recipe_comes_back_from_toml(lr: float, options: dict[str, Any], clip: float | None) -> None:
+    recipe = Recipe(lr=lr, clip_norm=clip, optimizer_options=options, early_stopping=3)
+    assert Recipe(**tomllib.loads(recipe_as_toml(recipe))) == recipe
+
+
+def test_changes_in_words() -> None:
+    treatment = treated(programs.plain_table, ref("scale-rate", factor=0.1), ref("stop-early", patience=4))
+    said = treatment.changes()
+    assert any("learning rate: 0.001 -> 0.0001" in line for line in said) and any("none -> 4" in line for line in said)
