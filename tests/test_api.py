@@ -224,8 +224,8 @@ def test_a_deep_sigmoid_network_is_treated_and_verified() -> None:
     measures = [c.measure for c in treatment.comparisons]
     assert measures[0] == "validation_loss" and {"test_loss", "test accuracy"} <= set(measures)
     for comparison in treatment.comparisons:
-        assert len(comparison.seeds) == len(comparison.before) == len(comparison.after) == 3
-        assert comparison.improved and comparison.gain > 0 and comparison.low <= comparison.gain <= comparison.high
+        assert len(comparison.seeds) == len(comparison.before) == len(comparison.after) == 5
+        assert comparison.improved and comparison.wins == 1 and comparison.p_value == pytest.approx(1 / 32) and comparison.gain > 0 and comparison.low <= comparison.gain <= comparison.high
     used = {seed for e in diagnosis.evidence if e.experiment == "intervention" for seed in e.seeds}
     assert not used & set(treatment.comparisons[0].seeds), "verified on seeds that played no part in choosing"
 

@@ -377,7 +377,12 @@ class Diagnosis(Shown):
 
 
 class Comparison(Record):
-    """Before against after, paired over seeds: one measure of a treatment."""
+    """Before against after, paired over seeds: one measure of a treatment.
+
+    ``low`` and ``high`` are Student's 95 % interval of the mean paired ``gain``, ``probability`` that it is above zero under the same model.
+    Without any model: ``wins`` is the share of pairs that improved, ``p_value`` that of Wilcoxon's signed-rank test of no improvement (with
+    five pairs that all improve it is 1/32; None where no pair differs).
+    """
 
     measure: str
     higher_is_better: bool
@@ -388,6 +393,8 @@ class Comparison(Record):
     low: float
     high: float
     probability: float = Field(ge=0, le=1)
+    wins: float = Field(default=0.0, ge=0, le=1)
+    p_value: float | None = None
 
     @property
     def improved(self) -> bool:

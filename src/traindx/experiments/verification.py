@@ -12,10 +12,10 @@ import torch
 from traindx.experiments.base import Lab
 from traindx.experiments.class_balance import hits
 from traindx.records import Comparison, Outcome, RemedyRef, Run
-from traindx.training import Evaluation, Job, evaluate, evaluated_index, total_steps
+from traindx.training import Evaluation, Job, evaluate, evaluated_index
 
 # Repeats that no race uses: other seeds, each on one of the five divisions where the validation rows were split off by traindx.
-REPEATS = (11, 12, 13)
+REPEATS = (11, 12, 13, 14, 15)
 LEAST_PAIRS = 2
 # A further remedy is chosen on repeats of its own, so that those of the verification play no part.
 CHOOSING = (21, 22, 23)
@@ -53,8 +53,7 @@ def pairs(lab: Lab, remedies: Sequence[RemedyRef]) -> list[Pair]:
     """
     jobs = [[lab.job(*refs, repeat=r, refold=True, keep_weights=True) for refs in ((), tuple(remedies))] for r in REPEATS]
     paired = [Pair(*two) for two in jobs]
-    cost = sum(total_steps(len(job.task.train), job.recipe) for job in paired[0]) / lab.total
-    return paired[: max(LEAST_PAIRS, math.floor(lab.left / cost))]
+    return paired[: max(LEAST_PAIRS, math.floor(lab.left / sum(lab.cost(job) for job in paired[0]) + 1e-9))]
 
 
 def compare_on_validation(lab: Lab, paired: Sequence[Pair]) -> list[Comparison]:
@@ -110,8 +109,8 @@ def _loss(run: Run) -> float:
 
 
 def _comparison(measure: str, higher_is_better: bool, runs: Sequence[Sequence[Run]], values: Sequence[Sequence[float]]) -> Comparison:
-    """The mean paired gain with Student's 95 % interval, and the probability that the mean gain is above zero under the same model."""
-    from scipy.stats import t
+    """The mean paired gain with Student's 95 % interval and the probability that it is above zero; and what ranks say, without a model."""
+    from scipy.stats import t, wilcoxon
 
     before, after = (tuple(float(v) for v in column) for column in zip(*values, strict=True))
     gains = np.array(after) - np.array(before) if higher_is_better else np.array(before) - np.array(after)
@@ -123,6 +122,7 @@ def _comparison(measure: str, higher_is_better: bool, runs: Sequence[Sequence[Ru
         margin = float(t.ppf(0.975, len(gains) - 1)) * error
         low, high = gain - margin, gain + margin
         probability = float(t.cdf(gain / error, len(gains) - 1)) if error > 0 else float(gain > 0)
+    differs = not np.isnan(gains).any() and bool((gains != 0).any())
     return Comparison(
         measure=measure,
         higher_is_better=higher_is_better,
@@ -133,4 +133,6 @@ def _comparison(measure: str, higher_is_better: bool, runs: Sequence[Sequence[Ru
         low=low,
         high=high,
         probability=probability,
+        wins=float((gains > 0).mean()),
+        p_value=float(wilcoxon(gains, alternative="greater", method="exact").pvalue) if differs else None,
     )

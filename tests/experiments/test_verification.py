@@ -1,0 +1,55 @@
+"""Before against after: what pairs say, with and without a model of their noise; how many the budget pays for."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from small_labs import RECIPE, digits_task, lab_for
+
+from traindx.experiments.verification import LEAST_PAIRS, REPEATS, compare_on_validation, pairs
+from traindx.remedies import ScaleRate
+from traindx.tasks import FOLDS
+
+WEAK = RECIPE.replace(lr=1e-4, epochs=3)
+STRONGER = [ScaleRate(300.0).ref]
+
+
+def test_a_remedy_that_helps_improves_every_pair() -> None:
+    lab = lab_for(digits_task(240), WEAK)
+    loss, accuracy = compare_on_validation(lab, pairs(lab, STRONGER))[:2]
+    for comparison in (loss, accuracy):
+        assert len(comparison.seeds) == len(REPEATS) >= 5 and comparison.improved
+        assert comparison.wins == 1 and comparison.p_value == pytest.approx(2.0 ** -len(REPEATS))
+
+
+def test_what_does_harm_is_told_the_same_way() -> None:
+    lab = lab_for(digits_task(240), RECIPE.replace(epochs=3))
+    (loss, *_) = compare_on_validation(lab, pairs(lab, [ScaleRate(1e-4).ref]))
+    assert loss.high < 0 and loss.wins == 0 and loss.p_value == 1
+
+
+def test_nothing_changed_is_no_improvement() -> None:
+    lab = lab_for(digits_task(240), WEAK)
+    (loss, *_) = compare_on_validation(lab, pairs(lab, [ScaleRate(1.0).ref]))
+    assert (loss.gain, loss.wins, loss.p_value) == (0, 0, None) and not loss.improved
+
+
+def test_a_training_that_is_rescued_improves_without_bound() -> None:
+    lab = lab_for(digits_task(240), RECIPE.replace(lr=1e30, epochs=1))
+    (loss, *_) = compare_on_validation(lab, pairs(lab, [ScaleRate(1e-31).ref]))
+    assert loss.gain == math.inf and loss.improved and loss.wins == 1
+
+
+def test_pairs_are_fresh_and_cover_every_division() -> None:
+    lab = lab_for(digits_task(240), WEAK)
+    found = pairs(lab, STRONGER)
+    assert {pair.before.task.fold for pair in found} == set(range(FOLDS))
+    assert all(pair.before.recipe.seed == pair.after.recipe.seed and pair.before.task.fold == pair.after.task.fold for pair in found)
+
+
+@pytest.mark.parametrize(("budget", "count"), [(100.0, len(REPEATS)), (6.0, 3), (0.5, LEAST_PAIRS)])
+def test_pairs_are_as_many_as_the_budget_pays_for(budget: float, count: int) -> None:
+    lab = lab_for(digits_task(240), RECIPE.replace(epochs=80), budget)
+    assert lab.spending.unit == lab.spending.baseline_work, "long enough to count as it is"
+    assert len(pairs(lab, STRONGER)) == count
