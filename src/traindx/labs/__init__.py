@@ -1,0 +1,36 @@
+"""Labs: every claim of the guide, put to the test. One file a claim or a close group; this list names them."""
+
+from __future__ import annotations
+
+from traindx.labs.base import Check, Context, Lab, LabResult, MissingData, Plot, Verdict, conduct
+from traindx.labs.batches import BatchSize, WarmUp
+from traindx.labs.critical_points import CriticalPoints
+from traindx.labs.depth import Depth, Normalization
+from traindx.labs.generalization import Mismatch, ModelBias, Overfitting, Validation
+from traindx.labs.leaderboard import Leaderboard
+from traindx.labs.losses import LossSurfaces, Softmax
+from traindx.labs.optimizers import Updates
+from traindx.labs.valley import AdagradBursts, Standardizing, Valley
+
+_ALL: tuple[Lab, ...] = (
+    ModelBias(),
+    Depth(),
+    Overfitting(),
+    Leaderboard(),
+    Validation(),
+    Mismatch(),
+    CriticalPoints(),
+    BatchSize(),
+    Updates(),
+    Valley(),
+    AdagradBursts(),
+    WarmUp(),
+    Softmax(),
+    LossSurfaces(),
+    Standardizing(),
+    Normalization(),
+)
+LABS: dict[str, Lab] = {lab.name: lab for lab in _ALL}
+"""In the order of the guide."""
+
+__all__ = ["LABS", "Check", "Context", "Lab", "LabResult", "MissingData", "Plot", "Verdict", "conduct"]

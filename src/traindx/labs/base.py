@@ -1,0 +1,168 @@
+"""A lab puts one claim of the guide to the test: a question, an experiment, numbers beside the lecture's, and a verdict that follows from them.
+
+To write one: a file with a class that has the names below, and its place in the list of `traindx.labs`. The verdict is never written down: it is
+``reproduced`` where every check holds, ``differs`` where the lab's own alternative is what was seen, and ``not-reproduced`` else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from pydantic import Field
+
+from traindx import api
+from traindx.records import Recipe, Record, Run
+from traindx.store import Store
+from traindx.tasks import Task
+
+
+class Verdict(StrEnum):
+    """What became of a claim."""
+
+    REPRODUCED = "reproduced"
+    NOT_REPRODUCED = "not-reproduced"
+    DIFFERS = "differs"
+    SKIPPED = "skipped"
+
+
+class Check(Record):
+    """One number that was measured, beside the lecture's, and whether it is what counts as reproduced."""
+
+    label: str
+    measured: float
+    lecture: str
+    holds: bool
+
+
+class Plot(Record):
+    """Lines over one axis: ``lines`` by name, each positions and heights."""
+
+    title: str
+    caption: str
+    x_label: str
+    y_label: str
+    lines: dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
+    log: bool = False
+    marks: dict[str, float] = Field(default_factory=dict)
+
+
+class LabResult(Record):
+    """What a lab found."""
+
+    name: str
+    claims: tuple[int, ...]
+    question: str
+    claim: str
+    source: str
+    verdict: Verdict
+    sentence: str
+    checks: tuple[Check, ...] = ()
+    plots: tuple[Plot, ...] = ()
+    seconds: float = 0.0
+
+
+class Seen(Record):
+    """What an experiment saw: its checks, its pictures, one sentence, and whether the lab's alternative is what happened."""
+
+    sentence: str
+    checks: tuple[Check, ...]
+    plots: tuple[Plot, ...] = ()
+    differs: bool = False
+
+
+class MissingData(Exception):
+    """A data set that a lab needs is not in the folder."""
+
+
+@dataclass
+class Context:
+    """What a lab may use: seeds, a folder with data sets, a memory of finished runs, and whether to take the large version."""
+
+    seeds: Sequence[int] = (0, 1, 2)
+    data: Path | None = None
+    full: bool = False
+    store: Store | str | None = None
+    progress: Callable[[str], None] = field(default=lambda text: None)
+
+    def folder(self, name: str) -> Path:
+        """The folder of a data set.
+
+        Raises:
+            MissingData: when it is not there.
+
+        """
+        if self.data is None or not (self.data / name).is_dir():
+            raise MissingData(f"needs the data set {name}: give --data FOLDER")
+        return self.data / name
+
+    def train(self, task: Task, recipe: Recipe, told: str) -> list[Run]:
+        """One run a seed; runs that the store knows are not trained again."""
+        runs = []
+        for seed in self.seeds:
+            self.progress(f"{told}, seed {seed}")
+            runs.append(api.train(task, recipe.replace(seed=seed), store=self.store))
+        return runs
+
+
+class Lab(Protocol):
+    """One claim, or a close group of claims, of the guide."""
+
+    @property
+    def name(self) -> str:
+        """By which it is called."""
+
+    @property
+    def claims(self) -> tuple[int, ...]:
+        """Their numbers, in the order of the guide."""
+
+    @property
+    def question(self) -> str:
+        """What is asked."""
+
+    @property
+    def claim(self) -> str:
+        """What the guide says."""
+
+    @property
+    def source(self) -> str:
+        """Where it says so."""
+
+    def run(self, context: Context) -> Seen:
+        """The experiment."""
+
+
+def conduct(lab: Lab, context: Context) -> LabResult:
+    """Run the lab and draw its verdict."""
+    started = time.perf_counter()
+    about: dict[str, Any] = {name: getattr(lab, name) for name in ("name", "claims", "question", "claim", "source")}
+    try:
+        seen = lab.run(context)
+    except MissingData as missing:
+        return LabResult(**about, verdict=Verdict.SKIPPED, sentence=str(missing))
+    holds = all(check.holds for check in seen.checks)
+    verdict = Verdict.REPRODUCED if holds else Verdict.DIFFERS if seen.differs else Verdict.NOT_REPRODUCED
+    return LabResult(
+        **about,
+        verdict=verdict,
+        sentence=seen.sentence,
+        checks=seen.checks,
+        plots=seen.plots,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def near(label: str, measured: float, wanted: float, tolerance: float) -> Check:
+    """Whether a number is the lecture's, to an absolute tolerance."""
+    return Check(label=label, measured=measured, lecture=f"{wanted:g}", holds=bool(abs(measured - wanted) <= tolerance))
+
+
+def thinned(values: np.ndarray, points: int = 400) -> np.ndarray:
+    """Row numbers for a picture: few at first, then fewer and fewer."""
+    last = len(values) - 1
+    return np.unique(np.r_[0, np.geomspace(1, max(last, 1), points).round().astype(int).clip(max=last)])

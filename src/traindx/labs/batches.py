@@ -1,0 +1,150 @@
+"""Batch size: time and accuracy (claims 15, 16 and 20), and warm-up (claim 26)."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+from torch import Tensor, nn
+
+from traindx.labs.base import Check, Context, Plot, Seen
+from traindx.labs.data import images
+from traindx.labs.depth import last
+from traindx.labs.depth import task as clothes
+from traindx.records import Recipe
+from traindx.tasks import Task
+
+# A network that predicts this share of its training rows has trained.
+TRAINED = 0.5
+
+
+class Perceptron(nn.Module):
+    """784-128-10."""
+
+    def __init__(self, hidden: int = 128) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(784, hidden), nn.ReLU(), nn.Linear(hidden, 10))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, 784) -> (n, 10)."""
+        out: Tensor = self.body(x)
+        return out
+
+
+class BatchSize:
+    """Small and large batches on digits."""
+
+    name, claims = "batch-size", (15, 16, 20)
+    question = "Is a large batch faster, and is a small one better?"
+    claim = "The time of an update hardly grows with the batch (on a GPU), an epoch of small batches is slow, and small batches train better at equal epochs."
+    source = "Lee, Machine Learning 2021, batch and momentum"
+
+    def run(self, context: Context) -> Seen:
+        """Seconds an update and an epoch; training accuracy at equal epochs and at equal updates."""
+        rows = 60_000 if context.full else 20_000
+        x, y = images(context.folder("mnist"), rows)
+        task = Task(
+            partial(Perceptron), nn.CrossEntropyLoss(), (x, y), validation=images(context.folder("mnist"), 2_000, "t10k"), name="mnist"
+        )
+        sizes = tuple(s for s in (10, 100, 1_000, 10_000, 60_000) if s <= rows)
+        update, epochs, updates = {}, {}, {}
+        for size in sizes:
+            runs = context.train(task, Recipe(lr=0.01, batch_size=size, epochs=2), f"batches of {size}, two epochs")
+            seconds = np.median([np.median(run.curves["step_seconds"].values) for run in runs if len(run.curves["step_seconds"])])
+            update[size], epochs[size] = float(seconds), last(runs, "train_metric")
+            updates[size] = last(
+                context.train(task, Recipe(lr=0.01, batch_size=size, epochs=200, max_steps=100), f"batches of {size}, 100 updates"),
+                "train_metric",
+            )
+        epoch = {size: update[size] * rows / size for size in sizes}
+        falls = all((epochs[a] > epochs[b]).all() for a, b in pairwise(sizes))
+        flat = update[1_000] / update[10]
+        checks = (
+            Check(label="seconds an update, batch 1,000 over batch 10", measured=flat, lecture="about 1 (GPU)", holds=bool(flat < 2)),
+            Check(
+                label="seconds an epoch, batch 10 over batch 1,000",
+                measured=epoch[10] / epoch[1_000],
+                lecture="above 1 (45 s : 10 s)",
+                holds=bool(epoch[10] > epoch[1_000]),
+            ),
+            Check(
+                label="training accuracy at equal epochs, batch 10",
+                measured=epochs[10].mean(),
+                lecture="falls with the batch, on every seed",
+                holds=falls,
+            ),
+            Check(
+                label="training accuracy at equal epochs, largest batch", measured=epochs[sizes[-1]].mean(), lecture="lowest", holds=falls
+            ),
+            Check(
+                label="the same at 100 updates, largest batch - batch 10",
+                measured=float(updates[sizes[-1]].mean() - updates[10].mean()),
+                lecture="stands beside it: above 0",
+                holds=bool(updates[sizes[-1]].mean() > updates[10].mean()),
+            ),
+        )
+        axis = tuple(float(np.log10(s)) for s in sizes)
+        plots = (
+            Plot(
+                title="Time",
+                caption="Seconds on this machine: of one update, and of one epoch.",
+                x_label="batch size (log10)",
+                y_label="seconds",
+                log=True,
+                lines={"an update": (axis, tuple(update.values())), "an epoch": (axis, tuple(epoch.values()))},
+            ),
+            Plot(
+                title="Accuracy",
+                caption="Training accuracy after two epochs, where small batches do more updates, and after 100 updates each.",
+                x_label="batch size (log10)",
+                y_label="training accuracy",
+                lines={
+                    "two epochs": (axis, tuple(float(v.mean()) for v in epochs.values())),
+                    "100 updates": (axis, tuple(float(v.mean()) for v in updates.values())),
+                },
+            ),
+        )
+        said = f"An update with 1,000 rows takes {flat:.1f} times one with 10; accuracy after two epochs is {epochs[10].mean():.2f} with batches of 10 and {epochs[sizes[-1]].mean():.2f} with {sizes[-1]}, but the order turns at equal updates."
+        return Seen(sentence=said, checks=checks, plots=plots, differs=bool(flat >= 2 and falls))
+
+
+class WarmUp:
+    """A high rate, with and without a warm-up."""
+
+    name, claims = "warm-up", (26,)
+    question = "Can a rate be too high for the start alone?"
+    claim = "A rate slightly too large to start with trains after a warm-up."
+    source = "He et al. 2016, section 4.2, as told in Lee, Machine Learning 2021"
+
+    def run(self, context: Context) -> Seen:
+        """Of a deep network at a high rate: the share of seeds that train."""
+        trained: dict[tuple[float, bool], np.ndarray] = {}
+        rates = (0.05, 0.1, 0.2)
+        task = clothes(context, rows=10_000, depth=12)
+        for rate in rates:
+            for warm in (False, True):
+                recipe = Recipe(lr=rate, momentum=0.9, batch_size=50, epochs=4, warmup_steps=300 if warm else 0)
+                trained[rate, warm] = (
+                    last(context.train(task, recipe, f"rate {rate:g}{' after a warm-up' if warm else ''}"), "train_metric") > TRAINED
+                )
+        cold, warm_share = (float(np.mean([trained[r, w].mean() for r in rates])) for w in (False, True))
+        checks = (
+            Check(label="share of trainings that train, without", measured=cold, lecture="lower", holds=cold < 1.0),
+            Check(label="the same after a warm-up of 300 updates", measured=warm_share, lecture="higher", holds=warm_share > cold),
+        )
+        plot = Plot(
+            title="Trainings that train",
+            caption=f"Share of {len(context.seeds)} seeds that predict more than half of their training rows.",
+            x_label="learning rate",
+            y_label="share of seeds",
+            lines={
+                name: (rates, tuple(float(trained[r, w].mean()) for r in rates))
+                for name, w in (("from the start", False), ("after a warm-up", True))
+            },
+        )
+        return Seen(
+            sentence=f"{cold:.0%} of the trainings at high rates train without a warm-up, {warm_share:.0%} with one.",
+            checks=checks,
+            plots=(plot,),
+        )

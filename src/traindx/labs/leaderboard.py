@@ -1,0 +1,87 @@
+"""Public and private leaderboards: what selection by a small set does to its score (claim 8)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from traindx.labs.base import Check, Context, Plot, Seen
+
+ROWS, SUBMISSIONS, TRIALS = 200, 10_000, 200
+# The Ladder's step: a submission counts only if it beats the best by more than this many standard errors of a score.
+STEP = 1.0
+
+
+def scores(rows: int, submissions: int, trials: int, draws: np.random.Generator) -> np.ndarray:
+    """(trials, submissions): accuracies of random predictors of two classes on so many rows."""
+    return draws.binomial(rows, 0.5, (trials, submissions)) / rows
+
+
+def ladder(public: np.ndarray, step: float) -> np.ndarray:
+    """What the Ladder shows as best after every submission (Blum and Hardt, ICML 2015): it moves only by more than ``step``, and is rounded to it."""
+    shown = np.empty_like(public)
+    best = np.full(len(public), 0.5)
+    for i in range(public.shape[1]):
+        better = public[:, i] > best + step
+        best = np.where(better, np.round(public[:, i] / step) * step, best)
+        shown[:, i] = best
+    return shown
+
+
+class Leaderboard:
+    """The best of many random predictors."""
+
+    name, claims = "leaderboard", (8,)
+    question = "What is the best public score worth after ten thousand submissions?"
+    claim = "The best of many random predictors looks good on the public set and is random on the private one."
+    source = "Lee, Machine Learning 2021, general guidance; Blum and Hardt 2015 for the Ladder"
+
+    def run(self, context: Context) -> Seen:
+        """The optimism of the best public score, the private score of the chosen one, a validation split, and the Ladder."""
+        context.progress(f"{TRIALS} competitions of {SUBMISSIONS} submissions")
+        draws = np.random.default_rng(context.seeds[0])
+        public, private = (scores(ROWS, SUBMISSIONS, TRIALS, draws) for _ in range(2))
+        best = np.maximum.accumulate(public, axis=1)
+        chosen = private[np.arange(TRIALS), public.argmax(1)]
+        bound = 0.5 + np.sqrt(np.log(SUBMISSIONS) / (2 * ROWS))
+        laddered = ladder(public, STEP * 0.5 / np.sqrt(ROWS))
+        counts = np.unique(np.geomspace(1, SUBMISSIONS, 60).astype(int))
+        low, high = np.quantile(best[:, -1], (0.025, 0.975))
+        fair = float(chosen.mean())
+        checks = (
+            Check(
+                label="best public accuracy",
+                measured=float(best[:, -1].mean()),
+                lecture=f"about {bound:.2f} (bound)",
+                holds=bool(0.6 < best[:, -1].mean() <= bound),
+            ),
+            Check(
+                label="private accuracy of the chosen",
+                measured=fair,
+                lecture="0.5",
+                holds=bool(abs(fair - 0.5) < 3 * 0.5 / np.sqrt(ROWS * TRIALS)),
+            ),
+            Check(
+                label="best score that the Ladder shows, over the private one",
+                measured=float(laddered[:, -1].mean() - fair),
+                lecture="less optimism",
+                holds=bool(laddered[:, -1].mean() < best[:, -1].mean()),
+            ),
+        )
+        plot = Plot(
+            title="Optimism of the best public score",
+            caption=f"Means over {TRIALS} competitions; after {SUBMISSIONS} submissions 95 of 100 best scores lie between {low:.3f} and {high:.3f}.",
+            x_label="submissions (log10)",
+            y_label="accuracy (share of rows)",
+            lines={
+                "best public score": (tuple(np.log10(counts)), tuple(best[:, counts - 1].mean(0))),
+                "what the Ladder shows": (tuple(np.log10(counts)), tuple(laddered[:, counts - 1].mean(0))),
+                "private score of the chosen": (
+                    tuple(np.log10(counts)),
+                    tuple(float(private[np.arange(TRIALS), public[:, :n].argmax(1)].mean()) for n in counts),
+                ),
+            },
+        )
+        said = (
+            f"The best public score is {best[:, -1].mean():.3f} on {ROWS} rows; the predictor that has it scores {fair:.3f} on fresh rows."
+        )
+        return Seen(sentence=said, checks=checks, plots=(plot,))
