@@ -182,6 +182,69 @@ def treat(
     _exit_on(treatment.diagnosis.branch, branches)
 
 
+lab_app = typer.Typer(help="Put claims of the guide to the test on this machine.", no_args_is_help=True)
+app.add_typer(lab_app, name="lab")
+
+
+@lab_app.command("list")
+def lab_list(as_json: AsJson = False) -> None:
+    """The labs, with their claims."""
+    from traindx.labs import LABS
+
+    if as_json:
+        _print_json([{"name": lab.name, "claims": lab.claims, "question": lab.question, "claim": lab.claim} for lab in LABS.values()])
+        return
+    for lab in LABS.values():
+        typer.echo(f"{lab.name:<16} claims {', '.join(map(str, lab.claims)):<11} {lab.question}")
+
+
+@lab_app.command("run")
+def lab_run(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Labs; see `traindx lab list`.", show_default=False)
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All labs.")] = False,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="FOLDER", help="Where data sets lie.", envvar="TRAINDX_DATA", show_default=False)
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="The large version.")] = False,
+    seeds: Annotated[int, typer.Option("--seeds", help="How many seeds.", min=1)] = 3,
+    report: Report = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    store: StoreUrl = None,
+) -> None:
+    """Run labs and say what became of their claims. With a store, runs that are finished are not trained again."""
+    from traindx.labs import LABS, Context, conduct
+    from traindx.records import InputError
+    from traindx.report import labs as shown
+
+    chosen = list(LABS) if every else names or []
+    unknown = [name for name in chosen if name not in LABS]
+    if unknown or not chosen:
+        raise InputError("NAME", f"found {unknown[0]!r}" if unknown else "found none", f"use --all, or some of {', '.join(LABS)}")
+    _in_a_folder("--report", report)
+    if report is not None and report.suffix != ".html":
+        raise InputError("--report", f"found {report}", "give a path that ends in .html")
+
+    def tell(text: str) -> None:
+        if not quiet and not as_json:
+            typer.echo(f"traindx: {text}", err=True)
+
+    results = []
+    for i, name in enumerate(chosen, 1):
+        tell(f"lab {i} of {len(chosen)}: {name}")
+        results.append(conduct(LABS[name], Context(tuple(range(seeds)), data, full, _writable(store), tell)))
+        if not quiet and not as_json:
+            typer.echo(shown.details(results[-1]) + "\n")
+    if as_json:
+        _print_json([r.model_dump(mode="json") for r in results])
+    else:
+        typer.echo(shown.scoreboard(results))
+    if report is not None:
+        typer.echo(f"traindx: wrote {shown.save(results, report)}", err=True)
+
+
 @app.command()
 def curvature(
     source: Source,

@@ -478,6 +478,51 @@ class Curvature(Shown):
     cost: Cost = Cost()
 
 
+class Verdict(StrEnum):
+    """What became of a claim."""
+
+    REPRODUCED = "reproduced"
+    NOT_REPRODUCED = "not-reproduced"
+    DIFFERS = "differs"
+    SKIPPED = "skipped"
+
+
+class Check(Record):
+    """One number that was measured, beside the lecture's, and whether it is what counts as reproduced."""
+
+    label: str
+    measured: float
+    lecture: str
+    holds: bool
+
+
+class Plot(Record):
+    """Lines over one axis: ``lines`` by name, each positions and heights."""
+
+    title: str
+    caption: str
+    x_label: str
+    y_label: str
+    lines: dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
+    log: bool = False
+    marks: dict[str, float] = Field(default_factory=dict)
+
+
+class LabResult(Record):
+    """What a lab found."""
+
+    name: str
+    claims: tuple[int, ...]
+    question: str
+    claim: str
+    source: str
+    verdict: Verdict
+    sentence: str
+    checks: tuple[Check, ...] = ()
+    plots: tuple[Plot, ...] = ()
+    seconds: float = 0.0
+
+
 def find(evidence: Sequence[Evidence], experiment: str, measure: str, subject: str | None = None) -> Evidence | None:
     """The latest evidence of this experiment and measure (and subject), or None."""
     for item in reversed(evidence):

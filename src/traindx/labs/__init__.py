@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from traindx.labs.base import Check, Context, Lab, LabResult, MissingData, Plot, Verdict, conduct
+from traindx.labs.base import Context, Lab, MissingData, conduct
 from traindx.labs.batches import BatchSize, WarmUp
 from traindx.labs.critical_points import CriticalPoints
 from traindx.labs.depth import Depth, Normalization
@@ -33,4 +33,4 @@ _ALL: tuple[Lab, ...] = (
 LABS: dict[str, Lab] = {lab.name: lab for lab in _ALL}
 """In the order of the guide."""
 
-__all__ = ["LABS", "Check", "Context", "Lab", "LabResult", "MissingData", "Plot", "Verdict", "conduct"]
+__all__ = ["LABS", "Context", "Lab", "MissingData", "conduct"]

@@ -9,62 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from pydantic import Field
 
 from traindx import api
-from traindx.records import Recipe, Record, Run
+from traindx.records import Check, LabResult, Plot, Recipe, Record, Run, Verdict
 from traindx.store import Store
 from traindx.tasks import Task
-
-
-class Verdict(StrEnum):
-    """What became of a claim."""
-
-    REPRODUCED = "reproduced"
-    NOT_REPRODUCED = "not-reproduced"
-    DIFFERS = "differs"
-    SKIPPED = "skipped"
-
-
-class Check(Record):
-    """One number that was measured, beside the lecture's, and whether it is what counts as reproduced."""
-
-    label: str
-    measured: float
-    lecture: str
-    holds: bool
-
-
-class Plot(Record):
-    """Lines over one axis: ``lines`` by name, each positions and heights."""
-
-    title: str
-    caption: str
-    x_label: str
-    y_label: str
-    lines: dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
-    log: bool = False
-    marks: dict[str, float] = Field(default_factory=dict)
-
-
-class LabResult(Record):
-    """What a lab found."""
-
-    name: str
-    claims: tuple[int, ...]
-    question: str
-    claim: str
-    source: str
-    verdict: Verdict
-    sentence: str
-    checks: tuple[Check, ...] = ()
-    plots: tuple[Plot, ...] = ()
-    seconds: float = 0.0
 
 
 class Seen(Record):

@@ -1,4 +1,4 @@
-"""Batch size: time and accuracy (claims 15, 16 and 20), and warm-up (claim 26)."""
+"""Batch size: time and accuracy (claims 15 and 16), and warm-up (claim 26)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from itertools import pairwise
 import numpy as np
 from torch import Tensor, nn
 
-from traindx.labs.base import Check, Context, Plot, Seen
-from traindx.labs.data import images
+from traindx.labs.base import Context, Seen
+from traindx.labs.datasets import images
 from traindx.labs.depth import last
 from traindx.labs.depth import task as clothes
-from traindx.records import Recipe
+from traindx.records import Check, Plot, Recipe
 from traindx.tasks import Task
 
 # A network that predicts this share of its training rows has trained.
@@ -35,7 +35,7 @@ class Perceptron(nn.Module):
 class BatchSize:
     """Small and large batches on digits."""
 
-    name, claims = "batch-size", (15, 16, 20)
+    name, claims = "batch-size", (15, 16)
     question = "Is a large batch faster, and is a small one better?"
     claim = "The time of an update hardly grows with the batch (on a GPU), an epoch of small batches is slow, and small batches train better at equal epochs."
     source = "Lee, Machine Learning 2021, batch and momentum"

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from traindx.curvature import Objective, dense_hessian, inertia
-from traindx.labs.base import Check, Context, Plot, Seen, near
+from traindx.labs.base import Context, Seen, near
+from traindx.records import Check, Plot
 
 
 class TwoWeights(nn.Module):

@@ -1,4 +1,4 @@
-"""Deeper can train worse: plain networks and shortcuts on images of clothes (claims 1, 3 and 4), and normalization in deep ones (claim 30)."""
+"""Deeper can train worse: plain networks and shortcuts on images of clothes (claim 4), and normalization in deep ones (claim 30)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from functools import partial
 import numpy as np
 from torch import Tensor, nn
 
-from traindx.labs.base import Check, Context, Plot, Seen
-from traindx.labs.data import images
-from traindx.records import Recipe, Run
+from traindx.labs.base import Context, Seen
+from traindx.labs.datasets import images
+from traindx.records import Check, Plot, Recipe, Run
 from traindx.tasks import Task
 
 ROWS, WIDTH = 20_000, 64
@@ -58,7 +58,7 @@ def last(runs: list[Run], name: str = "train_loss") -> np.ndarray:
 class Depth:
     """20 against 56 layers."""
 
-    name, claims = "depth", (1, 3, 4)
+    name, claims = "depth", (4,)
     question = "If a deeper network is worse, is it overfitting?"
     claim = "56 layers are worse than 20 on the training data already: an optimization issue. Shortcuts cure it."
     source = "Lee, Machine Learning 2021, general guidance; He et al. 2016, fig. 1"

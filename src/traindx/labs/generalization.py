@@ -9,8 +9,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from traindx.labs.base import Check, Context, Plot, Seen, near
-from traindx.labs.data import covid, gas
+from traindx.labs.base import Context, Seen, near
+from traindx.labs.datasets import covid, gas
+from traindx.records import Check, Plot
 
 
 class ModelBias:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from traindx.labs.base import Check, Context, Plot, Seen
+from traindx.labs.base import Context, Seen
+from traindx.records import Check, Plot
 
 ROWS, SUBMISSIONS, TRIALS = 200, 10_000, 200
 # The Ladder's step: a submission counts only if it beats the best by more than this many standard errors of a score.

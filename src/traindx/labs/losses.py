@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from traindx.labs.base import Check, Context, Plot, Seen, near
+from traindx.labs.base import Context, Seen, near
+from traindx.records import Check, Plot
 
 THIRD = -1000.0
 # Where cross-entropy has learned the rows, and the updates that both losses are given.

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from traindx.labs.base import Check, Context, Plot, Seen
+from traindx.labs.base import Context, Seen
+from traindx.records import Check, Plot
 
 UPDATES, EXACT = 100, 1e-12
 Gradients = np.ndarray

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from traindx.labs.base import Check, Context, Plot, Seen, near, thinned
+from traindx.labs.base import Context, Seen, near, thinned
+from traindx.records import Check, Plot
 
 # The regression demo of the 2016/17 course: combat power before and after evolving.
 X = np.array([338, 333, 328, 207, 226, 25, 179, 60, 208, 606.0])

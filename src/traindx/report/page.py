@@ -42,26 +42,31 @@ class Card(NamedTuple):
 
 def to_html(record: Showable, fragment: bool = False) -> str:
     """The record as a page, or as a fragment to stand in another page."""
-    environment = _environment()
+    templates = environment()
     level = 2 if fragment else 1
     if isinstance(record, Treatment):
         title, body = (
             f"treatment of {record.diagnosis.task_name}",
-            environment.get_template("treatment.html").render(_treatment(record), level=level),
+            templates.get_template("treatment.html").render(_treatment(record), level=level),
         )
     elif isinstance(record, Diagnosis):
-        title, body = f"diagnosis of {record.task_name}", environment.get_template("diagnosis.html").render(_diagnosis(record), level=level)
+        title, body = f"diagnosis of {record.task_name}", templates.get_template("diagnosis.html").render(_diagnosis(record), level=level)
     elif isinstance(record, Curvature):
         title = f"curvature of {record.task_name}"
-        body = environment.get_template("curvature.html").render(_curvature(record), level=level)
+        body = templates.get_template("curvature.html").render(_curvature(record), level=level)
     else:
-        title, body = f"run of {record.task_name}", environment.get_template("run.html").render(_run(record), level=level)
-    shell = environment.get_template("fragment.html" if fragment else "page.html")
-    return shell.render(title=words.clean(title), body=Markup(body), style=Markup(_style()))
+        title, body = f"run of {record.task_name}", templates.get_template("run.html").render(_run(record), level=level)
+    return whole(title, body, "fragment.html" if fragment else "page.html")
+
+
+def whole(title: str, body: str, shell: str = "page.html") -> str:
+    """A rendered body in its shell, with the style."""
+    return environment().get_template(shell).render(title=words.clean(title), body=Markup(body), style=Markup(_style()))
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Jinja with the filters of all templates."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
