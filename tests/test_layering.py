@@ -26,6 +26,7 @@ PARTS = (
     "report",
     "handover",
     "watching",
+    "treatment",
     "api",
     "labs",
     "check",

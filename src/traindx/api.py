@@ -28,7 +28,6 @@ from traindx.records import (
     Diagnosis,
     Evidence,
     InputError,
-    NotApplicable,
     Outcome,
     Question,
     Recipe,
@@ -44,6 +43,7 @@ from traindx.tasks import Task
 from traindx.tasks.fingerprint import digest
 from traindx.training import Job, fit
 from traindx.training.executors import Executor, Serial
+from traindx.treatment import Remedies, plan
 from traindx.watching.observed import with_observed
 
 
@@ -177,8 +177,10 @@ def treat(
 ) -> Treatment:
     """Apply the remedies that the diagnosis confirmed, and verify them: before against after over seeds, then once on the test set.
 
-    The top finding's remedy comes first; a further one is added where it lowers the validation loss on top, on each of three seeds. What
-    makes an evaluation honest (copies left out of training) is verified by looking for its cause again.
+    The top finding's remedy comes first; a further one is added where it lowers the validation loss on top, on each of three seeds. While
+    budget is left, and the loss is above what is reachable, further candidates of the branch and a search over the numbers that matter there
+    follow by the same rule; see `traindx.treatment`. What makes an evaluation honest (copies left out of training) is verified by looking
+    for its cause again.
 
     Args:
         diagnosis: from `diagnose`.
@@ -202,8 +204,7 @@ def treat(
         lab = Lab(task, diagnosis.recipe, executor or Serial(), memory, default_probes, _reporter(progress, budget), budget)
         if task.test is not None:
             task.test.on_open = lambda question: memory.open_test(task.fingerprint, question)
-        remedies = _plan(lab, diagnosis, seconds)
-        comparisons = _verify(lab, remedies, _test_decides(diagnosis)) if remedies else []
+        remedies, comparisons = _verified(lab, diagnosis, plan(lab, diagnosis, seconds))
         treatment = _treatment(lab, diagnosis, remedies, comparisons, memory)
         memory.put_treatment(treatment)
     return treatment
@@ -275,21 +276,6 @@ def _stages(progress: ProgressCallback | None, count: int) -> Callable[[str], No
     return report
 
 
-def _plan(lab: Lab, diagnosis: Diagnosis, seconds: float | None) -> tuple[RemedyRef, ...]:
-    """The top finding's first remedy that applies, then of the other confirmed ones those that help on top of what is chosen."""
-    chosen: tuple[RemedyRef, ...] = ()
-    for remedy in dict.fromkeys(r for f in diagnosis.findings if f.standing is Standing.CONFIRMED for r in f.remedies):
-        if chosen and seconds is not None and lab.spending.seconds > seconds:
-            break
-        try:
-            lab.job(*chosen, remedy)
-            helpful = not chosen or verification.helps(lab, chosen, remedy)
-        except NotApplicable:
-            continue
-        chosen = (*chosen, remedy) if helpful else chosen
-    return chosen
-
-
 def _repaired(lab: Lab, diagnosis: Diagnosis, remedies: Sequence[RemedyRef]) -> bool:
     """Whether the causes that these remedies repair are found no more, by the experiments that found them."""
     treated = lab.job(*remedies)
@@ -301,13 +287,15 @@ def _repaired(lab: Lab, diagnosis: Diagnosis, remedies: Sequence[RemedyRef]) -> 
     return all(rule.judge(reading).standing is not Standing.CONFIRMED for rule in RULES for f in findings if rule.cause == f.cause)
 
 
-def _verify(lab: Lab, remedies: tuple[RemedyRef, ...], on_test_alone: bool) -> list[Comparison]:
-    """Paired comparisons on validation; on the test set when these improve, or when only the test set can show it."""
-    paired = verification.pairs(lab, remedies)
-    comparisons = verification.compare_on_validation(lab, paired)
-    if on_test_alone or any(c.improved for c in comparisons):
-        comparisons += verification.compare_on_test(lab, paired)
-    return comparisons
+def _verified(lab: Lab, diagnosis: Diagnosis, plans: Sequence[Remedies]) -> tuple[Remedies, list[Comparison]]:
+    """The first plan that improves validation on fresh seeds, else the last; on the test set, too, then or when only that can show it."""
+    remedies, comparisons = Remedies(), list[Comparison]()
+    for remedies in plans:
+        paired = verification.pairs(lab, remedies)
+        comparisons = verification.compare_on_validation(lab, paired)
+        if _test_decides(diagnosis) or _improved(_decisive(diagnosis, remedies, comparisons)):
+            return remedies, comparisons + verification.compare_on_test(lab, paired)
+    return remedies, comparisons
 
 
 def _treatment(lab: Lab, diagnosis: Diagnosis, remedies: tuple[RemedyRef, ...], comparisons: list[Comparison], memory: Store) -> Treatment:

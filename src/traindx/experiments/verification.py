@@ -33,7 +33,7 @@ def helps(lab: Lab, chosen: Sequence[RemedyRef], further: RemedyRef) -> bool:
     jobs = [lab.job(*refs, repeat=r, refold=True) for refs in (chosen, (*chosen, further)) for r in CHOOSING]
     if sum(lab.cost(job) for job in jobs) > lab.left:
         return False
-    losses = [_loss(run) for run in lab.train(jobs, f"{further} on top")]
+    losses = [final_loss(run) for run in lab.train(jobs, f"{further} on top")]
     return all(after < before for before, after in zip(losses[: len(CHOOSING)], losses[len(CHOOSING) :], strict=True))
 
 
@@ -62,7 +62,7 @@ def compare_on_validation(lab: Lab, paired: Sequence[Pair]) -> list[Comparison]:
     Cost: two trainings a pair.
     """
     runs = [lab.train(pair, f"verification with seed {pair.before.recipe.seed}") for pair in paired]
-    found = [_comparison("validation_loss", False, runs, [tuple(_loss(run) for run in two) for two in runs])]
+    found = [_comparison("validation_loss", False, runs, [tuple(final_loss(run) for run in two) for two in runs])]
     metric = lab.task.metric
     if metric is not None:
         values = [tuple(run.last("validation_metric") for run in two) for two in runs]
@@ -104,7 +104,8 @@ def _on_test(lab: Lab, job: Job) -> Evaluation:
     return evaluate(job.task, lab.trained_model(job), rows, torch.device("cpu"), evaluated_index(len(rows)))
 
 
-def _loss(run: Run) -> float:
+def final_loss(run: Run) -> float:
+    """The validation loss at the end of a run; infinite where it diverged or failed."""
     return run.last("validation_loss") if _ended(run) else math.inf
 
 

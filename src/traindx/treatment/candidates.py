@@ -1,0 +1,127 @@
+"""What may help on a branch of the guide beyond what a diagnosis confirms, and the few numbers that matter there.
+
+A candidate is kept only where it lowers the validation loss on every repeat, so the lists may be generous: what cannot be applied, or does
+harm here, costs a training and is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from traindx.records import Branch, RemedyRef
+from traindx.remedies import (
+    AddDropout,
+    AddWeightDecay,
+    Augment,
+    AugmentSignals,
+    Deepen,
+    Erase,
+    InputNoise,
+    InsertNormalization,
+    LabelSmoothing,
+    MixUp,
+    Narrow,
+    Remedy,
+    ScaleRate,
+    SetOptimizer,
+    SetSchedule,
+    ShareParameters,
+    StopEarly,
+    WarmUp,
+    Widen,
+)
+
+_CONSTRAINTS: tuple[Remedy, ...] = (
+    StopEarly(5),
+    AddWeightDecay(1.0),
+    Augment(2, mirror=True),
+    Augment(2),
+    AugmentSignals(),
+    AddDropout(0.3),
+    ShareParameters(),
+    LabelSmoothing(0.1),
+    InputNoise(0.1),
+    MixUp(0.2),
+    Erase(0.4),
+    Narrow(4),
+)
+_DESCENT: tuple[Remedy, ...] = (
+    SetSchedule("cosine"),
+    ScaleRate(3.0),
+    ScaleRate(1 / 3),
+    SetOptimizer("adam", 1e-3),
+    InsertNormalization(),
+    WarmUp(0.1),
+)
+_CAPACITY: tuple[Remedy, ...] = (Widen(4), Deepen(64), SetSchedule("cosine"), InsertNormalization())
+
+
+def _alternately(*lists: Sequence[Remedy]) -> tuple[Remedy, ...]:
+    """The first of each, then the second of each, and so on."""
+    longest = max(map(len, lists))
+    return tuple(each[i] for i in range(longest) for each in lists if i < len(each))
+
+
+_ANY = _alternately(_DESCENT, _CONSTRAINTS)
+# On these branches validation rows cannot say what helps, or nothing is known that could be tried.
+CANDIDATES: dict[Branch, tuple[Remedy, ...]] = {
+    Branch.OVERFITTING: _CONSTRAINTS,
+    Branch.OPTIMIZATION: _DESCENT,
+    Branch.MODEL_BIAS: _CAPACITY,
+    Branch.HEALTHY: _ANY,
+    Branch.DEFECT: _ANY,
+    Branch.DATA: _ANY,
+    Branch.UNDECIDED: _ANY,
+    Branch.MISMATCH: (),
+}
+
+
+_INNERMOST = (ShareParameters.id,)
+_OUTERMOST = (Augment.id, AugmentSignals.id, Erase.id, InputNoise.id)
+
+
+def in_order(remedies: Sequence[RemedyRef]) -> tuple[RemedyRef, ...]:
+    """Another network first, what changes its inputs last: operations on layers are done between the two."""
+    return tuple(sorted(remedies, key=lambda r: (r.id not in _INNERMOST, r.id in _OUTERMOST)))
+
+
+@dataclass(frozen=True)
+class Number:
+    """A parameter of a remedy to search over, on a logarithmic scale, from ``low`` to ``high``.
+
+    Where ``relative``, these are factors on the value that is chosen already, 1 where none is.
+    """
+
+    remedy: str
+    parameter: str
+    low: float
+    high: float
+    relative: bool = False
+
+    def within(self, chosen: Sequence[RemedyRef]) -> tuple[float, float]:
+        """The bounds, around what is chosen."""
+        known = next((float(r.params[self.parameter]) for r in chosen if r.id == self.remedy), 1.0) if self.relative else 1.0
+        return self.low * known, self.high * known
+
+    def ref(self, value: float) -> RemedyRef:
+        """The remedy with this value."""
+        return RemedyRef(id=self.remedy, params={self.parameter: float(f"{value:.4g}")})
+
+
+_RATE = Number(ScaleRate.id, "factor", 1 / 30, 30.0, relative=True)
+_DECAY = Number(AddWeightDecay.id, "strength", 0.01, 10.0)
+_DROPOUT = Number(AddDropout.id, "p", 0.05, 0.6)
+_BATCH = Number("scale-batch", "factor", 0.25, 4.0, relative=True)
+_WIDTH = Number(InputNoise.id, "scale", 0.02, 0.5)
+
+NUMBERS: dict[Branch, tuple[Number, ...]] = {
+    Branch.OVERFITTING: (_RATE, _DECAY, _DROPOUT, _WIDTH),
+    Branch.OPTIMIZATION: (_RATE, _BATCH),
+    Branch.MODEL_BIAS: (_RATE, _DECAY),
+    Branch.HEALTHY: (_RATE, _DECAY, _BATCH),
+    Branch.DEFECT: (_RATE, _DECAY, _BATCH),
+    Branch.DATA: (_RATE, _DECAY, _BATCH),
+    Branch.UNDECIDED: (_RATE, _DECAY, _BATCH),
+    Branch.MISMATCH: (),
+}

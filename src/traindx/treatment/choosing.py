@@ -1,0 +1,54 @@
+"""Trainings by which a treatment is chosen: on repeats that play no part in its verification, as far as the budget and the clock go."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from traindx.experiments import Lab
+from traindx.experiments.verification import CHOOSING, REPEATS, final_loss
+from traindx.records import RemedyRef
+
+Remedies = tuple[RemedyRef, ...]
+
+
+class Choosing:
+    """Validation losses of remedies on the repeats of CHOOSING, in order, and whether more can be paid.
+
+    What the verification will cost is kept back. ``deadline`` is in seconds of the lab's clock.
+    """
+
+    def __init__(self, lab: Lab, deadline: float | None) -> None:
+        self.lab, self.deadline = lab, math.inf if deadline is None else deadline
+
+    def left(self, remedies: Remedies) -> float:
+        """Baseline runs that are free, when the verification of these remedies is paid; nothing after the deadline.
+
+        Raises:
+            NotApplicable: when the remedies cannot be applied.
+
+        """
+        kept_back = len(REPEATS) * (self.lab.cost(self.lab.job()) + self.lab.cost(self.lab.job(*remedies)))
+        return 0.0 if self.lab.spending.seconds > self.deadline else self.lab.left - kept_back
+
+    def cost(self, remedies: Remedies, repeats: int = len(CHOOSING)) -> float:
+        """Baseline runs that the losses cost, at most."""
+        return repeats * self.lab.cost(self.lab.job(*remedies))
+
+    def loss(self, remedies: Remedies, repeat: int, stage: str, horizon: int | None = None) -> float:
+        """The final validation loss on one repeat, infinite where it diverged; or the loss at ``horizon`` updates."""
+        job = self.lab.job(*remedies, repeat=CHOOSING[repeat], refold=True, horizon=horizon)
+        return final_loss(self.lab.train([job], stage)[0])
+
+    def losses(self, remedies: Remedies, stage: str) -> list[float]:
+        """The losses on every repeat."""
+        return [self.loss(remedies, repeat, stage) for repeat in range(len(CHOOSING))]
+
+    def improved(self, remedies: Remedies, known: Sequence[float], stage: str) -> list[float] | None:
+        """The losses where every one is below the known one; None at the first that is not."""
+        found: list[float] = []
+        for repeat, before in enumerate(known):
+            found.append(self.loss(remedies, repeat, stage))
+            if not found[-1] < before:
+                return None
+        return found

@@ -1,0 +1,107 @@
+"""What a treatment applies: remedies that the diagnosis confirmed, then what else lowers the validation loss, while budget and room are left.
+
+Three steps, each on the seeds and divisions of `verification.CHOOSING`, which play no part in the verification: confirmed remedies, the top
+finding's first; candidates of the diagnosed branch, one on top of the other; a search over the numbers that matter on it. The test set is
+never asked.
+"""
+
+from __future__ import annotations
+
+from traindx.diagnosis.reading import Reading
+from traindx.experiments import Lab
+from traindx.experiments.verification import helps
+from traindx.records import Branch, Diagnosis, NotApplicable, Standing
+from traindx.remedies import BalanceClasses
+from traindx.treatment.candidates import CANDIDATES, NUMBERS, Number, in_order
+from traindx.treatment.choosing import Choosing, Remedies
+from traindx.treatment.search import search
+
+# What candidates may take of what is left for choosing; the rest is for the search.
+CANDIDATES_SHARE = 0.5
+
+
+def plan(lab: Lab, diagnosis: Diagnosis, seconds: float | None = None) -> list[Remedies]:
+    """Remedies to be verified, the best that was found first; what to fall back on behind it. Empty where nothing helps.
+
+    Args:
+        lab: of the task and recipe that were diagnosed; its budget covers choosing and verification.
+        diagnosis: whose findings and branch say what to try.
+        seconds: of the lab's clock, after which nothing further is chosen.
+
+    """
+    chosen = confirmed(lab, diagnosis, seconds)
+    further = _further(Choosing(lab, seconds), diagnosis, chosen)
+    return [remedies for remedies in dict.fromkeys((further, chosen)) if remedies]
+
+
+def confirmed(lab: Lab, diagnosis: Diagnosis, seconds: float | None) -> Remedies:
+    """The top finding's first remedy that applies, then of the other confirmed ones those that help on top of what is chosen."""
+    chosen: Remedies = ()
+    for remedy in dict.fromkeys(r for f in diagnosis.findings if f.standing is Standing.CONFIRMED for r in f.remedies):
+        if chosen and seconds is not None and lab.spending.seconds > seconds:
+            break
+        try:
+            lab.job(*chosen, remedy)
+            helpful = not chosen or helps(lab, chosen, remedy)
+        except NotApplicable:
+            continue
+        chosen = (*chosen, remedy) if helpful else chosen
+    return chosen
+
+
+def validation_decides(diagnosis: Diagnosis, chosen: Remedies) -> bool:
+    """Whether a lower validation loss is what is wanted: not where rows come from elsewhere, labels are wrong, or rare classes matter most."""
+    wrong_labels = any(f.cause == "label-noise" and f.standing is Standing.CONFIRMED for f in diagnosis.findings)
+    return diagnosis.branch is not Branch.MISMATCH and not wrong_labels and all(r.id != BalanceClasses.id for r in chosen)
+
+
+def _further(choosing: Choosing, diagnosis: Diagnosis, chosen: Remedies) -> Remedies:
+    """What is chosen, and what lowers the validation loss on top of it; as it was where that cannot be paid, or nothing can be gained."""
+    if not validation_decides(diagnosis, chosen) or choosing.left(chosen) < choosing.cost(chosen) + choosing.cost(chosen, 1):
+        return chosen
+    reachable = Reading(diagnosis.evidence).reachable
+    losses = choosing.losses(chosen, "before further remedies" if chosen else "before any remedy")
+    if max(losses) <= reachable:
+        return chosen
+    budget = CANDIDATES_SHARE * choosing.left(chosen)
+    chosen, losses = _with_candidates(choosing, diagnosis, chosen, losses, budget)
+    numbers = _applicable(choosing.lab, chosen, NUMBERS[diagnosis.branch])
+    found = search(choosing, chosen, numbers, choosing.lab.recipe.seed) if numbers else chosen
+    if found == chosen or choosing.improved(found, losses, "the best of the search") is None:
+        return chosen
+    return found
+
+
+def _with_candidates(
+    choosing: Choosing, diagnosis: Diagnosis, chosen: Remedies, losses: list[float], budget: float
+) -> tuple[Remedies, list[float]]:
+    """What is chosen with every candidate that lowers its loss on each repeat, and the losses; one candidate after another."""
+    reading, begun = Reading(diagnosis.evidence), choosing.lab.spending.runs
+    for remedy in (candidate.ref for candidate in CANDIDATES[diagnosis.branch]):
+        raced = reading.raced(remedy)
+        if remedy.id in {r.id for r in chosen} or (raced is not None and raced.value <= 0):
+            continue
+        together = in_order((*chosen, remedy))
+        try:
+            cost = choosing.cost(together)
+            if choosing.lab.spending.runs - begun + cost > budget or cost > choosing.left(together):
+                continue
+            better = choosing.improved(together, losses, f"{remedy} on top")
+        except NotApplicable:
+            continue
+        if better is not None:
+            chosen, losses = together, better
+    return chosen, losses
+
+
+def _applicable(lab: Lab, chosen: Remedies, numbers: tuple[Number, ...]) -> tuple[Number, ...]:
+    """Those whose remedy can be applied on top of what is chosen."""
+    kept = []
+    for number in numbers:
+        low, high = number.within(chosen)
+        try:
+            lab.job(*(r for r in chosen if r.id != number.remedy), number.ref((low * high) ** 0.5))
+        except NotApplicable:
+            continue
+        kept.append(number)
+    return tuple(kept)

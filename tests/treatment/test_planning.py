@@ -1,0 +1,192 @@
+"""What a treatment chooses, what it leaves alone, and what it may spend: real trainings of some tenths of a second."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from sklearn.datasets import load_digits
+from torch import nn
+
+from traindx.experiments import Lab
+from traindx.experiments.verification import CHOOSING, REPEATS
+from traindx.probes import default_probes
+from traindx.records import Branch, Diagnosis, Evidence, Finding, Recipe, RemedyRef, Standing
+from traindx.remedies import AddDropout, Augment, InsertNormalization, ScaleRate, ShareParameters
+from traindx.store import MemoryStore, Store
+from traindx.tasks import Rows, SealedTest, Task
+from traindx.training.executors import Serial
+from traindx.treatment.candidates import CANDIDATES, NUMBERS, Number, in_order
+from traindx.treatment.choosing import Choosing
+from traindx.treatment.planning import plan, validation_decides
+from traindx.treatment.search import search, with_numbers
+
+SLOW = Recipe(lr=3e-3, batch_size=32, epochs=12, device="cpu")
+"""A rate some hundred times below the best."""
+
+
+def network() -> nn.Module:
+    return nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+
+
+def task(rows: int = 300, **arguments: Any) -> Task:
+    x, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(x))[:rows]
+    return Task(network, nn.CrossEntropyLoss(), ((x[order] / 16).astype(np.float32), y[order]), **arguments)
+
+
+def lab(budget: float, recipe: Recipe = SLOW, memory: Store | None = None, of: Task | None = None) -> Lab:
+    return Lab(of or task(), recipe, Serial(), memory or MemoryStore(), default_probes, lambda stage, done: None, budget)
+
+
+def diagnosis(branch: Branch, *findings: Finding, reachable: float | None = None) -> Diagnosis:
+    """As a diagnosis would end; without a reference model, nothing is known of what is reachable."""
+    known = [] if reachable is None else [("constant", 2 * reachable), ("linear", reachable)]
+    evidence = tuple(Evidence(experiment="references", measure="out_of_fold_loss", value=value, subject=name) for name, value in known)
+    fields: dict[str, Any] = {"key": "k", "task_name": "digits", "task_fingerprint": task().fingerprint, "recipe": SLOW}
+    return Diagnosis(**fields, branch=branch, sentence="by hand", findings=findings, evidence=evidence)
+
+
+def finding(cause: str, *remedies: RemedyRef, standing: Standing = Standing.CONFIRMED) -> Finding:
+    return Finding(cause=cause, branch=Branch.DATA, standing=standing, confidence=0.9, summary="by hand", remedies=remedies)
+
+
+# --- The plan ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_candidates_that_help_are_found_without_a_confirmed_cause() -> None:
+    mine = lab(30)
+    (best,) = plan(mine, diagnosis(Branch.OPTIMIZATION))
+    assert best and all(ref.id in {r.id for r in CANDIDATES[Branch.OPTIMIZATION]} | {"scale-batch"} for ref in best)
+    before, after = (mine.train([mine.job(*refs, repeat=r, refold=True) for r in REPEATS], "fresh") for refs in ((), best))
+    assert all(a.last("validation_loss") < b.last("validation_loss") for b, a in zip(before, after, strict=True))
+
+
+def test_what_is_confirmed_comes_first_and_is_what_to_fall_back_on() -> None:
+    faster = ScaleRate(30.0).ref
+    plans = plan(lab(30), diagnosis(Branch.OPTIMIZATION, finding("learning-rate-too-low", faster)))
+    assert plans[-1] == (faster,) and len(plans) <= 2
+
+
+def test_nothing_further_is_tried_where_nothing_can_be_gained() -> None:
+    mine = lab(30)
+    assert plan(mine, diagnosis(Branch.HEALTHY, reachable=3.0)) == []
+    assert {run.seed for run in mine.runs.values()} == {SLOW.seed + r for r in CHOOSING}, "only what the training reaches was looked at"
+
+
+@pytest.mark.parametrize("branch", [Branch.MISMATCH, Branch.DATA])
+def test_nothing_is_chosen_by_rows_that_cannot_say(branch: Branch) -> None:
+    found = diagnosis(branch, finding("label-noise", ScaleRate(30.0).ref))
+    mine = lab(30)
+    assert not validation_decides(found, ())
+    assert plan(mine, found) == [(ScaleRate(30.0).ref,)] and not mine.runs
+
+
+def test_a_short_budget_is_kept_for_the_verification() -> None:
+    mine = lab(2 * len(REPEATS))
+    assert plan(mine, diagnosis(Branch.OPTIMIZATION)) == [] and not mine.runs
+
+
+@pytest.mark.parametrize("budget", [15.0, 25.0])
+def test_what_is_chosen_leaves_enough_for_the_verification(budget: float) -> None:
+    mine = lab(budget, SLOW.replace(epochs=50))
+    plans = plan(mine, diagnosis(Branch.OPTIMIZATION))
+    best = plans[0] if plans else ()
+    assert mine.left >= len(REPEATS) * (mine.cost(mine.job()) + mine.cost(mine.job(*best))) - 1e-9
+    assert mine.spending.runs > 0
+
+
+def test_nothing_further_is_chosen_when_the_time_is_over() -> None:
+    mine = lab(30)
+    time.sleep(0.01)
+    assert plan(mine, diagnosis(Branch.OPTIMIZATION), seconds=0.001) == [] and not mine.runs
+
+
+class Locked(SealedTest):
+    """A test set that nobody may look at yet."""
+
+    def inputs(self, question: str) -> Any:
+        raise AssertionError(f"the test inputs were touched to answer: {question}")
+
+    def rows(self, question: str) -> Rows:
+        raise AssertionError(f"the test labels were touched to answer: {question}")
+
+
+def test_nothing_is_chosen_by_the_test_set() -> None:
+    with_test = task(test=task().validation)
+    assert with_test.test is not None
+    with_test.test = Locked(with_test.test._rows, True)
+    assert plan(lab(40, of=with_test), diagnosis(Branch.OVERFITTING)) is not None
+    with pytest.raises(AssertionError, match="touched"):
+        with_test.test.rows("a look")
+
+
+def test_an_interrupted_choice_goes_on_where_it_was() -> None:
+    class Interrupted(Exception):
+        pass
+
+    def stops_after(runs: int) -> Lab:
+        mine = lab(40, memory=memory)
+        keep = mine._keep
+
+        def counted(fitted: Any) -> None:
+            keep(fitted)
+            done.append(fitted.run.key)
+            if len(done) == runs:
+                raise Interrupted
+
+        mine._keep = counted  # type: ignore[method-assign]
+        return mine
+
+    memory, done = MemoryStore(), list[str]()
+    with pytest.raises(Interrupted):
+        plan(stops_after(7), diagnosis(Branch.OPTIMIZATION))
+    went_on = plan(stops_after(-1), diagnosis(Branch.OPTIMIZATION))
+    assert len(done) == len(set(done)), "nothing was trained twice"
+    assert went_on == plan(lab(40), diagnosis(Branch.OPTIMIZATION)), "the same choice as without the interruption"
+
+
+# --- The search --------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_search_finds_a_rate_and_leaves_optuna_as_it_was() -> None:
+    kept = optuna.logging.get_verbosity()
+    choosing = Choosing(lab(30), None)
+    numbers = tuple(n for n in NUMBERS[Branch.OPTIMIZATION] if n.remedy == ScaleRate.id)
+    (found,) = search(choosing, (), numbers, seed=0)
+    assert found.id == ScaleRate.id and float(found.params["factor"]) > 1.5
+    assert optuna.logging.get_verbosity() == kept
+    assert choosing.improved((found,), choosing.losses((), "before"), "found") is not None
+
+
+def test_weak_trials_are_given_up_early() -> None:
+    mine = lab(80)
+    search(Choosing(mine, None), (), NUMBERS[Branch.OPTIMIZATION], seed=0)
+    begun = [run for run in mine.runs.values() if run.horizon is not None and "ramp" not in run.recipe.schedule]
+    finished = [run for run in mine.runs.values() if run.horizon is None and run.seed == SLOW.seed + CHOOSING[-1]]
+    assert len(begun) > 2 * len(finished)
+
+
+def test_a_search_in_which_nothing_applies_ends() -> None:
+    too_large = Number("scale-batch", "factor", 100.0, 200.0)
+    assert search(Choosing(lab(30), None), (), (too_large,), seed=0) == ()
+
+
+def test_numbers_take_the_place_of_those_chosen_before() -> None:
+    rate = Number(ScaleRate.id, "factor", 0.1, 10.0, relative=True)
+    chosen = (ScaleRate(30.0).ref, AddDropout(0.2).ref)
+    assert rate.within(chosen) == (3.0, 300.0) and rate.within(()) == (0.1, 10.0)
+    assert with_numbers(chosen, (rate,), {ScaleRate.id: 12.0}) == (AddDropout(0.2).ref, ScaleRate(12.0).ref)
+
+
+def test_operations_on_layers_come_between_another_network_and_what_changes_its_inputs() -> None:
+    refs = [r.ref for r in (Augment(), InsertNormalization(), ShareParameters())]
+    assert [r.id for r in in_order(refs)] == ["share-parameters", "insert-normalization", "augment"]
+
+
+def test_every_branch_has_its_candidates_and_numbers() -> None:
+    assert set(CANDIDATES) == set(NUMBERS) == set(Branch)
+    assert all(len({str(c.ref) for c in listed}) == len(listed) for listed in CANDIDATES.values())
