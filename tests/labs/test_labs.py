@@ -18,7 +18,7 @@ from traindx.labs.valley import START, Adagrad, X, Y, descend
 from traindx.records import Check, Verdict
 from traindx.report import labs as shown
 
-EXACT = ("leaderboard", "critical-points", "updates", "valley", "adagrad", "softmax", "loss-surfaces", "standardizing", "overfitting")
+EXACT = ("leaderboard", "critical-points", "updates", "valley", "adagrad", "softmax", "loss-surfaces", "standardizing", "overfitting", "noise")
 
 
 class Fixed:

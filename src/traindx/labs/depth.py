@@ -1,4 +1,4 @@
-"""Deeper can train worse: plain networks and shortcuts on images of clothes (claim 4), and normalization in deep ones (claim 30)."""
+"""Deeper can train worse: plain networks and shortcuts on images of clothes (claims 3 and 4), and normalization in deep ones (claim 30)."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def last(runs: list[Run], name: str = "train_loss") -> np.ndarray:
 class Depth:
     """20 against 56 layers."""
 
-    name, claims = "depth", (4,)
+    name, claims = "depth", (3, 4)
     question = "If a deeper network is worse, is it overfitting?"
     claim = "56 layers are worse than 20 on the training data already: an optimization issue. Shortcuts cure it."
     source = "Lee, Machine Learning 2021, general guidance; He et al. 2016, fig. 1"
