@@ -21,12 +21,14 @@ from traindx.remedies import (
     InsertNormalization,
     LabelSmoothing,
     MixUp,
+    MoreEpochs,
     Narrow,
     Remedy,
     ScaleRate,
     SetOptimizer,
     SetSchedule,
     ShareParameters,
+    StandardizeTargets,
     StopEarly,
     WarmUp,
     Widen,
@@ -52,7 +54,9 @@ _DESCENT: tuple[Remedy, ...] = (
     ScaleRate(1 / 3),
     SetOptimizer("adam", 1e-3),
     InsertNormalization(),
+    StandardizeTargets(),
     WarmUp(0.1),
+    MoreEpochs(3.0),
 )
 _CAPACITY: tuple[Remedy, ...] = (Widen(4), Deepen(64), SetSchedule("cosine"), InsertNormalization())
 

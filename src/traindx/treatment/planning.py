@@ -56,12 +56,14 @@ def validation_decides(diagnosis: Diagnosis, chosen: Remedies) -> bool:
 
 
 def _further(choosing: Choosing, diagnosis: Diagnosis, chosen: Remedies) -> Remedies:
-    """What is chosen, and what lowers the validation loss on top of it; as it was where that cannot be paid, or nothing can be gained."""
+    """What is chosen, and what lowers the validation loss on top of it; as it was where that cannot be paid.
+
+    A healthy training that reaches on every repeat what the references do is left alone.
+    """
     if not validation_decides(diagnosis, chosen) or choosing.left(chosen) < choosing.cost(chosen) + choosing.cost(chosen, 1):
         return chosen
-    reachable = Reading(diagnosis.evidence).reachable
     losses = choosing.losses(chosen, "before further remedies" if chosen else "before any remedy")
-    if max(losses) <= reachable:
+    if diagnosis.healthy and max(losses) <= Reading(diagnosis.evidence).reachable:
         return chosen
     budget = CANDIDATES_SHARE * choosing.left(chosen)
     chosen, losses = _with_candidates(choosing, diagnosis, chosen, losses, budget)
