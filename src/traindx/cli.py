@@ -209,6 +209,9 @@ def lab_run(
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="The large version.")] = False,
     seeds: Annotated[int, typer.Option("--seeds", help="How many seeds.", min=1)] = 3,
+    pictures: Annotated[
+        Path | None, typer.Option("--pictures", metavar="FOLDER", help="Write the figures there, as PNG files.", show_default=False)
+    ] = None,
     report: Report = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -241,8 +244,8 @@ def lab_run(
         _print_json([r.model_dump(mode="json") for r in results])
     else:
         typer.echo(shown.scoreboard(results))
-    if report is not None:
-        typer.echo(f"traindx: wrote {shown.save(results, report)}", err=True)
+    for path in (*([shown.save(results, report)] if report is not None else []), *(shown.pictures(results, pictures) if pictures else ())):
+        tell(f"wrote {path}")
 
 
 @app.command()

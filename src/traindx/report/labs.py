@@ -56,3 +56,10 @@ def save(results: Sequence[LabResult], path: Path) -> Path:
     body = page.environment().get_template("labs.html").render(results=shown, total=total(results), lab_signs=SIGNS, level=1)
     path.write_text(page.whole("labs", body), encoding="utf-8")
     return path
+
+
+def pictures(results: Sequence[LabResult], folder: Path, dark: bool = False) -> list[Path]:
+    """Every figure as a PNG file, named by its lab; the folder is made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    named = [(f"{r.name}{'' if i == 1 else f'-{i}'}.png", plot) for r in results for i, plot in enumerate(r.plots, 1)]
+    return [draw_landscapes.png(as_lines(plot), folder / name, dark) for name, plot in named]
