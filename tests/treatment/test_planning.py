@@ -12,16 +12,16 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from traindx.experiments import Lab
-from traindx.experiments.verification import CHOOSING, REPEATS
+from traindx.experiments.verification import CHOOSING, REPEATS, final_loss
 from traindx.probes import default_probes
 from traindx.records import Branch, Diagnosis, Evidence, Finding, Recipe, RemedyRef, Standing
-from traindx.remedies import AddDropout, Augment, InsertNormalization, ScaleRate, ShareParameters
+from traindx.remedies import AddDropout, Augment, InsertNormalization, MoreEpochs, ScaleRate, ShareParameters
 from traindx.store import MemoryStore, Store
 from traindx.tasks import Rows, SealedTest, Task
 from traindx.training.executors import Serial
 from traindx.treatment.candidates import CANDIDATES, NUMBERS, Number, in_order
 from traindx.treatment.choosing import Choosing
-from traindx.treatment.planning import plan, validation_decides
+from traindx.treatment.planning import branch_of, plan, validation_decides
 from traindx.treatment.search import search, with_numbers
 
 SLOW = Recipe(lr=3e-3, batch_size=32, epochs=12, device="cpu")
@@ -83,6 +83,13 @@ def test_nothing_is_chosen_by_rows_that_cannot_say(branch: Branch) -> None:
     mine = lab(30)
     assert not validation_decides(found, ())
     assert plan(mine, found) == [(ScaleRate(30.0).ref,)] and not mine.runs
+
+
+def test_a_cure_of_the_descent_may_leave_a_training_that_learns_by_heart() -> None:
+    mine = lab(30)
+    slow, fast = (mine.train([mine.job(*refs)], "one") for refs in ((), (ScaleRate(100.0).ref, MoreEpochs(4.0).ref)))
+    assert branch_of(diagnosis(Branch.OPTIMIZATION), slow) is Branch.OPTIMIZATION
+    assert branch_of(diagnosis(Branch.OPTIMIZATION), fast) is Branch.OVERFITTING
 
 
 def test_a_short_budget_is_kept_for_the_verification() -> None:
@@ -159,7 +166,7 @@ def test_the_search_finds_a_rate_and_leaves_optuna_as_it_was() -> None:
     (found,) = search(choosing, (), numbers, seed=0)
     assert found.id == ScaleRate.id and float(found.params["factor"]) > 1.5
     assert optuna.logging.get_verbosity() == kept
-    assert choosing.improved((found,), choosing.losses((), "before"), "found") is not None
+    assert choosing.improved((found,), [final_loss(run) for run in choosing.runs((), "before")], "found") is not None
 
 
 def test_weak_trials_are_given_up_early() -> None:

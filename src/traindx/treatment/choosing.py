@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from traindx.experiments import Lab
 from traindx.experiments.verification import CHOOSING, REPEATS, final_loss
-from traindx.records import RemedyRef
+from traindx.records import RemedyRef, Run
 
 Remedies = tuple[RemedyRef, ...]
 
@@ -15,11 +15,11 @@ Remedies = tuple[RemedyRef, ...]
 class Choosing:
     """Validation losses of remedies on the repeats of CHOOSING, in order, and whether more can be paid.
 
-    What the verification will cost is kept back. ``deadline`` is in seconds of the lab's clock.
+    What the verification will cost is kept back, also that of the ``fallback``. ``deadline`` is in seconds of the lab's clock.
     """
 
-    def __init__(self, lab: Lab, deadline: float | None) -> None:
-        self.lab, self.deadline = lab, math.inf if deadline is None else deadline
+    def __init__(self, lab: Lab, deadline: float | None, fallback: Remedies = ()) -> None:
+        self.lab, self.deadline, self.fallback = lab, math.inf if deadline is None else deadline, fallback
 
     def left(self, remedies: Remedies) -> float:
         """Baseline runs that are free, when the verification of these remedies is paid; nothing after the deadline.
@@ -28,7 +28,8 @@ class Choosing:
             NotApplicable: when the remedies cannot be applied.
 
         """
-        kept_back = len(REPEATS) * (self.lab.cost(self.lab.job()) + self.lab.cost(self.lab.job(*remedies)))
+        plans = [(), remedies, *([self.fallback] if self.fallback else ())]
+        kept_back = len(REPEATS) * sum(self.lab.cost(self.lab.job(*plan)) for plan in plans)
         return 0.0 if self.lab.spending.seconds > self.deadline else self.lab.left - kept_back
 
     def cost(self, remedies: Remedies, repeats: int = len(CHOOSING)) -> float:
@@ -40,9 +41,9 @@ class Choosing:
         job = self.lab.job(*remedies, repeat=CHOOSING[repeat], refold=True, horizon=horizon)
         return final_loss(self.lab.train([job], stage)[0])
 
-    def losses(self, remedies: Remedies, stage: str) -> list[float]:
-        """The losses on every repeat."""
-        return [self.loss(remedies, repeat, stage) for repeat in range(len(CHOOSING))]
+    def runs(self, remedies: Remedies, stage: str) -> list[Run]:
+        """The trainings on every repeat."""
+        return self.lab.train([self.lab.job(*remedies, repeat=repeat, refold=True) for repeat in CHOOSING], stage)
 
     def improved(self, remedies: Remedies, known: Sequence[float], stage: str) -> list[float] | None:
         """The losses where every one is below the known one; None at the first that is not."""

@@ -7,10 +7,14 @@ never asked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from traindx.diagnosis.reading import Reading
 from traindx.experiments import Lab
-from traindx.experiments.verification import helps
-from traindx.records import Branch, Diagnosis, NotApplicable, Standing
+from traindx.experiments.verification import final_loss, helps
+from traindx.records import Branch, Diagnosis, NotApplicable, Run, Standing
 from traindx.remedies import BalanceClasses
 from traindx.treatment.candidates import CANDIDATES, NUMBERS, Number, in_order
 from traindx.treatment.choosing import Choosing, Remedies
@@ -18,6 +22,8 @@ from traindx.treatment.search import search
 
 # What candidates may take of what is left for choosing; the rest is for the search.
 CANDIDATES_SHARE = 0.5
+# A training loss below this share of the validation loss: what keeps a network from learning by heart is tried first.
+BY_HEART = 0.8
 
 
 def plan(lab: Lab, diagnosis: Diagnosis, seconds: float | None = None) -> list[Remedies]:
@@ -30,7 +36,7 @@ def plan(lab: Lab, diagnosis: Diagnosis, seconds: float | None = None) -> list[R
 
     """
     chosen = confirmed(lab, diagnosis, seconds)
-    further = _further(Choosing(lab, seconds), diagnosis, chosen)
+    further = _further(Choosing(lab, seconds, fallback=chosen), diagnosis, chosen)
     return [remedies for remedies in dict.fromkeys((further, chosen)) if remedies]
 
 
@@ -62,24 +68,31 @@ def _further(choosing: Choosing, diagnosis: Diagnosis, chosen: Remedies) -> Reme
     """
     if not validation_decides(diagnosis, chosen) or choosing.left(chosen) < choosing.cost(chosen) + choosing.cost(chosen, 1):
         return chosen
-    losses = choosing.losses(chosen, "before further remedies" if chosen else "before any remedy")
+    runs = choosing.runs(chosen, "before further remedies" if chosen else "before any remedy")
+    losses = [final_loss(run) for run in runs]
     if diagnosis.healthy and max(losses) <= Reading(diagnosis.evidence).reachable:
         return chosen
-    budget = CANDIDATES_SHARE * choosing.left(chosen)
-    chosen, losses = _with_candidates(choosing, diagnosis, chosen, losses, budget)
-    numbers = _applicable(choosing.lab, chosen, NUMBERS[diagnosis.branch])
+    branch = branch_of(diagnosis, runs)
+    chosen, losses = _with_candidates(choosing, diagnosis, branch, chosen, losses)
+    numbers = _applicable(choosing.lab, chosen, NUMBERS[branch])
     found = search(choosing, chosen, numbers, choosing.lab.recipe.seed) if numbers else chosen
     if found == chosen or choosing.improved(found, losses, "the best of the search") is None:
         return chosen
     return found
 
 
+def branch_of(diagnosis: Diagnosis, runs: Sequence[Run]) -> Branch:
+    """Where these trainings stand now: a cure of the descent may leave a training that learns its rows by heart."""
+    train, validation = (float(np.mean([run.last(name) for run in runs])) for name in ("train_loss", "validation_loss"))
+    return Branch.OVERFITTING if train < BY_HEART * validation else diagnosis.branch
+
+
 def _with_candidates(
-    choosing: Choosing, diagnosis: Diagnosis, chosen: Remedies, losses: list[float], budget: float
+    choosing: Choosing, diagnosis: Diagnosis, branch: Branch, chosen: Remedies, losses: list[float]
 ) -> tuple[Remedies, list[float]]:
     """What is chosen with every candidate that lowers its loss on each repeat, and the losses; one candidate after another."""
-    reading, begun = Reading(diagnosis.evidence), choosing.lab.spending.runs
-    for remedy in (candidate.ref for candidate in CANDIDATES[diagnosis.branch]):
+    reading, begun, budget = Reading(diagnosis.evidence), choosing.lab.spending.runs, CANDIDATES_SHARE * choosing.left(chosen)
+    for remedy in (candidate.ref for candidate in CANDIDATES[branch]):
         raced = reading.raced(remedy)
         if remedy.id in {r.id for r in chosen} or (raced is not None and raced.value <= 0):
             continue
