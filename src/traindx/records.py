@@ -497,7 +497,7 @@ class Check(Record):
 
 
 class Plot(Record):
-    """Lines over one axis: ``lines`` by name, each positions and heights."""
+    """Lines over one axis, or ``points`` of several kinds: ``lines`` by name, each positions and heights."""
 
     title: str
     caption: str
@@ -506,6 +506,7 @@ class Plot(Record):
     lines: dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
     log: bool = False
     marks: dict[str, float] = Field(default_factory=dict)
+    points: bool = False
 
 
 class LabResult(Record):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from traindx.labs.base import Context, Lab, MissingData, conduct
 from traindx.labs.batches import BatchSize, WarmUp
+from traindx.labs.census import Census
 from traindx.labs.critical_points import CriticalPoints
 from traindx.labs.cures import Cures
 from traindx.labs.depth import Depth, Normalization
@@ -26,6 +27,7 @@ _ALL: tuple[Lab, ...] = (
     Validation(),
     Mismatch(),
     CriticalPoints(),
+    Census(),
     BatchSize(),
     Noise(),
     LargeBatches(),

@@ -38,6 +38,9 @@ LIGHT_PAPER, DARK_PAPER = "#ffffff", "#14171c"
 WAY, EDGE = "#ffffff", "#10131a"
 """The way and the marks on a surface, whose own colours are dark or light by turns: white with a dark edge is seen on all of them."""
 
+MARKERS: Final = {"s1": "o", "s2": "^", "s3": "s", "s4": "D"}
+"""Of points: told apart by their shape also where colours are not."""
+
 Palette = Mapping[str, str]
 
 
@@ -92,6 +95,7 @@ def _lines(data: Lines, palette: Palette) -> Figure:
     for line in data.lines:
         look: dict[str, Any] = {"color": palette[line.role], "linestyle": draw.DASHES.get(line.role, "-")}
         look |= {"marker": "o", "markersize": 4} if data.whole_steps else {}
+        look |= {"marker": MARKERS.get(line.role, "o"), "markersize": 6, "linestyle": "none", "alpha": 0.8} if data.points else {}
         axes.plot(line.steps, draw.drawable(line.values), linewidth=2, label=line.label, **look)
     if data.level is not None:
         name, level = data.level

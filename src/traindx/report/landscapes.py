@@ -20,7 +20,7 @@ DENSITY_SHOWN = 1e-6
 
 
 class Lines(NamedTuple):
-    """Several lines over one axis, with named positions and an optional level."""
+    """Several lines over one axis, with named positions and an optional level; or ``points``, which no line joins."""
 
     title: str
     caption: str
@@ -31,6 +31,7 @@ class Lines(NamedTuple):
     marks: tuple[tuple[str, float], ...] = ()
     level: tuple[str, float] | None = None
     whole_steps: bool = False
+    points: bool = False
 
 
 class Relief(NamedTuple):
