@@ -217,7 +217,7 @@ def lab_run(
     quiet: Quiet = False,
     store: StoreUrl = None,
 ) -> None:
-    """Run labs and say what became of their claims. With a store, runs that are finished are not trained again."""
+    """Run labs and say what became of their claims. What is finished is taken from the store, runs and whole labs."""
     from traindx.labs import LABS, Context, conduct
     from traindx.records import InputError
     from traindx.report import labs as shown
@@ -241,7 +241,7 @@ def lab_run(
         if not quiet and not as_json:
             typer.echo(shown.details(results[-1]) + "\n")
     if as_json:
-        _print_json([r.model_dump(mode="json") for r in results])
+        _print_json([r.to_dict() for r in results])
     else:
         typer.echo(shown.scoreboard(results))
     for path in (*([shown.save(results, report)] if report is not None else []), *(shown.pictures(results, pictures) if pictures else ())):

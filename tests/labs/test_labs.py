@@ -12,13 +12,25 @@ from typer.testing import CliRunner
 
 from traindx.cli import app
 from traindx.labs import LABS, Context, conduct
-from traindx.labs.base import Seen
+from traindx.labs.base import Seen, _key
 from traindx.labs.leaderboard import ladder
 from traindx.labs.valley import START, Adagrad, X, Y, descend
 from traindx.records import Check, Verdict
 from traindx.report import labs as shown
+from traindx.store import open_store
 
-EXACT = ("leaderboard", "critical-points", "updates", "valley", "adagrad", "softmax", "loss-surfaces", "standardizing", "overfitting", "noise")
+EXACT = (
+    "leaderboard",
+    "critical-points",
+    "updates",
+    "valley",
+    "adagrad",
+    "softmax",
+    "loss-surfaces",
+    "standardizing",
+    "overfitting",
+    "noise",
+)
 
 
 class Fixed:
@@ -104,3 +116,36 @@ def test_scoreboard_counts_claims() -> None:
 @pytest.mark.parametrize("arguments", [["nothing-of-the-kind"], [], ["softmax", "--report", "labs.pdf"], ["softmax", "--seeds", "0"]])
 def test_what_cannot_be_run_is_refused(arguments: list[str]) -> None:
     assert CliRunner().invoke(app, ["lab", "run", *arguments]).exit_code != 0
+
+
+class Counting(Fixed):
+    """Counts how often it is run; saw a number that JSON has no word for."""
+
+    def __init__(self) -> None:
+        super().__init__(True, False)
+        self.seen = self.seen.replace(checks=(Check(label="a number", measured=float("inf"), lecture="large", holds=True),))
+        self.runs = 0
+
+    def run(self, context: Context) -> Seen:
+        self.runs += 1
+        return super().run(context)
+
+
+def test_a_finished_lab_is_remembered(tmp_path: Path) -> None:
+    lab, store = Counting(), str(tmp_path / "labs.db")
+    first = conduct(lab, Context(store=store))
+    assert conduct(lab, Context(store=store)) == first and lab.runs == 1
+    conduct(lab, Context(seeds=(5,), store=store))
+    conduct(lab, Context(full=True, store=store))
+    assert lab.runs == 3
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "rows.csv").write_text("1,2")
+    conduct(lab, Context(data=tmp_path / "data", store=store))
+    assert lab.runs == 4
+
+
+def test_a_skipped_lab_is_asked_again(tmp_path: Path) -> None:
+    store = str(tmp_path / "labs.db")
+    assert conduct(LABS["mismatch"], Context(store=store)).verdict is Verdict.SKIPPED
+    with open_store(store) as opened:
+        assert opened.get_evidence(_key(LABS["mismatch"], Context())) is None

@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 
 from traindx import api
-from traindx.records import Check, LabResult, Plot, Recipe, Record, Run, Verdict
-from traindx.store import Store
+from traindx.records import Check, Evidence, LabResult, Plot, Recipe, Record, Run, Verdict
+from traindx.store import Store, open_store
 from traindx.tasks import Task
+from traindx.tasks.fingerprint import digest
+from traindx.training.keys import CODE_VERSION
+
+# Under which the store keeps what became of a lab.
+EXPERIMENT = "lab"
 
 
 class Seen(Record):
@@ -91,7 +98,34 @@ class Lab(Protocol):
 
 
 def conduct(lab: Lab, context: Context) -> LabResult:
-    """Run the lab and draw its verdict."""
+    """Run the lab and draw its verdict; with a store, a lab that ended with the same code, data and seeds is not run again."""
+    if context.store is None:
+        return _conducted(lab, context)
+    with _opened(context.store) as store:
+        key = _key(lab, context)
+        known = store.get_evidence(key)
+        if known:
+            return LabResult.model_validate_json(known[0].text)
+        result = _conducted(lab, replace(context, store=store))
+        if result.verdict is not Verdict.SKIPPED:
+            told = Evidence(experiment=EXPERIMENT, measure=lab.name, value=result.seconds, text=result.model_dump_json())
+            store.put_evidence(key, EXPERIMENT, [told])
+        return result
+
+
+def _opened(store: Store | str) -> AbstractContextManager[Store]:
+    return nullcontext(store) if isinstance(store, Store) else open_store(store)
+
+
+def _key(lab: Lab, context: Context) -> str:
+    """Equal where the numbers are: the lab, the code of all labs, the names and sizes of the data files, seeds, version of torch."""
+    code = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    files = sorted(path for path in context.data.rglob("*") if path.is_file()) if context.data else []
+    data = [(path.name, path.stat().st_size) for path in files]
+    return digest(EXPERIMENT, lab.name, code, data, tuple(context.seeds), context.full, CODE_VERSION, torch.__version__)
+
+
+def _conducted(lab: Lab, context: Context) -> LabResult:
     started = time.perf_counter()
     about: dict[str, Any] = {name: getattr(lab, name) for name in ("name", "claims", "question", "claim", "source")}
     try:
