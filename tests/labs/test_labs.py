@@ -22,6 +22,7 @@ from traindx.store import open_store
 EXACT = (
     "leaderboard",
     "critical-points",
+    "saddles",
     "updates",
     "valley",
     "adagrad",

@@ -14,6 +14,7 @@ from traindx.labs.leaderboard import Leaderboard
 from traindx.labs.losses import LossSurfaces, Softmax
 from traindx.labs.noise import Noise
 from traindx.labs.optimizers import Updates
+from traindx.labs.saddles import Saddles
 from traindx.labs.sharp import LargeBatches, Smoothing, Walls
 from traindx.labs.valley import AdagradBursts, Standardizing, Valley
 
@@ -27,6 +28,7 @@ _ALL: tuple[Lab, ...] = (
     Validation(),
     Mismatch(),
     CriticalPoints(),
+    Saddles(),
     Census(),
     BatchSize(),
     Noise(),

@@ -1,4 +1,4 @@
-"""Saddles and minima of the smallest network that has both (claims 11 to 13)."""
+"""Saddles and minima of the smallest network that has both (claims 11 and 12)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def kind(positive: int, negative: int, zero: int) -> str:
 class CriticalPoints:
     """(1 - w1 w2)^2 at the origin and on its valley."""
 
-    name, claims = "critical-points", (11, 12, 13)
+    name, claims = "critical-points", (11, 12)
     question = "The gradient is zero: is this a minimum or a saddle, and which way leads off?"
     claim = "At the origin the eigenvalues are 2 and -2: a saddle. Along the eigenvector of the negative one the loss falls."
     source = "Lee, Machine Learning 2021, when gradient is small"
