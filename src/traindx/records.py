@@ -424,10 +424,10 @@ class Treatment(Shown):
         return handover.export(self, path)
 
     def changes(self) -> list[str]:
-        """What was changed, in words for the user's own code."""
+        """What was changed, in words and lines for the user's own code."""
         from traindx import handover
 
-        return handover.changes(self.remedies, self.diagnosis.recipe, self.recipe)
+        return handover.changes(self)
 
 
 class Profile(Record):

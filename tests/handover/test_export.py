@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 import traindx as tdx
-from traindx.handover.export import export, recipe_as_toml
+from traindx.handover.export import export
+from traindx.handover.recipe import recipe_as_toml
 from traindx.records import Diagnosis, InputError, Recipe, RemedyRef, Treatment
 from traindx.remedies import make_remedy
 
@@ -139,4 +140,4 @@ def test_a_recipe_comes_back_from_toml(lr: float, options: dict[str, Any], clip:
 def test_changes_in_words() -> None:
     treatment = treated(programs.plain_table, ref("scale-rate", factor=0.1), ref("stop-early", patience=4))
     said = treatment.changes()
-    assert any("learning rate: 0.001 -> 0.0001" in line for line in said) and any("none -> 4" in line for line in said)
+    assert "in your optimizer: lr 0.001 -> 0.0001" in said and "in your loop: early stopping none -> 4" in said

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+import math
+import shutil
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
+from traindx.experiments.verification import FINAL
 from traindx.handover.changes import changes
-from traindx.handover.network import initialization_code, network_code, same_function
-from traindx.handover.script import SECTIONS, loss_and_metric, training_code
-from traindx.handover.source import Source, refuse
-from traindx.records import Outcome, Recipe, Treatment
+from traindx.handover.judging import loss_and_metric
+from traindx.handover.network import initialization_code, network_code, same_function, same_start
+from traindx.handover.recipe import recipe_as_toml
+from traindx.handover.rows import columns
+from traindx.handover.script import Training, script
+from traindx.handover.source import Source, executed, refuse
+from traindx.records import InputError, Outcome, Recipe, Treatment
 from traindx.tasks import Rows, Task, preserved_rng
 from traindx.training import evaluate, fit
+from traindx.training.keys import resolve_device
 
-# A data set without arrays is written out if it is no longer than this, and gives the same rows twice.
-MOST_ROWS = 50_000
-QUESTION = "does the treatment hold?"
+# The script must print the numbers of the treated training within this share of them; where kernels are not deterministic, within the second.
+NEAR, NEAR_ON_OTHER_DEVICES = 1e-3, 0.1
 
 
 @dataclass(frozen=True)
@@ -36,154 +41,127 @@ class Exported:
     weights: Path
     expected: Mapping[str, float]
 
+    @property
+    def files(self) -> tuple[Path, Path, Path, Path]:
+        """All of them."""
+        return self.script, self.data, self.recipe, self.weights
+
+    @classmethod
+    def beside(cls, script: Path, expected: Mapping[str, float]) -> Exported:
+        """The files that go with a script of this name."""
+        return cls(script, script.with_suffix(".npz"), script.with_suffix(".toml"), script.with_suffix(".safetensors"), expected)
+
 
 def export(treatment: Treatment, path: str | Path) -> Exported:
     """Write ``train_fixed.py`` with ``.npz``, ``.toml`` and ``.safetensors`` files of the same name beside it.
 
     The script trains as the treatment does: the user's network with the changes as lines of code, its loss, its loop. It needs torch and
-    NumPy, and nothing of traindx. Cost: one training.
+    NumPy, and nothing of traindx. It is run before it is handed over, and must give the numbers of the treated training. Cost: two trainings.
 
     Raises:
-        InputError: when the treatment was loaded without its task, or when the network, the loss or the rows cannot be written out.
+        InputError: when the treatment was loaded without its task, when the network, the loss or the rows cannot be written out, or when the
+            script does not give the numbers of the treated training. Nothing is written then.
 
     """
+    path = Path(path)
+    if path.suffix != ".py":
+        raise InputError("path", f"found {path.name}", "give a name that ends in .py")
+    if not path.resolve().parent.is_dir():
+        raise InputError("path", f"found no folder {path.parent}", "make it first, or name another")
+    with tempfile.TemporaryDirectory() as folder, preserved_rng():
+        written = _write(treatment, Path(folder) / path.name)
+        _try(written, treatment.recipe)
+        for file in written.files:
+            shutil.copyfile(file, path.with_name(file.name))
+    return Exported.beside(path, written.expected)
+
+
+def _write(treatment: Treatment, path: Path) -> Exported:
     original, treated, recipe = treatment.diagnosis.task, treatment.task, treatment.recipe
     if original is None or treated is None:
         raise refuse("the treatment was loaded without its task", "export it in the process that made it")
-    path = Path(path)
-    with preserved_rng():
-        source = Source()
-        body = network_code(source, original, treated)
-        body = _with_initialization(source, body, original, treated)
-        judged = loss_and_metric(source, treated)
-        columns = _columns(treated)
-        fitted = fit(treated, recipe, keep_weights=True)
+    source = Source()
+    network, stored = _network(source, original, treated, treatment)
+    judged = loss_and_metric(source, treated, treated.build(recipe.seed))
+    rows = columns(source, original, treated, with_test=treatment.verified)
+    fitted = fit(treated, recipe, keep_weights=True)
     if fitted.weights is None or fitted.run.outcome not in (Outcome.FINISHED, Outcome.STOPPED):
         raise refuse(f"the treated training {fitted.run.outcome.value}", "look at the treatment's report")
-    expected = {"validation loss": fitted.run.last("validation_loss")}
-    if treated.metric is not None:
-        expected[f"validation {treated.metric.name}"] = fitted.run.last("validation_metric")
-    if treated.test is not None and treated.test.has_labels and treatment.verified:
-        expected |= _on_test(treated, recipe, fitted.weights)
-    start = {f"start/{name}": value.detach().cpu().numpy() for name, value in treated.build(recipe.seed).state_dict().items()}
-    told = changes(treatment.remedies, treatment.diagnosis.recipe, recipe)
-    files = Exported(path, path.with_suffix(".npz"), path.with_suffix(".toml"), path.with_suffix(".safetensors"), expected)
-    np.savez_compressed(files.data, **columns, **start)  # type: ignore[arg-type]  # arrays by name
-    save_file({k: v.clone() for k, v in fitted.weights.items()}, files.weights)
+    files = Exported.beside(path, _numbers(treated, recipe, fitted.weights, with_test="test_inputs" in rows.arrays))
+    training = Training(treated, recipe, network, judged, rows, stored, fitted.run.device)
+    files.script.write_text(script(source, training, _header(treatment, files.expected), files.data.name), encoding="utf-8")
+    start = {f"start/{name}": value.cpu().numpy() for name, value in treated.build(recipe.seed).state_dict().items()} if stored else {}
+    others = {name: value.numpy() for name, value in source.tensors.items()}
+    np.savez_compressed(files.data, **rows.arrays, **others, **start)  # type: ignore[arg-type]  # arrays by name
+    save_file({name: value.clone() for name, value in fitted.weights.items()}, files.weights)  # a clone each: some may be shared
     files.recipe.write_text(recipe_as_toml(recipe), encoding="utf-8")
-    script = training_code(source, body, judged, treated, recipe, _header(treatment, told, expected), files.data.name)
-    path.write_text(script, encoding="utf-8")
     return files
 
 
-def recipe_as_toml(recipe: Recipe) -> str:
-    """The recipe's fields as TOML; what is None is left out, since TOML has no word for it."""
-    fields = {name: value for name, value in recipe.model_dump(mode="json").items() if value is not None}
-    tables = {name: value for name, value in fields.items() if isinstance(value, dict)}
-    lines = ["# How the network is trained: the fields of traindx.Recipe; those that are missing are none."]
-    lines += [f"{name} = {_toml(value)}" for name, value in fields.items() if name not in tables]
-    for name, table in tables.items():
-        lines += ["", f"[{name}]", *(f"{_toml(k)} = {_toml(v)}" for k, v in table.items() if v is not None)]
-    return "\n".join(lines) + "\n"
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, float):
-        return repr(value)  # Python's inf and nan are TOML's
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _with_initialization(source: Source, body: str, original: Task, treated: Task) -> str:
-    """The body of ``make_model``, tried; with lines for weights that are drawn otherwise."""
-    make = _compiled(source, body)
-    made, wanted = make(), treated.fresh_model()
-    if not same_function(made, wanted, treated):
-        named = ", ".join(map(str, treated.remedies))
+def _network(source: Source, original: Task, treated: Task, treatment: Treatment) -> tuple[list[str], str]:
+    """The statements of ``make_model``, tried, and when a training must start from stored weights; see `script.STORED`."""
+    statements = network_code(source, original, treated)
+    make = source.compiled(statements)
+    if not same_function(make(), treated.fresh_model(), treated):
+        named = ", ".join(map(str, treatment.remedies)) or "nothing"
         raise refuse(f"the network changed by {named} cannot be told in code", "apply the changes in words, and load the weights")
     if original.pretrained:
-        return body  # its start is the one that is stored
-    lines = initialization_code(make, treated)
-    if not lines:
-        return body
+        return statements, "always"
+    if same_start(make, treated, treatment.recipe.seed):
+        return statements, ""
+    drawn = initialization_code(make, treated)
+    if not drawn:
+        return statements, "verified seed"
     source.imports.add("from torch import nn")
-    kept, _, returned = body.rpartition("\n    return ")
-    if not kept:
-        kept, returned = f"    model = {body.removeprefix('    return ')}", "model"
-    drawn = "\n".join(f"    {line}" for line in ("# Weights as the treatment draws them.", *lines))
-    return f"{kept}\n{drawn}\n    return {returned}"
+    *before, returned = statements
+    if returned != "return model":
+        before.append(f"model = {returned.removeprefix('return ')}")
+    return [*before, "# Weights at the scale at which the treatment draws them.", *drawn, "return model"], "verified seed"
 
 
-def _compiled(source: Source, body: str) -> Callable[[], nn.Module]:
-    names: dict[str, Any] = {"__name__": "exported"}
-    code = "\n".join(
-        [
-            "from __future__ import annotations",
-            "from torch import nn",
-            *sorted(source.imports),
-            *source.definitions.values(),
-            "def make_model():",
-            body,
-        ]
-    )
-    exec(compile(code, "<exported>", "exec"), names)  # the user's own code, as it was found
-    make: Callable[[], nn.Module] = names["make_model"]
-    return make
-
-
-def _columns(task: Task) -> dict[str, np.ndarray]:
-    """Inputs and targets of every split, and the weights of training rows."""
-    splits: dict[str, Rows] = {"train": task.train, "validation": task.validation}
-    if task.test is not None and task.test.has_labels:
-        splits["test"] = task.test.rows(QUESTION)
-    found: dict[str, np.ndarray] = {}
+def _numbers(task: Task, recipe: Recipe, weights: Mapping[str, Tensor], with_test: bool) -> dict[str, float]:
+    """Loss and metric over all rows of each split that the script prints, by traindx's own evaluation."""
+    model = task.build(recipe.seed)
+    model.load_state_dict(dict(weights))
+    splits: dict[str, Rows] = {"validation": task.validation}
+    if with_test and task.test is not None:
+        splits["test"] = task.test.rows(FINAL)
+    found = {}
     for name, rows in splits.items():
-        inputs, targets = _arrays(rows)
-        found |= {f"{name}_inputs": inputs.numpy(), f"{name}_targets": targets.numpy()}
-    if task.sample_weight is not None:
-        found["sample_weight"] = task.sample_weight.numpy()
+        result = evaluate(task, model, rows, torch.device("cpu"), torch.arange(len(rows)))
+        found[f"{name} loss"] = result.loss
+        if task.metric is not None:
+            found[f"{name} {task.metric.name}"] = result.metric
     return found
 
 
-def _arrays(rows: Rows) -> tuple[Tensor, Tensor]:
-    if rows.inputs is not None and rows.targets is not None:
-        return rows.inputs.cpu(), rows.targets.cpu()
-    if len(rows) > MOST_ROWS:
-        raise refuse(f"found a data set of {len(rows)} rows that are no arrays", f"give arrays, or at most {MOST_ROWS} rows")
-    once, again = (_batch(rows) for _ in range(2))
-    if not all(torch.equal(a, b) for a, b in zip(once, again, strict=True)):
-        raise refuse("the data set gives other rows each time", "give arrays, and let the network do what is random")
-    return once
+def _try(files: Exported, recipe: Recipe) -> None:
+    """Train by the script, once, with the recipe's seed.
 
+    Raises:
+        InputError: when it fails, or gives other numbers.
 
-def _batch(rows: Rows) -> tuple[Tensor, Tensor]:
+    """
+    device = str(resolve_device(recipe.device))
+    names = executed(files.script.read_text(encoding="utf-8"), files.script.name, __file__=str(files.script))
     try:
-        batch = next(iter(rows.batches([torch.arange(len(rows))], torch.device("cpu"))))
-    except RuntimeError as error:
-        raise refuse(f"the rows do not fit together ({error})", "give arrays") from None
-    if not (isinstance(batch, (tuple, list)) and len(batch) == 2 and all(isinstance(part, Tensor) for part in batch)):
-        raise refuse("the rows are no pairs of an input and a target", "give arrays")
-    return batch[0], batch[1]
+        judged = names["judge"](names["train"](recipe.seed, device), device)
+    except Exception as error:
+        raise refuse(f"the script does not train ({type(error).__name__}: {error})") from error
+    printed = {f"{split} {name}": value for split, found in judged.items() for name, value in found.items()}
+    near = NEAR if device == "cpu" else NEAR_ON_OTHER_DEVICES
+    for name, value in files.expected.items():
+        if not math.isclose(printed[name], value, rel_tol=near, abs_tol=near) and not (math.isnan(value) and math.isnan(printed[name])):
+            raise refuse(f"the script gives a {name} of {printed[name]:.6g}, and the treated training {value:.6g}")
 
 
-def _on_test(task: Task, recipe: Recipe, weights: dict[str, Tensor]) -> dict[str, float]:
-    assert task.test is not None
-    model = task.build(recipe.seed)
-    model.load_state_dict(weights)
-    rows = task.test.rows(QUESTION)
-    result = evaluate(task, model, rows, torch.device("cpu"), torch.arange(len(rows)))
-    return {"test loss": result.loss} | ({f"test {task.metric.name}": result.metric} if task.metric is not None else {})
-
-
-def _header(treatment: Treatment, told: list[str], expected: Mapping[str, float]) -> str:
-    numbers = ", ".join(f"{name} {value:.4g}" for name, value in expected.items())
+def _header(treatment: Treatment, expected: Mapping[str, float]) -> str:
     lines = [
         treatment.sentence,
         "",
-        SECTIONS["changed"],
-        *(f"- {line}" for line in told or ["nothing"]),
+        "What was changed:",
+        *(f"- {line}" for line in changes(treatment) or ["nothing"]),
         "",
-        f"With --seed {treatment.recipe.seed}: {numbers}.",
+        f"With --seed {treatment.recipe.seed}: {', '.join(f'{name} {value:.4g}' for name, value in expected.items())}.",
     ]
     return "\n".join(lines).replace("\\", "\\\\").replace('"""', "'''")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import copy
 import inspect
+import itertools
 import keyword
+import math
 import re
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
-from traindx.handover.source import Source, refuse
-from traindx.tasks import Task
+from traindx.handover.source import Source, enclosed, refuse
+from traindx.tasks import Task, preserved_rng, seed_everything
 
 # Weights drawn at another scale than a layer's own: by this share of the standard deviation.
 OTHER_SCALE = 0.1
@@ -22,8 +25,8 @@ FEWEST_WEIGHTS = 16
 BUILDS = 3
 
 
-def network_code(source: Source, original: Task, treated: Task) -> str:
-    """The body of ``make_model``: a line for each change.
+def network_code(source: Source, original: Task, treated: Task) -> list[str]:
+    """The statements of ``make_model``: the user's network, one for each change, and what is returned.
 
     Raises:
         InputError: when the network, or a change of it, cannot be written as code.
@@ -31,34 +34,76 @@ def network_code(source: Source, original: Task, treated: Task) -> str:
     """
     before, after = original.build(0), treated.build(0)
     if _is_plain(after):
-        return _indented(f"return {source.construct(after)}")
-    lines = [f"model = {_factory(source, original, before)}", *Patch(source, before).lines(before, after)]
-    return _indented("\n".join([*lines, "return model"]))
+        return [f"return {source.construct(after)}"]
+    built = _factory(source, original, before)
+    changed = Patch(source, before).lines(before, after)
+    return [f"model = {built}", *changed, "return model"] if changed else [f"return {built}"]
+
+
+def network_changes(original: Task, treated: Task) -> list[str]:
+    """The statements that turn ``model`` into the treated network.
+
+    Raises:
+        InputError: when a change cannot be written as code.
+
+    """
+    before, after = original.build(0), treated.build(0)
+    return Patch(Source(), before).lines(before, after)
+
+
+def same_start(make: Callable[[], nn.Module], treated: Task, seed: int) -> bool:
+    """Whether the code draws the very weights that the treatment does."""
+    with preserved_rng():
+        seed_everything(seed)
+        made = make().state_dict()
+    return all(torch.equal(value, made[name]) for name, value in treated.build(seed).state_dict().items())
 
 
 def initialization_code(make: Callable[[], nn.Module], treated: Task) -> list[str]:
-    """Lines that draw weights as the treatment does, where layers by themselves would draw them at another scale."""
-    lines = []
+    """Lines that draw weights as the treatment does, where layers by themselves would draw them otherwise; alike layers together."""
     made, wanted = ([dict(_built(build, seed).named_parameters()) for seed in range(BUILDS)] for build in (make, treated.fresh_model))
     if all(torch.equal(a[name], b[name]) for a, b in zip(made, wanted, strict=True) for name in a):
         return []
+    drawn: dict[str, list[str]] = {}
     for name in made[0]:
         ours, theirs = (torch.stack([draw[name].detach().double() for draw in draws]) for draws in (made, wanted))
-        if bool((theirs == theirs.reshape(-1)[0]).all()):
-            if not torch.equal(ours, theirs):
-                lines.append(f"nn.init.constant_({_path('model', name)}, {float(theirs.reshape(-1)[0]):g})")
-        elif theirs[0].numel() >= FEWEST_WEIGHTS and abs(float(ours.std() / theirs.std()) - 1) > OTHER_SCALE:
-            lines.append(f"nn.init.normal_({_path('model', name)}, std={float(theirs.std()):.3g})")
-    return lines
+        layer, _, parameter = name.rpartition(".")
+        if call := _draw(ours, theirs):
+            drawn.setdefault(layer, []).append(call.format(_path("layer", parameter)))
+    groups = itertools.groupby(drawn.items(), key=lambda item: item[1])
+    return [line for calls, members in groups for line in _loop([_path("model", layer) for layer, _ in members], calls)]
+
+
+def _loop(layers: list[str], calls: list[str]) -> list[str]:
+    """The calls for each layer."""
+    if len(layers) == 1:
+        return [call.replace("layer", layers[0], 1) for call in calls]
+    return [f"for layer in {enclosed('(', layers, ')')}:", *(f"    {call}" for call in calls)]
+
+
+def _draw(ours: Tensor, theirs: Tensor) -> str:
+    """A call of `nn.init` by which ``theirs`` (draws, ...) may be drawn; none where ``ours`` are drawn at that scale."""
+    first = theirs.reshape(-1)[0]
+    if bool((theirs == first).all()):
+        known = {0.0: "nn.init.zeros_({})", 1.0: "nn.init.ones_({})"}
+        return "" if torch.equal(ours, theirs) else known.get(float(first), f"nn.init.constant_({{}}, {float(first):g})")
+    scale = float(theirs.std())
+    if theirs[0].numel() < FEWEST_WEIGHTS or abs(float(ours.std()) / scale - 1) <= OTHER_SCALE:
+        return ""
+    if theirs[0].ndim >= 2:
+        fan_in, fan_out = nn.init._calculate_fan_in_and_fan_out(theirs[0])
+        chance, bound = 4 / math.sqrt(2 * theirs.numel()), math.sqrt(6 / (fan_in + fan_out))
+        if 0.9 * bound < float(theirs.abs().max()) <= bound * (1 + 1e-6):
+            return "nn.init.xavier_uniform_({})"
+        for gain, name in ((2, "relu"), (1, "linear")):
+            if abs(scale / math.sqrt(gain / fan_in) - 1) < chance:
+                return f'nn.init.kaiming_normal_({{}}, nonlinearity="{name}")'
+    return f"nn.init.normal_({{}}, std={scale:.3g})"
 
 
 def _built(build: Callable[[], nn.Module], seed: int) -> nn.Module:
     torch.manual_seed(seed)
     return build()
-
-
-def _indented(code: str) -> str:
-    return "\n".join(f"    {line}" if line else line for line in code.splitlines())
 
 
 def _is_plain(module: nn.Module) -> bool:
@@ -148,7 +193,7 @@ class Patch:
         self.source.imports |= {"import torch", "from torch import nn"}
         body = "\n".join(f"        {line}" for line in ("super().__init__()", *members))
         code = f'class Traced(nn.Module):\n    """The network\'s forward pass with its activations as modules."""\n\n    def __init__(self, model: nn.Module) -> None:\n{body}\n\n'
-        self.source.definitions["Traced"] = code + _indented(forward)
+        self.source.definitions["Traced"] = code + textwrap.indent(forward, "    ")
         return "Traced(model)"
 
 

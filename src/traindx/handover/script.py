@@ -1,73 +1,147 @@
-"""The text of the exported script: data, network, loss, loop and what it prints, in the order in which they happen."""
+"""The text of the exported script: data, network, loss, loop and what it prints, in the order in which they happen.
+
+The loop is written for the recipe at hand: what it does not do (accumulate, warm up, stop early) is not in the script.
+"""
 
 from __future__ import annotations
 
+import math
+import sys
 import textwrap
 from dataclasses import dataclass
 
-from traindx.handover.source import Source, refuse
+from traindx.handover.judging import Judged
+from traindx.handover.rows import Columns
+from traindx.handover.source import Source, called, refuse
 from traindx.records import Recipe
-from traindx.tasks import Kind, Task
-from traindx.tasks.kinds import Form, is_distance, output_form
-from traindx.tasks.task import pair_forward
+from traindx.tasks import Task
+from traindx.training.evaluation import MAX_ROWS
 from traindx.training.optimizers import optimizer_class, takes
+from traindx.training.trainer import steps_per_epoch, total_steps
 
-SECTIONS = {"changed": "What was changed:"}
-_METRICS = {
-    "accuracy": "return (labels_of(outputs) == classes_of(targets)).double().mean().item()",
-    "balanced_accuracy": "hit = (labels_of(outputs) == classes_of(targets)).double()\nreturn torch.stack([hit[classes_of(targets) == c].mean() for c in classes_of(targets).unique()]).mean().item()",
-    "label_accuracy": "return ((outputs > THRESHOLD) == (targets > 0.5)).double().mean().item()",
-    "rmse": "return (outputs.reshape(targets.shape) - targets).double().square().mean().sqrt().item()",
-    "mae": "return (outputs.reshape(targets.shape) - targets).double().abs().mean().item()",
-    "r2": "error = (outputs.reshape(targets.shape) - targets).double().square().sum()\nreturn (1 - error / (targets - targets.mean(0)).double().square().sum()).item()",
-}
-_LABELS = '''
-def labels_of(outputs: Tensor) -> Tensor:
-    """The class of the largest output, or of one output against its threshold."""
-    if outputs.ndim > 1 and outputs.shape[1] > 1:
-        return outputs.argmax(1)
-    return (outputs.reshape(len(outputs)) > THRESHOLD).long()
-
-
-def classes_of(targets: Tensor) -> Tensor:
-    """Class indices, also of one-hot targets."""
-    if targets.ndim > 1 and targets.shape[1] > 1:
-        return targets.argmax(1)
-    return targets.reshape(len(targets)).long()
-'''
+STORED = ("always", "verified seed", "")
+"""When a training starts from stored weights: pretrained ones, those of the verified seed where the script draws others, or never."""
 
 
 @dataclass(frozen=True)
-class Judged:
-    """Expressions for the loss to descend on, the loss and the forward pass to be judged by, and the code of the metric."""
+class Training:
+    """What the script is written from: the task and recipe, and what of them is code already.
 
-    training_loss: str
-    loss: str
-    forward: str
-    metric_name: str
-    metric: str
+    ``network`` are the statements of ``make_model``; ``stored`` is one of STORED; ``device`` is where the verified training ran.
+    """
+
+    task: Task
+    recipe: Recipe
+    network: list[str]
+    judged: Judged
+    columns: Columns
+    stored: str
+    device: str
+
+    @property
+    def rows(self) -> int:
+        """Training rows."""
+        return len(self.task.train)
+
+    @property
+    def updates(self) -> int:
+        """Optimizer steps at most."""
+        return total_steps(self.rows, self.recipe)
+
+    @property
+    def updates_an_epoch(self) -> int:
+        """Optimizer steps of an epoch."""
+        return steps_per_epoch(self.rows, self.recipe)
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether the updates end within the last epoch, by ``max_steps``."""
+        return self.updates % self.updates_an_epoch != 0
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether the rate changes."""
+        return self.recipe.schedule != "constant" or self.recipe.warmup_steps > 0
 
 
-def loss_and_metric(source: Source, task: Task) -> Judged:
-    """As code.
+def script(source: Source, training: Training, header: str, data: str) -> str:
+    """The whole script; ``header`` is its docstring, ``data`` the name of the file of arrays beside it.
 
     Raises:
-        InputError: when the loss, the metric or the forward pass is known to itself alone.
+        InputError: for a precision that the loop is not written for.
 
     """
-    forward = "" if task.forward is pair_forward else source.value(task.forward)
-    training, loss = source.value(task.training_loss), source.value(task.loss)
-    if task.metric is None:
-        return Judged(training, loss, forward, "", "")
-    if task.metric.name in _METRICS:
-        form = output_form(task.loss, task.kind)
-        threshold = 0.5 if form in (Form.PROBABILITIES, Form.NUMBERS) or is_distance(task.loss) else 0.0
-        said = f'    """{task.metric.name.replace("_", " ").capitalize()} over all rows."""'
-        code = f"def metric(outputs: Tensor, targets: Tensor) -> float:\n{said}\n{textwrap.indent(_METRICS[task.metric.name], '    ')}\n"
-        if task.kind in (Kind.CLASSIFICATION, Kind.MULTILABEL):
-            code = f"THRESHOLD = {threshold}\n\n{_LABELS if 'labels_of' in code else ''}\n\n{code}"
-        return Judged(training, loss, forward, task.metric.name, code)
-    return Judged(training, loss, forward, task.metric.name, f"metric = {source.value(task.metric.function)}\n")
+    if training.recipe.precision != "float32":
+        raise refuse(f"the recipe trains in {training.recipe.precision}", "use float32 for the script")
+    judged = training.judged
+    optimizer = _optimizer(source, training.recipe)
+    network = textwrap.indent("\n".join(training.network), "    ")
+    parts = [
+        *source.definitions.values(),
+        f'def make_model() -> nn.Module:\n    """The network, with its changes."""\n{network}',
+        _losses(judged),
+        judged.metric,
+        *_preparations(training.columns),
+        f"forward_pass = {judged.forward}" if judged.forward else "",
+        _rate(training) if training.scheduled else "",
+        _evaluate(judged),
+        _train(training, optimizer),
+        _main(training),
+        'if __name__ == "__main__":\n    main()',
+    ]
+    top = [f'"""{header}\n"""', _imports(source, training), _constants(training, data)]
+    return "\n\n".join(top) + "\n\n\n" + "\n\n\n".join(part.strip("\n") for part in parts if part) + "\n"
+
+
+def _imports(source: Source, training: Training) -> str:
+    needed = {"import argparse", "import random", "import numpy as np", "import torch", "from pathlib import Path"}
+    needed |= {"import math"} if training.recipe.schedule == "cosine" or training.recipe.early_stopping else set()
+    lines = sorted(needed | source.imports - {"from torch import nn", "from torch import Tensor"} | {"from torch import Tensor, nn"})
+    grouped: dict[bool, list[str]] = {False: [], True: []}
+    for line in sorted(lines, key=lambda line: (line.startswith("from "), line)):
+        grouped[line.split()[1].partition(".")[0] not in sys.stdlib_module_names].append(line)
+    return "from __future__ import annotations\n\n" + "\n\n".join("\n".join(group) for group in grouped.values())
+
+
+def _constants(training: Training, data: str) -> str:
+    recipe = training.recipe
+    lines = [
+        "# The rows of every split, and other arrays by name.",
+        f'DATA = {{name: torch.from_numpy(array) for name, array in np.load(Path(__file__).with_name("{data}")).items()}}',
+        f"EPOCHS, BATCH_SIZE = {math.ceil(training.updates / training.updates_an_epoch)}, {recipe.batch_size}",
+    ]
+    if training.stored == "verified seed":
+        lines.append(f"VERIFIED_SEED = {recipe.seed}")
+    if training.scheduled or training.cut_short:
+        lines.append(f"UPDATES, UPDATES_AN_EPOCH = {training.updates}, {training.updates_an_epoch}")
+    return "\n".join(lines)
+
+
+def _losses(judged: Judged) -> str:
+    if judged.training_loss == judged.loss:
+        return f"loss_fn = {judged.loss}"
+    return f"loss_fn = {judged.training_loss}\nloss_to_be_judged_by = {judged.loss}"
+
+
+def _preparations(columns: Columns) -> list[str]:
+    """A function for each way in which inputs are prepared: test inputs may have their own."""
+    told = {"prepare": columns.prepared.get("train", ""), "prepare_test": columns.prepared.get("test", "")}
+    if told["prepare_test"] == told["prepare"]:
+        del told["prepare_test"]
+    return [
+        f'def {name}(inputs: Tensor) -> Tensor:\n    """What the network is given."""\n    return {expression}'
+        for name, expression in told.items()
+        if expression
+    ]
+
+
+def _prepared(columns: Columns, split: str) -> str:
+    """The expression for the inputs of a split."""
+    stored = f'DATA["{split}_inputs"]'
+    if split not in columns.prepared:
+        return stored
+    own = split == "test" and columns.prepared["test"] != columns.prepared.get("train")
+    return f"{'prepare_test' if own else 'prepare'}({stored})"
 
 
 def _optimizer(source: Source, recipe: Recipe) -> str:
@@ -78,152 +152,185 @@ def _optimizer(source: Source, recipe: Recipe) -> str:
             options[name] = getattr(recipe, name)
     if isinstance(options.get("betas"), list):
         options["betas"] = tuple(options["betas"])  # type: ignore[arg-type]
-    written = ", ".join(f"{name}={source.value(value)}" for name, value in options.items())
-    called = f"torch.optim.{kind.__name__}" if kind.__module__.startswith("torch.optim") else source.define(kind)
-    return f"{called}((p for p in model.parameters() if p.requires_grad), {written})"
+    name = f"torch.optim.{kind.__name__}" if kind.__module__.startswith("torch.optim") else source.define(kind)
+    return called(name, ["PARAMETERS", *(f"{option}={source.value(value)}" for option, value in options.items())])
 
 
-def _schedule(recipe: Recipe) -> str:
-    """The body of ``rate``: the factor on the learning rate at an update."""
+def _rate(training: Training) -> str:
+    """The factor on the learning rate, of traindx's schedule of that name."""
+    recipe = training.recipe
     name, *numbers = recipe.schedule.split(":")
-    horizon = f"max(1, total - {recipe.warmup_steps})" if recipe.warmup_steps else "max(1, total)"
+    horizon = f"(UPDATES - {recipe.warmup_steps})" if recipe.warmup_steps else "UPDATES"
+    horizon = "1" if training.updates <= recipe.warmup_steps else horizon
     decay = {
         "constant": "1.0",
         "cosine": f"0.5 * (1 + math.cos(math.pi * min(step, {horizon}) / {horizon}))",
         "linear": f"1 - min(step, {horizon}) / {horizon}",
-        "exponential": f"{numbers[0] if numbers else 1} ** (step // per_epoch)",
-        "step": f"{numbers[-1] if numbers else 1} ** (step // per_epoch // {int(float(numbers[0])) if numbers else 1})",
+        "exponential": f"{numbers[0] if numbers else 1} ** (step // UPDATES_AN_EPOCH)",
+        "step": f"{numbers[-1] if numbers else 1} ** (step // UPDATES_AN_EPOCH // {int(float(numbers[0])) if numbers else 1})",
+        "ramp": f"{numbers[0] if numbers else 1} ** (min(step, {horizon} - 1) / max(1, {horizon} - 1))",
     }[name]
-    if not recipe.warmup_steps:
-        return f"return {decay}"
-    return f"if step < {recipe.warmup_steps}:  # warm-up\n    return (step + 1) / {recipe.warmup_steps}\nstep -= {recipe.warmup_steps}\nreturn {decay}"
+    lines = ["def rate(step: int) -> float:", '    """The factor on the learning rate at an update."""']
+    if recipe.warmup_steps:
+        lines += [f"    if step < {recipe.warmup_steps}:", f"        return (step + 1) / {recipe.warmup_steps}  # warm-up"]
+        lines += [] if name == "constant" else [f"    step -= {recipe.warmup_steps}"]
+    return "\n".join([*lines, f"    return {decay}"])
 
 
-def training_code(source: Source, body: str, judged: Judged, task: Task, recipe: Recipe, header: str, data: str) -> str:
-    """The whole script."""
-    if recipe.precision != "float32":
-        raise refuse(f"the recipe trains in {recipe.precision}", "use float32 for the script")
-    optimizer = _optimizer(source, recipe)
-    weighted = task.sample_weight is not None
-    order = (
-        "torch.multinomial(weights, rows, replacement=True, generator=generator)"
-        if weighted
-        else "torch.randperm(rows, generator=generator)"
-        if recipe.shuffle
-        else "torch.arange(rows)"
+def _evaluate(judged: Judged) -> str:
+    loss = "loss_fn" if judged.training_loss == judged.loss else "loss_to_be_judged_by"
+    per_row = " / len(targets)" if judged.summed else ""
+    outputs = "outputs = torch.cat([model(part) for part in inputs.split(256)])"
+    if judged.forward:
+        outputs = (
+            "pairs = [forward_pass(model, pair) for pair in zip(inputs.split(256), targets.split(256))]\n"
+            "    outputs, targets = (torch.cat(parts) for parts in zip(*pairs))"
+        )
+    found = f'{{"loss": {loss}(outputs, targets).item(){per_row}' + (
+        f', "{judged.metric_name}": metric(outputs, targets)}}' if judged.metric else "}"
     )
-    clip = f"\n            nn.utils.clip_grad_norm_(model.parameters(), {recipe.clip_norm})" if recipe.clip_norm is not None else ""
-    planned = "EPOCHS * per_epoch" if recipe.max_steps is None else f"min(EPOCHS * per_epoch, {recipe.max_steps})"
-    forward = f"forward_pass = {judged.forward}" if judged.forward else _FORWARD
-    imports = sorted({"import argparse", "import math", "import random", "import numpy as np", "import torch", *source.imports})
-    imports = [line for line in imports if line not in ("from torch import nn", "from torch import Tensor")]
-    plain, named = ([line for line in imports if line.startswith(kind)] for kind in ("import ", "from "))
-    heading = ["from __future__ import annotations", "", *plain, "from pathlib import Path", *named, "from torch import Tensor, nn"]
-    definitions = "\n\n\n".join(code for code in source.definitions.values())
-    stopping = recipe.early_stopping
-    parts = [
-        f'"""{header}\n"""\n\n' + "\n".join(heading),
-        f'\nDATA = Path(__file__).with_name("{data}")\nEPOCHS, BATCH_SIZE, ACCUMULATE, VERIFIED_SEED = {recipe.epochs}, {recipe.batch_size}, {recipe.accumulate}, {recipe.seed}\n',
-        f"\n{definitions}\n" if definitions else "",
-        f'\ndef make_model() -> nn.Module:\n    """The network, with its changes."""\n{body}\n',
-        f"\ntraining_loss = {judged.training_loss}\nloss_fn = {judged.loss}\n\n",
-        f"{forward}\n",
-        f"\n{judged.metric}" if judged.metric else "",
-        f'\n\ndef rate(step: int, total: int, per_epoch: int) -> float:\n    """The factor on the learning rate at an update."""\n{textwrap.indent(_schedule(recipe), "    ")}\n',
-        _EVALUATE.replace("METRIC", " metric(outputs, targets)" if judged.metric else ""),
-        _train(optimizer, order, weighted, clip, planned, stopping, task.pretrained),
-        _MAIN.replace("NAMES", repr(("loss", judged.metric_name) if judged.metric else ("loss",))),
-    ]
-    return "\n".join(part.strip("\n") + "\n\n" for part in parts if part).rstrip("\n") + "\n"
-
-
-_FORWARD = '''def forward_pass(model: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """Outputs and targets of a batch."""
-    inputs, targets = batch
-    return model(inputs), targets
-'''
-
-_EVALUATE = '''
-@torch.no_grad()
-def evaluate(model: nn.Module, inputs: Tensor, targets: Tensor) -> tuple[float, ...]:
-    """Loss and metric in evaluation mode."""
+    return f'''@torch.no_grad()
+def evaluate(model: nn.Module, inputs: Tensor, targets: Tensor) -> dict[str, float]:
+    """Loss and metric over all rows, in evaluation mode."""
     model.eval()
-    parts = [forward_pass(model, pair) for pair in zip(inputs.split(256), targets.split(256))]
+    {outputs}
     model.train()
-    losses = torch.stack([loss_fn(o, t).double() for o, t in parts])
-    sizes = torch.tensor([len(t) for _, t in parts], dtype=torch.float64, device=losses.device)
-    outputs, targets = torch.cat([o for o, _ in parts]), torch.cat([t for _, t in parts])
-    return (((losses * sizes).sum() / sizes.sum()).item(),METRIC)
-'''
+    return {found}'''
 
-_MAIN = """
+
+def _train(training: Training, optimizer: str) -> str:
+    """The function that trains."""
+    recipe = training.recipe
+    frozen = any(not p.requires_grad for p in training.task.build(recipe.seed).parameters())
+    parameters = "(p for p in model.parameters() if p.requires_grad)" if frozen else "model.parameters()"
+    body = [
+        "seed_everything(seed)",
+        "model = make_model()",
+        *_start(training.stored),
+        "model.to(device).train()",
+        *f"optimizer = {optimizer.replace('PARAMETERS', parameters)}".splitlines(),
+        *(["scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)"] if training.scheduled else []),
+        f'inputs, targets = {_prepared(training.columns, "train")}.to(device), DATA["train_targets"].to(device)',
+        *(_stopping_begins(training) if recipe.early_stopping else []),
+        "order = torch.Generator().manual_seed(seed)",
+        "seed_everything(seed)  # so that dropout does not depend on how weights were drawn",
+        *(["updates = 0"] if training.cut_short else []),
+        "for _ in range(EPOCHS):",
+        *(f"    {line}" for line in _epoch(training)),
+        *(["if waited:", "    model.load_state_dict(kept)"] if recipe.early_stopping else []),
+        "return model",
+    ]
+    return "\n".join(
+        [
+            _SEEDS,
+            "",
+            "",
+            "def train(seed: int, device: str) -> nn.Module:",
+            f'    """The trained network{_STARTS[training.stored]}."""',
+            *(f"    {line}" for line in body),
+        ]
+    )
+
+
+_SEEDS = '''def seed_everything(seed: int) -> None:
+    """Python's, NumPy's and torch's random states."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)'''
+
+_STARTS = {
+    "": "",
+    "always": ", from the pretrained weights in the file of arrays",
+    "verified seed": "; with the verified seed from the very weights that were verified",
+}
+
+
+def _start(stored: str) -> list[str]:
+    load = 'model.load_state_dict({name: DATA[f"start/{name}"] for name in model.state_dict()})'
+    return {"": [], "always": [load], "verified seed": ["if seed == VERIFIED_SEED:", f"    {load}"]}[stored]
+
+
+def _stopping_begins(training: Training) -> list[str]:
+    chosen, lines = "", list[str]()
+    if (rows := len(training.task.validation)) > MAX_ROWS:
+        lines.append(f"watched = torch.randperm({rows}, generator=torch.Generator().manual_seed(0))[:{MAX_ROWS}]  # these say when to stop")
+        chosen = "[watched]"
+    inputs = _prepared(training.columns, "validation")
+    return [
+        *lines,
+        f'validation = {inputs}{chosen}.to(device), DATA["validation_targets"]{chosen}.to(device)',
+        "best, waited, kept = math.inf, 0, {}",
+    ]
+
+
+_STOPPING = """loss = evaluate(model, *validation)["loss"]
+waited = 0 if loss < best else waited + 1
+if loss < best:
+    best, kept = loss, {name: value.clone() for name, value in model.state_dict().items()}
+if waited == PATIENCE:
+    break"""
+
+
+def _epoch(training: Training) -> list[str]:
+    """The lines of one epoch."""
+    recipe = training.recipe
+    order = "torch.randperm(len(inputs), generator=order)" if recipe.shuffle else "torch.arange(len(inputs))"
+    if training.task.sample_weight is not None:
+        order = 'torch.multinomial(DATA["sample_weight"], len(inputs), replacement=True, generator=order)'
+    left_over = recipe.batch_size > 1 and training.rows > recipe.batch_size and training.rows % recipe.batch_size == 1
+    batches = f"{order}{'[:-1]' if left_over else ''}.split(BATCH_SIZE)"
+    note = ["# The last row would be a batch of its own."] if left_over else []
+    after = [
+        *([f"nn.utils.clip_grad_norm_(model.parameters(), {recipe.clip_norm!r})"] if recipe.clip_norm is not None else []),
+        "optimizer.step()",
+        *(["scheduler.step()"] if training.scheduled else []),
+        *(["updates += 1", "if updates == UPDATES:", "    break"] if training.cut_short else []),
+    ]
+    loss = "loss_fn(model(inputs[batch]), targets[batch])"
+    if training.judged.forward:
+        loss = "loss_fn(*forward_pass(model, (inputs[batch], targets[batch])))"
+    if recipe.accumulate == 1:
+        update = [f"loss = {loss}", "optimizer.zero_grad()", "loss.backward()", *after]
+        lines = [*note, f"for batch in {batches}:", *(f"    {line}" for line in update)]
+    else:
+        update = [
+            "optimizer.zero_grad()",
+            f"for batch in batches[first : first + {recipe.accumulate}]:",
+            f"    ({loss} / {recipe.accumulate}).backward()",
+            *after,
+        ]
+        loop = f"for first in range(0, len(batches), {recipe.accumulate}):"
+        lines = [*note, f"batches = {batches}", loop, *(f"    {line}" for line in update)]
+    if recipe.early_stopping:
+        stopping = _STOPPING.replace("PATIENCE", str(recipe.early_stopping)).splitlines()
+        # Only whole epochs are judged.
+        lines += [*(["if updates % UPDATES_AN_EPOCH:", "    break"] if training.cut_short else []), *stopping]
+    return lines
+
+
+def _main(training: Training) -> str:
+    splits = [split for split in ("validation", "test") if f"{split}_inputs" in training.columns.arrays]
+    told = "\n".join(
+        f'        "{split}": evaluate(model, {_prepared(training.columns, split)}.to(device), DATA["{split}_targets"].to(device)),'
+        for split in splits
+    )
+    default = '"cuda" if torch.cuda.is_available() else "cpu"' if training.recipe.device == "auto" else repr(training.recipe.device)
+    exact = "\n    torch.use_deterministic_algorithms(True, warn_only=True)" if training.device != "cpu" else ""
+    return f'''def judge(model: nn.Module, device: str) -> dict[str, dict[str, float]]:
+    """How good the network is on rows that it was not trained on."""
+    return {{
+{told}
+    }}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train the network and print how good it is.")
-    parser.add_argument("--seed", type=int, default=VERIFIED_SEED)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--save", help="write the trained weights here (torch.save)")
-    arguments = parser.parse_args()
-    data = {name: torch.from_numpy(array) for name, array in np.load(DATA).items()}
-    model = train(data, arguments.seed, arguments.device)
-    for split in ("validation", "test"):
-        if f"{split}_inputs" in data:
-            found = evaluate(model, data[f"{split}_inputs"].to(arguments.device), data[f"{split}_targets"].to(arguments.device))
-            print(split, ", ".join(f"{name} {value:.6g}" for name, value in zip(NAMES, found)))
+    parser.add_argument("--seed", type=int, default={training.recipe.seed})
+    parser.add_argument("--device", default={default})
+    parser.add_argument("--save", metavar="FILE", help="write the trained weights here, by torch.save")
+    arguments = parser.parse_args(){exact}
+    model = train(arguments.seed, arguments.device)
+    for split, found in judge(model, arguments.device).items():
+        print(split, ", ".join(f"{{name}} {{value:.6g}}" for name, value in found.items()))
     if arguments.save:
-        torch.save(model.state_dict(), arguments.save)
-
-
-if __name__ == "__main__":
-    main()
-"""
-
-
-def _train(optimizer: str, order: str, weighted: bool, clip: str, planned: str, stopping: int | None, pretrained: bool) -> str:
-    """The function that trains."""
-    load = 'model.load_state_dict({name.removeprefix("start/"): value for name, value in data.items() if name.startswith("start/")})'
-    start, begin = ("its pretrained weights", load) if pretrained else (_DRAWN, f"if seed == VERIFIED_SEED:\n        {load}")
-    stop_before = "\n    best, waited, kept = math.inf, 0, None" if stopping else ""
-    stop_after = _STOP.replace("PATIENCE", str(stopping)) if stopping else ""
-    restore = "\n    if kept is not None and waited:\n        model.load_state_dict(kept)" if stopping else ""
-    weights = '\n    weights = data["sample_weight"]' if weighted else ""
-    return f'''
-def train(data: dict[str, Tensor], seed: int, device: str) -> nn.Module:
-    """The trained network. It starts from {start}."""
-    random.seed(seed), np.random.seed(seed % 2**32), torch.manual_seed(seed)
-    model = make_model()
-    {begin}
-    model = model.to(device).train()
-    optimizer = {optimizer}
-    random.seed(seed), np.random.seed(seed % 2**32), torch.manual_seed(seed)
-    inputs, targets = data["train_inputs"].to(device), data["train_targets"].to(device)
-    rows, generator = len(inputs), torch.Generator().manual_seed(seed){weights}
-    starts = [start for start in range(0, rows, BATCH_SIZE) if start == 0 or BATCH_SIZE == 1 or rows - start > 1]
-    per_epoch = max(1, math.ceil(len(starts) / ACCUMULATE))
-    base, step, total = [group["lr"] for group in optimizer.param_groups], 0, {planned}{stop_before}
-    while step < total:
-        order = {order}
-        batches = [order[start : start + BATCH_SIZE].to(device) for start in starts]
-        for first in range(0, len(batches), ACCUMULATE):
-            for group, lr in zip(optimizer.param_groups, base):
-                group["lr"] = lr * rate(step, total, per_epoch)
-            optimizer.zero_grad()
-            for index in batches[first : first + ACCUMULATE]:
-                (training_loss(*forward_pass(model, (inputs[index], targets[index]))) / ACCUMULATE).backward(){clip}
-            optimizer.step()
-            step += 1
-            if step >= total:
-                break{stop_after}{restore}
-    return model
-'''
-
-
-_DRAWN = "the verified weights where the seed is theirs; else weights are drawn by it"
-_STOP = """
-        if step % per_epoch:
-            break
-        loss = evaluate(model, data["validation_inputs"].to(device), data["validation_targets"].to(device))[0]
-        waited = 0 if loss < best else waited + 1
-        if loss < best:
-            best, kept = loss, {name: value.detach().clone() for name, value in model.state_dict().items()}
-        if waited >= PATIENCE:
-            break"""
+        torch.save(model.state_dict(), arguments.save)'''

@@ -12,24 +12,59 @@ import dataclasses
 import enum
 import functools
 import inspect
+import itertools
 import linecache
 import math
+import re
 import sys
 import textwrap
 import types
+import typing
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from traindx.records import InputError
 
-# Longer tensors belong into a file, not into a script.
-MOST_NUMBERS = 1000
+# Longer tensors are kept in the file of arrays, and so are numbers that no line of the script would hold.
+MOST_NUMBERS = 16
+# Generated code is broken into lines of at most so many columns.
+COLUMNS = 110
 # Arguments of torch's layers and losses that are deprecated, or say where and not what.
 IGNORED = ("device", "dtype", "_weight", "_freeze", "size_average", "reduce", "args", "kwargs")
 INSTALLED = ("site-packages", "dist-packages")
+
+
+def enclosed(opening: str, parts: Sequence[str], closing: str) -> str:
+    """The parts between brackets, on one line where they fit, else a part a line."""
+    line = f"{opening}{', '.join(parts)}{closing}"
+    if len(line) <= COLUMNS and "\n" not in line:
+        return line
+    if len(parts) == 1 and parts[0].endswith(("]", ")")):
+        return line  # what is inside is broken into lines already
+    return "\n".join([opening, *(textwrap.indent(f"{part},", "    ") for part in parts), closing])
+
+
+def called(function: str, arguments: Sequence[str]) -> str:
+    """A call."""
+    return enclosed(f"{function}(", arguments, ")")
+
+
+def listed(items: Sequence[str]) -> str:
+    """A list."""
+    return enclosed("[", items, "]")
+
+
+def _shortest(numbers: Any) -> str:
+    """Nested numbers as a list, each with as few digits as tell it."""
+    if isinstance(numbers, (list, np.ndarray)) and np.ndim(numbers):
+        return f"[{', '.join(map(_shortest, numbers))}]"
+    text = str(numbers)
+    return f'float("{text}")' if text.strip("-") in ("nan", "inf") else text
 
 
 def refuse(what: str, instead: str = "write the script by hand from the changes in words") -> InputError:
@@ -37,14 +72,53 @@ def refuse(what: str, instead: str = "write the script by hand from the changes 
     return InputError("export", what, instead)
 
 
+def executed(code: str, name: str, **names: Any) -> dict[str, Any]:
+    """The namespace of a module of this code.
+
+    Raises:
+        InputError: when it does not run.
+
+    """
+    module = types.ModuleType("exported")
+    vars(module).update(names)
+    kept = sys.modules.get(module.__name__)
+    sys.modules[module.__name__] = module  # dataclasses look for the module that they are defined in
+    try:
+        exec(compile(code, name, "exec"), vars(module))  # the user's own code, as it was found
+    except Exception as error:
+        raise refuse(f"the code does not run ({type(error).__name__}: {error})") from error
+    finally:
+        if kept is None:
+            del sys.modules[module.__name__]
+        else:
+            sys.modules[module.__name__] = kept
+    return vars(module)
+
+
 class Source:
-    """The imports and definitions that a script needs, each once, in an order in which they can be read."""
+    """The imports and definitions that a script needs, each once, in an order in which they can be read.
+
+    ``tensors`` are those that are too long for a line: the script finds them by name in ``DATA``.
+    """
 
     def __init__(self) -> None:
         self.imports: set[str] = set()
         self.definitions: dict[str, str] = {}
-        self._known: dict[str, Any] = {}
         self.tensors: dict[str, Tensor] = {}
+        self._known: dict[str, Any] = {}
+
+    def compiled(self, statements: Sequence[str]) -> Callable[[], Any]:
+        """A function of these statements, in a namespace that has all it names.
+
+        Raises:
+            InputError: when what they name does not run.
+
+        """
+        body = textwrap.indent("\n".join(statements), "    ")
+        code = ["from __future__ import annotations", *sorted(self.imports), *self.definitions.values(), f"def made():\n{body}"]
+        names = executed("\n".join(code), "<the network>", DATA=self.tensors)
+        made: Callable[[], Any] = names["made"]
+        return made
 
     # -- expressions ---------------------------------------------------------------------------------------------------------------
 
@@ -86,18 +160,29 @@ class Source:
             return f"{{{parts}}}" if item else "set()"
         return f"{self.define(type(item))}({parts})"
 
-    def _tensor(self, item: Tensor) -> str:
+    def _tensor(self, item: Tensor, name: str = "tensor") -> str:
+        """Its numbers, where they are few; else its place in the file of arrays."""
+        item = item.detach().cpu()
         if item.numel() > MOST_NUMBERS:
-            raise refuse(f"found a tensor of {item.numel()} numbers where the script would have to spell it out")
+            return self._stored(item, name)
         self.imports.add("import torch")
-        return f"torch.tensor({item.detach().cpu().tolist()!r}, dtype={item.dtype})".replace("nan", 'float("nan")').replace(
-            "inf", 'float("inf")'
-        )
+        numbers = _shortest(item.numpy().tolist() if item.dtype != torch.float32 else item.numpy())
+        kind = "" if item.dtype in (torch.float32, torch.int64, torch.bool) and item.numel() else f", dtype={item.dtype}"
+        return f"torch.tensor({numbers}{kind})"
+
+    def _stored(self, item: Tensor, name: str) -> str:
+        places = itertools.chain([name], (f"{name}_{i}" for i in itertools.count(2)))
+        place = next(p for p in places if p not in self.tensors or torch.equal(self.tensors[p], item))
+        self.tensors[place] = item
+        return f'DATA["{place}"]'
 
     def _call(self, function: str, positional: list[str], keywords: dict[str, Any], needs: str = "") -> str:
         if needs:
             self.imports.add(needs)
-        return f"{function}({', '.join([*positional, *(f'{k}={self.value(v)}' for k, v in keywords.items())])})"
+        return called(function, [*positional, *(f"{name}={self._named(name, value)}" for name, value in keywords.items())])
+
+    def _named(self, name: str, value: Any) -> str:
+        return self._tensor(value, name) if isinstance(value, Tensor) else self.value(value)
 
     def _instance(self, item: Any) -> str:
         if dataclasses.is_dataclass(item):
@@ -111,20 +196,32 @@ class Source:
             return f"{self.define(type(item))}()"
         raise refuse(f"found a {type(item).__name__} whose state is known to itself alone")
 
-    def construct(self, module: nn.Module, child: Any = None) -> str:
+    def construct(self, module: nn.Module, child: Callable[[nn.Module], str] | None = None) -> str:
         """A module by its constructor, whose arguments are the attributes of the same names; ``child`` writes the modules inside."""
         child = child or self.construct
-        if isinstance(module, (nn.Sequential, nn.ModuleList)) and type(module).__module__.startswith("torch."):
-            parts = [child(m) for m in module]
-            return self._call(self.define(type(module)), [f"[{', '.join(parts)}]"] if isinstance(module, nn.ModuleList) else parts, {})
+        if type(module) in (nn.Sequential, nn.ModuleList):
+            return self._chain(module, child)
         if isinstance(module, (torch.fx.GraphModule, nn.modules.lazy.LazyModuleMixin)):
             raise refuse(f"found a {type(module).__name__} inside the network")
-        arguments = {
-            name: arg for name, parameter in _parameters(module).items() if (arg := _argument(module, name, parameter)) is not None
-        }
-        written = [f"{name}={child(a[0]) if isinstance(a[0], nn.Module) else self.value(a[0])}" for name, a in arguments.items()]
-        first = next(iter(_parameters(module)), None)
-        return f"{self.define(type(module))}({', '.join(w.removeprefix(f'{first}=') if i == 0 else w for i, w in enumerate(written))})"
+        written, by_place = [], True
+        for i, (name, parameter) in enumerate(_parameters(module).items()):
+            by_place = i == 0 or (by_place and parameter.default is inspect.Parameter.empty)
+            argument = _argument(module, name, parameter)
+            if argument is not None:
+                value = child(argument[0]) if isinstance(argument[0], nn.Module) else self._named(name, argument[0])
+                written.append(value if by_place else f"{name}={value}")
+        return called(self.define(type(module)), written)
+
+    def _chain(self, module: nn.Module, child: Callable[[nn.Module], str]) -> str:
+        """Layers one after the other, or in a list."""
+        parts = [(name, child(m)) for name, m in module.named_children()]
+        function = self.define(type(module))
+        if isinstance(module, nn.ModuleList):
+            return called(function, [listed([part for _, part in parts])])
+        if all(name.isdigit() for name, _ in parts):
+            return called(function, [part for _, part in parts])
+        self.imports.add("from collections import OrderedDict")
+        return called(function, [called("OrderedDict", [listed([f'("{name}", {part})' for name, part in parts])])])
 
     # -- definitions ---------------------------------------------------------------------------------------------------------------
 
@@ -180,11 +277,15 @@ class Source:
         return ast.unparse(same[0] if parameters else same[0].body)
 
     def _need(self, tree: ast.AST, item: Any) -> None:
-        """Whatever the code names, in the order of appearance."""
+        """Whatever the code names, in the order of appearance; of what annotations alone name, what can be imported or is an alias."""
         scope = _scope(item)
-        for name in _names(tree):
+        read, annotations = _names(tree)
+        for name in read:
             if name in scope and name not in self._known:
                 self._bring(name, scope[name])
+        for name in annotations:
+            if name in scope and name not in self._known:
+                self._annotate(name, scope[name])
 
     def _bring(self, name: str, value: Any) -> None:
         if isinstance(value, types.ModuleType):
@@ -193,20 +294,35 @@ class Source:
             defined = self.define(value)
             if defined != name and name != defined.rpartition(".")[2]:
                 self.definitions[name] = f"{name} = {defined}"
-        elif type(value).__module__ in ("typing", "collections.abc", "types") or isinstance(value, types.GenericAlias):
-            self._known[name] = value  # an alias of a type, which nothing is done with when the script runs
+        elif _is_form(value):
+            self._annotate(name, value)
         else:
             self._known[name] = value
             self.definitions[name] = f"{name} = {self.value(value)}"
+
+    def _annotate(self, name: str, value: Any) -> None:
+        """A name that stands for a type; classes of the user's own are left as names that nothing is done with when the script runs."""
+        if isinstance(value, types.ModuleType):
+            if not _is_copied_module(value):
+                self._module(value, name)
+        elif getattr(typing, name, None) is value:
+            self.imports.add(f"from typing import {name}")
+            self._known[name] = value
+        elif isinstance(value, type) and not _copied(value) and value.__name__ == name:
+            self.imports.add(f"from {_public_module(value)} import {name}")
+            self._known[name] = value
+        elif _is_form(value) and "traindx" not in repr(value):
+            roots = sorted(set(re.findall(r"\b([a-zA-Z_][\w.]*)\.\w+", repr(value))))
+            self.imports |= {f"import {root}" for root in roots}
+            self.definitions[name] = f"{name} = {value!r}"
+            self._known[name] = value
 
     def _module(self, module: types.ModuleType, name: str) -> str:
         if _is_copied_module(module):
             raise refuse(f"the code names the module {module.__name__}", "import the names that are used, one by one")
         parent, _, last = module.__name__.rpartition(".")
-        if parent and last == name:
-            self.imports.add(f"from {parent} import {name}")
-        else:
-            self.imports.add(f"import {module.__name__}" + ("" if module.__name__ == name else f" as {name}"))
+        alias = "" if last == name else f" as {name}"
+        self.imports.add(f"from {parent} import {last}{alias}" if parent else f"import {last}{alias}")
         self._known[name] = module
         return name
 
@@ -274,28 +390,34 @@ def _scope(item: Any) -> dict[str, Any]:
     return scope
 
 
-def _names(tree: ast.AST) -> list[str]:
-    """Names that are read when the code runs: those of annotations are not."""
-    found: dict[str, None] = {}
+def _is_form(value: Any) -> bool:
+    """Whether it is a type made of types, such as ``list[int]`` or ``Any``."""
+    return isinstance(value, (types.GenericAlias, types.UnionType)) or type(value).__module__ == "typing" or value is Any
 
-    class Visitor(ast.NodeVisitor):
-        def visit_Name(self, node: ast.Name) -> None:
-            if isinstance(node.ctx, ast.Load) and not hasattr(builtins, node.id):
-                found[node.id] = None
 
-        def visit_arg(self, node: ast.arg) -> None:
-            pass
+def _public_module(item: type) -> str:
+    """The shortest module that has the class: ``torch`` rather than ``torch._tensor``."""
+    parts = item.__module__.split(".")
+    prefixes = (".".join(parts[: i + 1]) for i in range(len(parts)))
+    return next(p for p in prefixes if getattr(sys.modules.get(p), item.__name__, None) is item or p == item.__module__)
 
-        def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-            if node.value is not None:
-                self.visit(node.value)
 
-        def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-            for part in (*node.decorator_list, *node.args.defaults, *(d for d in node.args.kw_defaults if d), *node.body):
-                self.visit(part)
+def _names(tree: ast.AST) -> tuple[list[str], list[str]]:
+    """Names that are read when the code runs, and those that annotations alone name."""
+    read: dict[str, None] = {}
+    annotations: dict[str, None] = {}
 
-    Visitor().visit(tree)
-    return list(found)
+    def visit(node: ast.AST | None, found: dict[str, None]) -> None:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and not hasattr(builtins, node.id):
+            found[node.id] = None
+        for field, child in ast.iter_fields(node) if node is not None else ():
+            inside = annotations if field in ("annotation", "returns") else found
+            for each in child if isinstance(child, list) else [child]:
+                if isinstance(each, ast.AST):
+                    visit(each, inside)
+
+    visit(tree, read)
+    return list(read), [name for name in annotations if name not in read]
 
 
 def _arguments(node: ast.Lambda) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from traindx.tasks.splits import fold_indices
 
 Forward = Callable[[nn.Module, Batch], tuple[Any, Any]]
 ModelFactory = Callable[[], nn.Module]
+InputMap = Callable[[Tensor], Tensor]
 
 
 def pair_forward(model: nn.Module, batch: Batch) -> tuple[Any, Any]:
@@ -79,6 +80,9 @@ class Task:
         self.name, self.loss, self.forward = name, loss, forward or pair_forward
         self.training_loss = loss
         self.remedies: tuple[RemedyRef, ...] = ()
+        # What remedies put between the inputs that were given and the network, in order; for test inputs it may be more.
+        self.input_maps: tuple[InputMap, ...] = ()
+        self.test_maps: tuple[InputMap, ...] = ()
         self._factory = model
         pool = as_rows(train, "train", collate)
         if len(pool) < 2:
@@ -268,9 +272,9 @@ class Task:
         forward: Forward | None = None,
         train: Rows | None = None,
         validation: Rows | None = None,
-        map_inputs: Callable[[Tensor], Tensor] | None = None,
+        map_inputs: InputMap | None = None,
         map_targets: Callable[[Tensor], Tensor] | None = None,
-        map_test: Callable[[Tensor], Tensor] | None = None,
+        map_test: InputMap | None = None,
         weights: Tensor | None = None,
     ) -> Self:
         """A copy changed by a remedy.
@@ -296,12 +300,14 @@ class Task:
             other.train, other.validation = other.train.map_inputs(map_inputs), other.validation.map_inputs(map_inputs)
             other._pool = other._pool.map_inputs(map_inputs)
             other.test = other.test.map_inputs(map_inputs) if other.test else None
+            other.input_maps, other.test_maps = (*other.input_maps, map_inputs), (*other.test_maps, map_inputs)
         if map_targets is not None:
             other.train, other.validation = other.train.map_targets(map_targets), other.validation.map_targets(map_targets)
             other._pool = other._pool.map_targets(map_targets)
             other.test = other.test.map_targets(map_targets) if other.test else None
         if map_test is not None:
             other.test = other.test.map_inputs(map_test) if other.test else None
+            other.test_maps = (*other.test_maps, map_test)
         if weights is not None:
             column = np.zeros(len(other._pool))
             column[other.train_index.numpy()] = weights.double().numpy()
