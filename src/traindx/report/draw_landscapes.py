@@ -29,6 +29,7 @@ DARK: Final = {
     "ink": "#e8ebef",
     "muted": "#a5afba",
     "grid": "#343b45",
+    "base": "#9aa5b1",
     "s1": "#6cb2ff",
     "s2": "#ff9d5c",
     "s3": "#5fd38d",
