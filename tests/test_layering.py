@@ -40,7 +40,7 @@ ALONE = ("curvature",)
 """These import nothing of the project: they are useful and testable by themselves."""
 
 WITHOUT_TORCH = ("records", "diagnosis", "store", "report", "web")
-CONVENIENCES = {"report": ("_saved", "__str__", "_repr_html_"), "handover": ("export", "changes")}
+CONVENIENCES = {"report": ("_saved", "__str__", "_repr_html_"), "handover": ("export",)}
 """The functions of records.py that import another part when they are called."""
 
 

@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from traindx.curvature.critical_point import critical_point
 from traindx.diagnosis import conclude, next_question
-from traindx.diagnosis.reading import Reading
-from traindx.diagnosis.rules import RULES
-from traindx.experiments import EXPERIMENTS, Lab, surroundings, verification
+from traindx.experiments import EXPERIMENTS, Lab, surroundings
 from traindx.experiments.curvature import BOUND_MEASURE, evidence_of, on_device, stability
 from traindx.probes import default_probes
 from traindx.records import (
-    Branch,
-    Comparison,
     Cost,
     Curvature,
     Diagnosis,
@@ -31,19 +27,15 @@ from traindx.records import (
     Outcome,
     Question,
     Recipe,
-    RemedyRef,
     Run,
-    Standing,
     Treatment,
 )
-from traindx.remedies import make_remedy
-from traindx.remedies.balance_classes import BalanceClasses
 from traindx.store import Store, open_store
 from traindx.tasks import Task
 from traindx.tasks.fingerprint import digest
 from traindx.training import Job, fit
 from traindx.training.executors import Executor, Serial
-from traindx.treatment import Remedies, plan
+from traindx.treatment import compared, concluded, plan
 from traindx.watching.observed import with_observed
 
 
@@ -204,8 +196,8 @@ def treat(
         lab = Lab(task, diagnosis.recipe, executor or Serial(), memory, default_probes, _reporter(progress, budget), budget)
         if task.test is not None:
             task.test.on_open = lambda question: memory.open_test(task.fingerprint, question)
-        remedies, comparisons = _verified(lab, diagnosis, plan(lab, diagnosis, seconds))
-        treatment = _treatment(lab, diagnosis, remedies, comparisons, memory)
+        remedies, comparisons = compared(lab, diagnosis, plan(lab, diagnosis, seconds))
+        treatment = concluded(lab, diagnosis, remedies, comparisons, memory.test_openings(task.fingerprint))
         memory.put_treatment(treatment)
     return treatment
 
@@ -274,87 +266,6 @@ def _stages(progress: ProgressCallback | None, count: int) -> Callable[[str], No
             progress(Progress(stage, next(done), count, time.perf_counter() - started, None, "stages"))
 
     return report
-
-
-def _repaired(lab: Lab, diagnosis: Diagnosis, remedies: Sequence[RemedyRef]) -> bool:
-    """Whether the causes that these remedies repair are found no more, by the experiments that found them."""
-    treated = lab.job(*remedies)
-    again = Lab(treated.task, treated.recipe, lab.executor, lab.memory, lab.callbacks, lambda stage, done: None)
-    repairs = {r for r in remedies if make_remedy(r).repairs}
-    findings = [f for f in diagnosis.findings if f.standing is Standing.CONFIRMED and repairs & set(f.remedies)]
-    asked = sorted({e.experiment for f in findings for e in f.evidence})
-    reading = Reading([e for name in asked for e in again.answer(Question(experiment=name), EXPERIMENTS[name])])
-    return all(rule.judge(reading).standing is not Standing.CONFIRMED for rule in RULES for f in findings if rule.cause == f.cause)
-
-
-def _verified(lab: Lab, diagnosis: Diagnosis, plans: Sequence[Remedies]) -> tuple[Remedies, list[Comparison]]:
-    """The first plan that improves validation on fresh seeds, else the last; on the test set, too, then or when only that can show it."""
-    remedies, comparisons = Remedies(), list[Comparison]()
-    for remedies in plans:
-        paired = verification.pairs(lab, remedies)
-        comparisons = verification.compare_on_validation(lab, paired)
-        if _test_decides(diagnosis) or _improved(_decisive(diagnosis, remedies, comparisons)):
-            return remedies, comparisons + verification.compare_on_test(lab, paired)
-    return remedies, comparisons
-
-
-def _treatment(lab: Lab, diagnosis: Diagnosis, remedies: tuple[RemedyRef, ...], comparisons: list[Comparison], memory: Store) -> Treatment:
-    repairing = any(make_remedy(r).repairs for r in remedies)
-    verified = _repaired(lab, diagnosis, remedies) if repairing else _improved(_decisive(diagnosis, remedies, comparisons))
-    kept = remedies if verified else ()
-    job = lab.job(*kept)
-    treatment = Treatment(
-        key=digest("treatment", diagnosis.key, [str(r) for r in remedies], [c.model_dump_json() for c in comparisons]),
-        diagnosis=diagnosis,
-        remedies=kept,
-        recipe=job.recipe,
-        verified=verified,
-        sentence=_treatment_sentence(remedies, verified, repairing, _decisive(diagnosis, remedies, comparisons)),
-        comparisons=tuple(comparisons),
-        runs=tuple(lab.runs.values()),
-        cost=Cost(runs=lab.spending.runs, seconds=lab.spending.seconds, baseline_seconds=diagnosis.cost.baseline_seconds),
-        test_openings=memory.test_openings(lab.task.fingerprint),
-    )
-    treatment._task = job.task
-    return treatment
-
-
-def _decisive(diagnosis: Diagnosis, remedies: Sequence[RemedyRef], comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """What the remedies are meant to change: the test set's figures of a mismatch, the mean recall of balanced classes; else all but that."""
-    on_test = [c for c in comparisons if c.measure.startswith("test")]
-    if diagnosis.branch is Branch.MISMATCH or (on_test and _test_decides(diagnosis)):
-        return on_test
-    balancing = any(r.id == BalanceClasses.id for r in remedies)
-    return [c for c in comparisons if (c.measure == verification.MEAN_RECALL) == balancing]
-
-
-def _test_decides(diagnosis: Diagnosis) -> bool:
-    """Whether validation rows cannot show what the remedy is worth: they come from elsewhere, or their labels are as wrong as the others."""
-    return diagnosis.branch is Branch.MISMATCH or (diagnosis.top is not None and diagnosis.top.cause == "label-noise")
-
-
-def _improved(comparisons: Sequence[Comparison]) -> bool:
-    return any(c.improved for c in comparisons) and not any(c.high < 0 for c in comparisons)
-
-
-def _treatment_sentence(remedies: tuple[RemedyRef, ...], verified: bool, repairing: bool, comparisons: Sequence[Comparison]) -> str:
-    if not remedies:
-        return "Nothing was changed: the diagnosis confirmed no cause that a change of the training can cure."
-    named = ", ".join(str(r) for r in remedies)
-    told = next((c for c in reversed(comparisons) if c.higher_is_better), comparisons[0] if comparisons else None)
-    change = "" if told is None else f" ({_told(told)})"
-    if verified and repairing:
-        return f"Verified: after {named} the cause is found no more{change}: what is measured now can be believed."
-    if verified:
-        return f"Verified: {named} improves the training{change}."
-    if repairing:
-        return f"No improvement: after {named} the cause is found as before{change}; nothing was changed."
-    return f"No improvement: {named} did not hold on other seeds{change}; nothing was changed."
-
-
-def _told(comparison: Comparison) -> str:
-    before, after = (sum(side) / len(side) for side in (comparison.before, comparison.after))
-    return f"{comparison.measure.replace('_', ' ')} {before:.3g} before, {after:.3g} after, over {len(comparison.seeds)} seeds"
 
 
 @contextmanager

@@ -403,13 +403,17 @@ class Comparison(Record):
 
 
 class Treatment(Shown):
-    """The remedies applied, and their verification on data that played no part in choosing them."""
+    """The remedies applied, and their verification on data that played no part in choosing them.
+
+    ``changes`` tells them for the user's own code: a sentence a remedy, lines of code for the network, counts of rows, numbers of the recipe.
+    """
 
     schema_version: Literal[1] = 1
     key: str
     diagnosis: Diagnosis
     remedies: tuple[RemedyRef, ...] = ()
     recipe: Recipe
+    changes: tuple[str, ...] = ()
     verified: bool
     sentence: str
     comparisons: tuple[Comparison, ...] = ()
@@ -422,12 +426,6 @@ class Treatment(Shown):
         from traindx import handover
 
         return handover.export(self, path)
-
-    def changes(self) -> list[str]:
-        """What was changed, in words and lines for the user's own code."""
-        from traindx import handover
-
-        return handover.changes(self)
 
 
 class Profile(Record):

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 import traindx as tdx
-from traindx.handover.export import export
+from traindx.handover import changes, export
 from traindx.handover.recipe import recipe_as_toml
 from traindx.records import Diagnosis, InputError, Recipe, RemedyRef, Treatment
 from traindx.remedies import make_remedy
@@ -36,7 +36,14 @@ def treated(program: Program, *refs: RemedyRef) -> Treatment:
     diagnosis = Diagnosis.model_construct(recipe=recipe)
     diagnosis._task = task
     treatment = Treatment.model_construct(
-        key="", diagnosis=diagnosis, remedies=refs, recipe=better, verified=True, sentence="Verified.", comparisons=()
+        key="",
+        diagnosis=diagnosis,
+        remedies=refs,
+        recipe=better,
+        changes=changes(refs, task, changed, recipe, better),
+        verified=True,
+        sentence="Verified.",
+        comparisons=(),
     )
     treatment._task = changed
     return treatment
@@ -139,5 +146,5 @@ def test_a_recipe_comes_back_from_toml(lr: float, options: dict[str, Any], clip:
 
 def test_changes_in_words() -> None:
     treatment = treated(programs.plain_table, ref("scale-rate", factor=0.1), ref("stop-early", patience=4))
-    said = treatment.changes()
+    said = treatment.changes
     assert "in your optimizer: lr 0.001 -> 0.0001" in said and "in your loop: early stopping none -> 4" in said

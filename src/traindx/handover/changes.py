@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from traindx.handover.network import network_changes
-from traindx.records import InputError, Recipe, RemedyRef, Treatment
+from traindx.records import InputError, Recipe, RemedyRef
 from traindx.remedies import make_remedy
 from traindx.tasks import Task
 
@@ -16,11 +17,10 @@ _PLACES = {
 }
 
 
-def changes(treatment: Treatment) -> list[str]:
-    """A sentence for each remedy; then, while the tasks are at hand, lines of code for the network and counts of rows; then the recipe's numbers."""
-    before, after = treatment.diagnosis.task, treatment.task
-    inside = [] if before is None or after is None else [*_network(before, after), *_rows(before, after)]
-    return [f"{ref}: {_sentence(ref)}" for ref in treatment.remedies] + inside + _numbers(treatment.diagnosis.recipe, treatment.recipe)
+def changes(remedies: Sequence[RemedyRef], task: Task, treated: Task, recipe: Recipe, better: Recipe) -> tuple[str, ...]:
+    """A sentence for each remedy; then what becomes of the network's places, how many rows are left, and the recipe's numbers."""
+    told = [f"{ref}: {_sentence(ref)}" for ref in remedies]
+    return (*told, *_network(task, treated), *_rows(task, treated), *_numbers(recipe, better))
 
 
 def _sentence(ref: RemedyRef) -> str:
@@ -30,11 +30,20 @@ def _sentence(ref: RemedyRef) -> str:
 
 
 def _network(before: Task, after: Task) -> list[str]:
+    """Places that become the same are told together."""
+    if after._factory is before._factory:
+        return []
     try:
-        lines = network_changes(before, after)
+        found = network_changes(before, after)
     except InputError as error:
         return [f"in your network: {error.found}"]
-    return [f"in your network: {line}" for line in lines]
+    together: dict[tuple[str, str], list[str]] = {}
+    for change in found:
+        together.setdefault((change.before, change.value), []).append(change.place)
+    return [
+        f"in your network: {', '.join(places)}" + (f": {old} -> {' '.join(new.split())}" if new else "")
+        for (old, new), places in together.items()
+    ]
 
 
 def _rows(before: Task, after: Task) -> list[str]:

@@ -15,7 +15,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from traindx.experiments.verification import FINAL
-from traindx.handover.changes import changes
 from traindx.handover.judging import loss_and_metric
 from traindx.handover.network import initialization_code, network_code, same_function, same_start
 from traindx.handover.recipe import recipe_as_toml
@@ -160,7 +159,7 @@ def _header(treatment: Treatment, expected: Mapping[str, float]) -> str:
         treatment.sentence,
         "",
         "What was changed:",
-        *(f"- {line}" for line in changes(treatment) or ["nothing"]),
+        *(f"- {line}" for line in treatment.changes or ["nothing"]),
         "",
         f"With --seed {treatment.recipe.seed}: {', '.join(f'{name} {value:.4g}' for name, value in expected.items())}.",
     ]

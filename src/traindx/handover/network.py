@@ -10,7 +10,7 @@ import math
 import re
 import textwrap
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
@@ -36,19 +36,32 @@ def network_code(source: Source, original: Task, treated: Task) -> list[str]:
     if _is_plain(after):
         return [f"return {source.construct(after)}"]
     built = _factory(source, original, before)
-    changed = Patch(source, before).lines(before, after)
+    changed = [change.statement for change in Patch(source, before).changes(before, after)]
     return [f"model = {built}", *changed, "return model"] if changed else [f"return {built}"]
 
 
-def network_changes(original: Task, treated: Task) -> list[str]:
-    """The statements that turn ``model`` into the treated network.
+class Change(NamedTuple):
+    """A place in ``model``, the code of what it becomes, and what it was in words; without a value, the place is a whole statement."""
+
+    place: str
+    value: str = ""
+    before: str = ""
+
+    @property
+    def statement(self) -> str:
+        """As code."""
+        return f"{self.place} = {self.value}" if self.value else self.place
+
+
+def network_changes(original: Task, treated: Task) -> list[Change]:
+    """What turns ``model`` into the treated network.
 
     Raises:
         InputError: when a change cannot be written as code.
 
     """
     before, after = original.build(0), treated.build(0)
-    return Patch(Source(), before).lines(before, after)
+    return Patch(Source(), before).changes(before, after)
 
 
 def same_start(make: Callable[[], nn.Module], treated: Task, seed: int) -> bool:
@@ -142,20 +155,24 @@ class Patch:
         self._old = {name: module for name, module in before.named_modules() if name}
         self._used: set[str] = set()
 
-    def lines(self, before: nn.Module, after: nn.Module) -> list[str]:
-        """One for each change; none where there is none."""
-        changed = self._within(before, after, "") if _same_kind(before, after) else [f"model = {self._root(before, after)}"]
-        return changed + _frozen(before, after)
+    def changes(self, before: nn.Module, after: nn.Module) -> list[Change]:
+        """In the order in which they are to be made; none where there is none."""
+        if _same_kind(before, after):
+            return [*self._within(before, after, ""), *_frozen(before, after)]
+        return [Change("model", self._root(before, after), type(before).__name__), *_frozen(before, after)]
 
-    def _within(self, before: nn.Module, after: nn.Module, path: str) -> list[str]:
-        lines = [f"{_path('model', path)}.{name} = {self.source.value(value)}" for name, value in _own_changes(before, after)]
+    def _within(self, before: nn.Module, after: nn.Module, path: str) -> list[Change]:
+        changed = [
+            Change(f"{_path('model', path)}.{name}", self.source.value(value), str(vars(before).get(name)))
+            for name, value in _own_changes(before, after)
+        ]
         for name, child in after.named_children():
             inner, old = f"{path}.{name}".lstrip("."), dict(before.named_children())[name]
             if _same_kind(old, child):
-                lines += self._within(old, child, inner)
+                changed += self._within(old, child, inner)
             else:
-                lines.append(f"{_path('model', inner)} = {self._expression(child, inner)}")
-        return lines
+                changed.append(Change(_path("model", inner), self._expression(child, inner), _shown(old)))
+        return changed
 
     def _expression(self, module: nn.Module, path: str = "") -> str:
         """A module of the user's network that stays, by its place there; else by its constructor."""
@@ -243,13 +260,18 @@ def _differs(old: Any, new: Any) -> bool:
         return False
 
 
-def _frozen(before: nn.Module, after: nn.Module) -> list[str]:
+def _shown(module: nn.Module) -> str:
+    """A layer with its sizes; of what has layers inside, the class alone."""
+    return type(module).__name__ if list(module.children()) else repr(module)
+
+
+def _frozen(before: nn.Module, after: nn.Module) -> list[Change]:
     """Parameters that are learned where they were not."""
     old = {name: p.requires_grad for name, p in before.named_parameters()}
     freed = [name for name, p in after.named_parameters() if name in old and p.requires_grad and not old[name]]
     if freed and len(freed) == sum(not learned for learned in old.values()):
-        return ["model.requires_grad_(True)"]
-    return [f"{_path('model', name)}.requires_grad_(True)" for name in freed]
+        return [Change("model.requires_grad_(True)")]
+    return [Change(f"{_path('model', name)}.requires_grad_(True)") for name in freed]
 
 
 def same_function(made: nn.Module, wanted: nn.Module, task: Task) -> bool:

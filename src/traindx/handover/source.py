@@ -370,11 +370,14 @@ def _argument(module: nn.Module, name: str, parameter: inspect.Parameter) -> tup
     value = getattr(module, name)
     if name == "bias" and isinstance(value, (Tensor, type(None))) and isinstance(parameter.default, bool):
         value = value is not None
-    if not isinstance(value, (Tensor, nn.Module)) and parameter.default is not inspect.Parameter.empty and value == parameter.default:
-        return None
-    if value is None and parameter.default is None:
-        return None
-    return (value,)
+    return None if _is_default(value, parameter.default) else (value,)
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    """Whether a constructor given nothing has this value; a size may be told once for every dimension."""
+    if default is inspect.Parameter.empty or isinstance(value, (Tensor, nn.Module)):
+        return False
+    return bool(value == default) or (isinstance(value, tuple) and len(value) > 0 and all(part == default for part in value))
 
 
 def _scope(item: Any) -> dict[str, Any]:

@@ -1,8 +1,13 @@
-"""A treatment is planned: what the diagnosis confirmed, what else may help on its branch, and a search over the numbers that matter there."""
+"""A treatment is planned, verified and concluded.
+
+Planned: what the diagnosis confirmed, what else may help on its branch, and a search over the numbers that matter there.
+"""
 
 from __future__ import annotations
 
 from traindx.treatment.choosing import Remedies
+from traindx.treatment.conclusion import concluded
 from traindx.treatment.planning import plan
+from traindx.treatment.verification import compared
 
-__all__ = ["Remedies", "plan"]
+__all__ = ["Remedies", "compared", "concluded", "plan"]

@@ -1,0 +1,57 @@
+"""What a treatment comes to: the remedies that are kept, the changed recipe, and a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from traindx.experiments import Lab
+from traindx.handover import changes
+from traindx.records import Comparison, Cost, Diagnosis, Treatment
+from traindx.remedies import make_remedy
+from traindx.tasks.fingerprint import digest
+from traindx.treatment.choosing import Remedies
+from traindx.treatment.verification import decisive, improved, repaired
+
+
+def concluded(lab: Lab, diagnosis: Diagnosis, remedies: Remedies, comparisons: Sequence[Comparison], test_openings: int) -> Treatment:
+    """The record; with remedies only where they are verified."""
+    told = decisive(diagnosis, remedies, comparisons)
+    repairing = any(make_remedy(r).repairs for r in remedies)
+    verified = repaired(lab, diagnosis, remedies) if repairing else improved(told)
+    kept = remedies if verified else ()
+    job = lab.job(*kept)
+    treatment = Treatment(
+        key=digest("treatment", diagnosis.key, [str(r) for r in remedies], [c.model_dump_json() for c in comparisons]),
+        diagnosis=diagnosis,
+        remedies=kept,
+        recipe=job.recipe,
+        changes=changes(kept, lab.task, job.task, lab.recipe, job.recipe),
+        verified=verified,
+        sentence=_sentence(remedies, verified, repairing, told),
+        comparisons=tuple(comparisons),
+        runs=tuple(lab.runs.values()),
+        cost=Cost(runs=lab.spending.runs, seconds=lab.spending.seconds, baseline_seconds=diagnosis.cost.baseline_seconds),
+        test_openings=test_openings,
+    )
+    treatment._task = job.task
+    return treatment
+
+
+def _sentence(remedies: Remedies, verified: bool, repairing: bool, comparisons: Sequence[Comparison]) -> str:
+    if not remedies:
+        return "Nothing was changed: the diagnosis confirmed no cause that a change of the training can cure."
+    named = ", ".join(str(r) for r in remedies)
+    told = next((c for c in reversed(comparisons) if c.higher_is_better), comparisons[0] if comparisons else None)
+    change = "" if told is None else f" ({_told(told)})"
+    if verified and repairing:
+        return f"Verified: after {named} the cause is found no more{change}: what is measured now can be believed."
+    if verified:
+        return f"Verified: {named} improves the training{change}."
+    if repairing:
+        return f"No improvement: after {named} the cause is found as before{change}; nothing was changed."
+    return f"No improvement: {named} did not hold on other seeds{change}; nothing was changed."
+
+
+def _told(comparison: Comparison) -> str:
+    before, after = (sum(side) / len(side) for side in (comparison.before, comparison.after))
+    return f"{comparison.measure.replace('_', ' ')} {before:.3g} before, {after:.3g} after, over {len(comparison.seeds)} seeds"
