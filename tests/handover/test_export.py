@@ -19,7 +19,7 @@ from torch import nn
 
 import traindx as tdx
 from traindx.handover import changes, export
-from traindx.handover.recipe import recipe_as_toml
+from traindx.handover.recipe_file import recipe_as_toml
 from traindx.records import Diagnosis, InputError, Recipe, RemedyRef, Treatment
 from traindx.remedies import make_remedy
 

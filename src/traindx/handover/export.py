@@ -17,7 +17,7 @@ from torch import Tensor
 from traindx.experiments.verification import FINAL
 from traindx.handover.judging import loss_and_metric
 from traindx.handover.network import initialization_code, network_code, same_function, same_start
-from traindx.handover.recipe import recipe_as_toml
+from traindx.handover.recipe_file import recipe_as_toml
 from traindx.handover.rows import columns
 from traindx.handover.script import Training, script
 from traindx.handover.source import Source, executed, refuse
