@@ -8,6 +8,6 @@ from __future__ import annotations
 from traindx.treatment.choosing import Remedies
 from traindx.treatment.conclusion import concluded
 from traindx.treatment.planning import plan
-from traindx.treatment.verification import compared
+from traindx.treatment.comparing import compared
 
 __all__ = ["Remedies", "compared", "concluded", "plan"]

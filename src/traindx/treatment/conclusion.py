@@ -10,7 +10,7 @@ from traindx.records import Comparison, Cost, Diagnosis, Treatment
 from traindx.remedies import make_remedy
 from traindx.tasks.fingerprint import digest
 from traindx.treatment.choosing import Remedies
-from traindx.treatment.verification import decisive, improved, repaired
+from traindx.treatment.comparing import decisive, improved, repaired
 
 
 def concluded(lab: Lab, diagnosis: Diagnosis, remedies: Remedies, comparisons: Sequence[Comparison], test_openings: int) -> Treatment:
