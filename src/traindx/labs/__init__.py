@@ -14,6 +14,7 @@ from traindx.labs.leaderboard import Leaderboard
 from traindx.labs.losses import LossSurfaces, Softmax
 from traindx.labs.noise import Noise
 from traindx.labs.optimizers import Updates
+from traindx.labs.rescaling import Rescaling
 from traindx.labs.saddles import Saddles
 from traindx.labs.sharp import LargeBatches, Smoothing, Walls
 from traindx.labs.valley import AdagradBursts, Standardizing, Valley
@@ -33,6 +34,7 @@ _ALL: tuple[Lab, ...] = (
     BatchSize(),
     Noise(),
     LargeBatches(),
+    Rescaling(),
     Updates(),
     Walls(),
     Valley(),

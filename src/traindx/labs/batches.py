@@ -1,4 +1,4 @@
-"""Batch size: time and accuracy (claims 15 and 16), and warm-up (claim 26)."""
+"""Batch size: time, accuracy and noise (claims 15, 16 and 20), and warm-up (claim 26)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from functools import partial
 from itertools import pairwise
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
+from traindx.curvature import Objective
 from traindx.labs.base import Context, Seen
 from traindx.labs.datasets import images
 from traindx.labs.depth import last
@@ -32,10 +34,21 @@ class Perceptron(nn.Module):
         return out
 
 
+def gradient_noise(task: Task, size: int, batches: int = 20) -> float:
+    """Mean distance of batch gradients from their mean, in units of the mean's length, for the untrained network of seed 0."""
+    x, y = task.train.inputs, task.train.targets
+    assert x is not None and y is not None, "images are arrays"
+    rows = [slice(i, i + size) for i in range(0, min(batches * size, len(y) - size + 1), size)]
+    objective = Objective(task.build(0), nn.CrossEntropyLoss(), [(x[r], y[r]) for r in rows])
+    gradients = torch.stack([gradient for _, gradient in objective.batch_gradients()])
+    mean = gradients.mean(0)
+    return float((gradients - mean).norm(dim=1).mean() / mean.norm())
+
+
 class BatchSize:
     """Small and large batches on digits."""
 
-    name, claims = "batch-size", (15, 16)
+    name, claims = "batch-size", (15, 16, 20)
     question = "Is a large batch faster, and is a small one better?"
     claim = "The time of an update hardly grows with the batch (on a GPU), an epoch of small batches is slow, and small batches train better at equal epochs."
     source = "Lee, Machine Learning 2021, batch and momentum"
@@ -60,6 +73,7 @@ class BatchSize:
         epoch = {size: update[size] * rows / size for size in sizes}
         falls = all((epochs[a] > epochs[b]).all() for a, b in pairwise(sizes))
         flat = update[1_000] / update[10]
+        noise = gradient_noise(task, 10) / gradient_noise(task, 1_000)
         checks = (
             Check(label="seconds an update, batch 1,000 over batch 10", measured=flat, lecture="about 1 (GPU)", holds=bool(flat < 2)),
             Check(
@@ -83,6 +97,7 @@ class BatchSize:
                 lecture="stands beside it: above 0",
                 holds=bool(updates[sizes[-1]].mean() > updates[10].mean()),
             ),
+            Check(label="noise of the gradient, batch 10 over batch 1,000", measured=noise, lecture="noisy : stable", holds=noise > 1),
         )
         axis = tuple(float(np.log10(s)) for s in sizes)
         plots = (

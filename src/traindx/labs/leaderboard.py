@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import binom
 
 from traindx.labs.base import Context, Seen
 from traindx.records import Check, Plot
@@ -10,11 +11,21 @@ from traindx.records import Check, Plot
 ROWS, SUBMISSIONS, TRIALS = 200, 10_000, 200
 # The Ladder's step: a submission counts only if it beats the best by more than this many standard errors of a score.
 STEP = 1.0
+# Standard errors that a mean over the competitions may be off its expectation.
+SURE = 3.0
 
 
 def scores(rows: int, submissions: int, trials: int, draws: np.random.Generator) -> np.ndarray:
     """(trials, submissions): accuracies of random predictors of two classes on so many rows."""
     return draws.binomial(rows, 0.5, (trials, submissions)) / rows
+
+
+def best_of(submissions: int, rows: int) -> tuple[float, float]:
+    """(mean, standard deviation) of the best of so many random accuracies, exactly: its distribution is the binomial one to that power."""
+    counts = np.arange(rows + 1)
+    chances = np.diff(binom.cdf(counts, rows, 0.5) ** submissions, prepend=0.0)
+    mean = float(chances @ counts)
+    return mean / rows, float(np.sqrt(chances @ (counts - mean) ** 2)) / rows
 
 
 def ladder(public: np.ndarray, step: float) -> np.ndarray:
@@ -40,26 +51,40 @@ class Leaderboard:
         """The optimism of the best public score, the private score of the chosen one, a validation split, and the Ladder."""
         context.progress(f"{TRIALS} competitions of {SUBMISSIONS} submissions")
         draws = np.random.default_rng(context.seeds[0])
-        public, private = (scores(ROWS, SUBMISSIONS, TRIALS, draws) for _ in range(2))
+        public, private, validation = (scores(ROWS, SUBMISSIONS, TRIALS, draws) for _ in range(3))
         best = np.maximum.accumulate(public, axis=1)
         chosen = private[np.arange(TRIALS), public.argmax(1)]
         bound = 0.5 + np.sqrt(np.log(SUBMISSIONS) / (2 * ROWS))
         laddered = ladder(public, STEP * 0.5 / np.sqrt(ROWS))
         counts = np.unique(np.geomspace(1, SUBMISSIONS, 60).astype(int))
         low, high = np.quantile(best[:, -1], (0.025, 0.975))
-        fair = float(chosen.mean())
+        fair, fair_public = float(chosen.mean()), float(public[np.arange(TRIALS), validation.argmax(1)].mean())
+        expected, deviation = best_of(SUBMISSIONS, ROWS)
+        sure = SURE / np.sqrt(TRIALS)
         checks = (
             Check(
                 label="best public accuracy",
                 measured=float(best[:, -1].mean()),
                 lecture=f"about {bound:.2f} (bound)",
-                holds=bool(0.6 < best[:, -1].mean() <= bound),
+                holds=bool(best[:, -1].mean() <= bound),
+            ),
+            Check(
+                label="the same, off its exact expectation",
+                measured=float(best[:, -1].mean() - expected),
+                lecture=f"0 ({expected:.4f})",
+                holds=bool(abs(best[:, -1].mean() - expected) < sure * deviation),
             ),
             Check(
                 label="private accuracy of the chosen",
                 measured=fair,
                 lecture="0.5",
-                holds=bool(abs(fair - 0.5) < 3 * 0.5 / np.sqrt(ROWS * TRIALS)),
+                holds=abs(fair - 0.5) < sure * 0.5 / np.sqrt(ROWS),
+            ),
+            Check(
+                label="public accuracy of one chosen by a validation split",
+                measured=fair_public,
+                lecture="0.5: no optimism",
+                holds=abs(fair_public - 0.5) < sure * 0.5 / np.sqrt(ROWS),
             ),
             Check(
                 label="best score that the Ladder shows, over the private one",

@@ -1,4 +1,4 @@
-"""Sharp and flat: large batches at equal training loss (claims 18, 19 and 20); walls of a valley (claim 22); what batch normalization smooths (claim 31)."""
+"""Sharp and flat: large batches at equal training loss (claim 18); walls of a valley (claim 22); what batch normalization smooths (claim 31)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _empty() -> dict[int, list[float]]:
 class LargeBatches:
     """The protocol of Keskar et al., small."""
 
-    name, claims = "large-batches", (18, 19, 20)
+    name, claims = "large-batches", (18,)
     question = "Do large batches generalize worse, at equal training loss, and is that sharpness?"
     claim = "At equal training loss large batches test worse (80.0 against 77.3 % and the like), and end in sharper minima."
     source = "Keskar et al. 2017, as told in Lee, Machine Learning 2021; Dinh et al. 2017 on what sharpness is worth"
