@@ -1,7 +1,7 @@
 """What a treatment is worth: on planted faults, and on real tasks against the usual searches at equal training compute.
 
     python bench/treatment.py [--part zoo real] [--tasks NAME ...] [--methods NAME ...] [--seeds 0 1 2] [--sample N] [--diagnosis 6]
-                              [--budget 30] [--shard 0/2] [--minutes M] [--label NAME] [--report] [--write]
+                              [--budget 40] [--shard 0/2] [--minutes M] [--label NAME] [--report] [--write]
 
 Zoo: the share of the gap between a faulty training and its healthy twin that diagnosis and treatment bring back, on rows that neither sees.
 Real: from a plainly set-up network, the test metric after diagnosis and treatment; after a TPE search and a random search over the usual
@@ -472,7 +472,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--diagnosis", type=float, default=6.0)
-    parser.add_argument("--budget", type=float, default=30.0)
+    parser.add_argument("--budget", type=float, default=40.0)
     parser.add_argument("--shard", default="0/1")
     parser.add_argument("--label", default="latest")
     parser.add_argument("--minutes", type=float, default=1e9)

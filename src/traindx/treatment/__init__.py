@@ -6,8 +6,8 @@ Planned: what the diagnosis confirmed, what else may help on its branch, and a s
 from __future__ import annotations
 
 from traindx.treatment.choosing import Remedies
+from traindx.treatment.comparing import compared
 from traindx.treatment.conclusion import concluded
 from traindx.treatment.planning import plan
-from traindx.treatment.comparing import compared
 
 __all__ = ["Remedies", "compared", "concluded", "plan"]

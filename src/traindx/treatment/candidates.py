@@ -34,42 +34,31 @@ from traindx.remedies import (
     Widen,
 )
 
-_CONSTRAINTS: tuple[Remedy, ...] = (
-    StopEarly(5),
-    AddWeightDecay(1.0),
-    Augment(2, mirror=True),
-    Augment(2),
-    AugmentSignals(),
-    AddDropout(0.3),
-    ShareParameters(),
-    LabelSmoothing(0.1),
-    InputNoise(0.1),
-    MixUp(0.2),
-    Erase(0.4),
-    Narrow(4),
+# Remedies that go together are one candidate.
+Candidate = tuple[Remedy, ...]
+
+
+def _alone(*remedies: Remedy) -> tuple[Candidate, ...]:
+    return tuple((remedy,) for remedy in remedies)
+
+
+# Longer, and stopped where validation is lowest: neither is worth much without the other.
+_LONGER: tuple[Candidate, ...] = ((MoreEpochs(3.0), StopEarly(5)),)
+_GRID = _alone(ShareParameters())
+_CONSTRAINTS = (
+    *_GRID,
+    *_alone(StopEarly(5), AddWeightDecay(0.3), Augment(2, mirror=True), Augment(2), AugmentSignals(), AddDropout(0.3)),
+    *_alone(LabelSmoothing(0.1), InputNoise(0.1), MixUp(0.2), Erase(0.4), Narrow(4)),
 )
-_DESCENT: tuple[Remedy, ...] = (
-    SetSchedule("cosine"),
-    ScaleRate(3.0),
-    ScaleRate(1 / 3),
-    SetOptimizer("adam", 1e-3),
-    InsertNormalization(),
-    StandardizeTargets(),
-    WarmUp(0.1),
-    MoreEpochs(3.0),
+_DESCENT = (
+    *_alone(SetSchedule("cosine")),
+    *_LONGER,
+    *_alone(SetOptimizer("adam", 1e-3), ScaleRate(3.0), ScaleRate(1 / 3), StandardizeTargets(), InsertNormalization(), WarmUp(0.1)),
 )
-_CAPACITY: tuple[Remedy, ...] = (Widen(4), Deepen(64), SetSchedule("cosine"), InsertNormalization())
-
-
-def _alternately(*lists: Sequence[Remedy]) -> tuple[Remedy, ...]:
-    """The first of each, then the second of each, and so on."""
-    longest = max(map(len, lists))
-    return tuple(each[i] for i in range(longest) for each in lists if i < len(each))
-
-
-_ANY = _alternately(_DESCENT, _CONSTRAINTS)
+_CAPACITY = (*_alone(Widen(4), Deepen(64), SetSchedule("cosine")), *_LONGER, *_alone(InsertNormalization()))
+_ANY = tuple(dict.fromkeys((*_GRID, *_DESCENT[:3], *_CONSTRAINTS[:4], *_DESCENT[3:], *_CONSTRAINTS[4:])))
 # On these branches validation rows cannot say what helps, or nothing is known that could be tried.
-CANDIDATES: dict[Branch, tuple[Remedy, ...]] = {
+CANDIDATES: dict[Branch, tuple[Candidate, ...]] = {
     Branch.OVERFITTING: _CONSTRAINTS,
     Branch.OPTIMIZATION: _DESCENT,
     Branch.MODEL_BIAS: _CAPACITY,

@@ -32,9 +32,9 @@ class Choosing:
         kept_back = len(REPEATS) * sum(self.lab.cost(self.lab.job(*plan)) for plan in plans)
         return 0.0 if self.lab.spending.seconds > self.deadline else self.lab.left - kept_back
 
-    def cost(self, remedies: Remedies, repeats: int = len(CHOOSING)) -> float:
-        """Baseline runs that the losses cost, at most."""
-        return repeats * self.lab.cost(self.lab.job(*remedies))
+    def cost(self, remedies: Remedies) -> float:
+        """Baseline runs that trainings on every repeat cost."""
+        return len(CHOOSING) * self.lab.cost(self.lab.job(*remedies))
 
     def loss(self, remedies: Remedies, repeat: int, stage: str, horizon: int | None = None) -> float:
         """The final validation loss on one repeat, infinite where it diverged; or the loss at ``horizon`` updates."""
@@ -46,10 +46,10 @@ class Choosing:
         return self.lab.train([self.lab.job(*remedies, repeat=repeat, refold=True) for repeat in CHOOSING], stage)
 
     def improved(self, remedies: Remedies, known: Sequence[float], stage: str) -> list[float] | None:
-        """The losses where every one is below the known one; None at the first that is not."""
+        """The losses where none is above the known one and they are not all the same; None at the first that is above."""
         found: list[float] = []
         for repeat, before in enumerate(known):
             found.append(self.loss(remedies, repeat, stage))
-            if not found[-1] < before:
+            if not found[-1] <= before:
                 return None
-        return found
+        return found if found != list(known) else None

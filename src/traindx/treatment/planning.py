@@ -22,6 +22,8 @@ from traindx.treatment.search import search
 
 # What candidates may take of what is left for choosing; the rest is for the search.
 CANDIDATES_SHARE = 0.5
+# What is chosen already is trained on every repeat to compare with: worth it where at least two candidates can follow.
+LEAST_CHOICE = 3
 # A training loss below this share of the validation loss: what keeps a network from learning by heart is tried first.
 BY_HEART = 0.8
 
@@ -66,7 +68,7 @@ def _further(choosing: Choosing, diagnosis: Diagnosis, chosen: Remedies) -> Reme
 
     A healthy training that reaches on every repeat what the references do is left alone.
     """
-    if not validation_decides(diagnosis, chosen) or choosing.left(chosen) < choosing.cost(chosen) + choosing.cost(chosen, 1):
+    if not validation_decides(diagnosis, chosen) or choosing.left(chosen) < LEAST_CHOICE * choosing.cost(chosen):
         return chosen
     runs = choosing.runs(chosen, "before further remedies" if chosen else "before any remedy")
     losses = [final_loss(run) for run in runs]
@@ -75,10 +77,7 @@ def _further(choosing: Choosing, diagnosis: Diagnosis, chosen: Remedies) -> Reme
     branch = branch_of(diagnosis, runs)
     chosen, losses = _with_candidates(choosing, diagnosis, branch, chosen, losses)
     numbers = _applicable(choosing.lab, chosen, NUMBERS[branch])
-    found = search(choosing, chosen, numbers, choosing.lab.recipe.seed) if numbers else chosen
-    if found == chosen or choosing.improved(found, losses, "the best of the search") is None:
-        return chosen
-    return found
+    return search(choosing, chosen, losses, numbers, choosing.lab.recipe.seed) if numbers else chosen
 
 
 def branch_of(diagnosis: Diagnosis, runs: Sequence[Run]) -> Branch:
@@ -92,16 +91,16 @@ def _with_candidates(
 ) -> tuple[Remedies, list[float]]:
     """What is chosen with every candidate that lowers its loss on each repeat, and the losses; one candidate after another."""
     reading, begun, budget = Reading(diagnosis.evidence), choosing.lab.spending.runs, CANDIDATES_SHARE * choosing.left(chosen)
-    for remedy in (candidate.ref for candidate in CANDIDATES[branch]):
-        raced = reading.raced(remedy)
-        if remedy.id in {r.id for r in chosen} or (raced is not None and raced.value <= 0):
+    for refs in (tuple(remedy.ref for remedy in candidate) for candidate in CANDIDATES[branch]):
+        raced = [found.value for ref in refs if (found := reading.raced(ref)) is not None]
+        if {ref.id for ref in refs} & {ref.id for ref in chosen} or (len(raced) == len(refs) and max(raced) <= 0):
             continue
-        together = in_order((*chosen, remedy))
+        together = in_order((*chosen, *refs))
         try:
             cost = choosing.cost(together)
             if choosing.lab.spending.runs - begun + cost > budget or cost > choosing.left(together):
                 continue
-            better = choosing.improved(together, losses, f"{remedy} on top")
+            better = choosing.improved(together, losses, f"{', '.join(map(str, refs))} on top")
         except NotApplicable:
             continue
         if better is not None:

@@ -25,40 +25,44 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import Trial
 
-# A trial is looked at after this share of its length and after each repeat, and given up where it is not among this percentage of those
-# looked at before it (the median rule of Golovin et al. 2017, stricter: a repeat costs a whole training).
-FIRST_LOOK, KEPT_PERCENT = 0.3, 34.0
-# So many trials are drawn at random before any model of them, and are pruned by none.
-RANDOM, UNPRUNED = 6, 2
+# A trial is looked at after this share of its length and after each repeat, and given up where it is not among the best of every three that
+# were looked at there (successive halving, Li et al. 2020): a repeat costs a whole training.
+FIRST_LOOK, OF = 0.3, 3
+# So many trials are drawn at random before there is any model of them.
+RANDOM = 6
 # Trials at most, whatever they cost: what cannot be applied costs nothing.
 MOST = 200
 
 
-def search(choosing: Choosing, chosen: Remedies, numbers: Sequence[Number], seed: int) -> Remedies:
-    """The remedies with the numbers of the lowest mean validation loss on the repeats, of as many trials as can be paid; else those given.
+def search(choosing: Choosing, chosen: Remedies, known: Sequence[float], numbers: Sequence[Number], seed: int) -> Remedies:
+    """The remedies with the numbers of the lowest mean validation loss, of those that are nowhere above the ``known`` ones; else those given.
 
-    Cost: a part of a training for a trial that is given up, and a training a repeat for one that is not.
+    As many trials as can be paid. Cost: a part of a training for a trial that is given up, a training a repeat for one that is not.
     """
     import optuna
 
     with _quiet():
         study = optuna.create_study(
             sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=RANDOM, multivariate=True),
-            pruner=optuna.pruners.PercentilePruner(KEPT_PERCENT, n_startup_trials=UNPRUNED),
+            pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=OF),
             direction="minimize",
         )
-        space, first = _space(choosing, chosen, numbers)
-        if first:
-            study.enqueue_trial(first)
-        best, lowest = chosen, math.inf
+        space, beginnings = _space(choosing, chosen, numbers)
+        for values in beginnings:
+            study.enqueue_trial(values)
+        best, lowest = chosen, float(np.mean(known))
         while len(study.trials) < MOST and choosing.left(best) >= choosing.cost(chosen) + FIRST_LOOK:
             trial = study.ask(space)
             remedies = with_numbers(chosen, numbers, trial.params)
-            value = _tried(choosing, trial, remedies)
-            if value is None:
-                study.tell(trial, state=optuna.trial.TrialState.PRUNED if trial.should_prune() else optuna.trial.TrialState.FAIL)
+            try:
+                value = _tried(choosing, trial, remedies, known)
+            except (NotApplicable, InputError):
+                study.tell(trial, state=optuna.trial.TrialState.FAIL)
                 continue
-            study.tell(trial, value)
+            if value is None:
+                study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+                continue
+            study.tell(trial, _finite(value))
             if value < lowest:
                 best, lowest = remedies, value
     return best
@@ -70,22 +74,26 @@ def with_numbers(chosen: Remedies, numbers: Sequence[Number], values: dict[str, 
     return in_order((*(ref for ref in chosen if ref.id not in {r.id for r in new}), *new))
 
 
-def _tried(choosing: Choosing, trial: Trial, remedies: Remedies) -> float | None:
-    """The mean loss over the repeats; None where the trial was given up, or cannot be applied."""
+def _tried(choosing: Choosing, trial: Trial, remedies: Remedies, known: Sequence[float]) -> float | None:
+    """The mean loss over the repeats; None where the trial was given up: behind the others, or above a known loss.
+
+    Raises:
+        NotApplicable: when the remedies cannot be applied with these numbers; InputError when they refuse them.
+
+    """
     stage = f"search, trial {trial.number + 1}"
-    try:
-        job = choosing.lab.job(*remedies)
-        horizon = max(1, math.ceil(FIRST_LOOK * total_steps(len(job.task.train), job.recipe)))
-        trial.report(_finite(choosing.loss(remedies, 0, stage, horizon)), 0)
-        losses: list[float] = []
-        for repeat in range(len(CHOOSING)):
-            if trial.should_prune():
-                return None
-            losses.append(choosing.loss(remedies, repeat, stage))
-            trial.report(_finite(float(np.mean(losses))), repeat + 1)
-    except (NotApplicable, InputError):
-        return None
-    return _finite(float(np.mean(losses)))
+    job = choosing.lab.job(*remedies)
+    horizon = max(1, math.ceil(FIRST_LOOK * total_steps(len(job.task.train), job.recipe)))
+    trial.report(_finite(choosing.loss(remedies, 0, stage, horizon)), 1)
+    losses: list[float] = []
+    for repeat, before in enumerate(known):
+        if trial.should_prune():
+            return None
+        losses.append(choosing.loss(remedies, repeat, stage))
+        trial.report(_finite(float(np.mean(losses))), OF ** (repeat + 1))
+        if losses[-1] > before:
+            return None
+    return float(np.mean(losses))
 
 
 def _finite(loss: float) -> float:
@@ -93,18 +101,19 @@ def _finite(loss: float) -> float:
     return loss if math.isfinite(loss) else float(np.finfo(np.float32).max)
 
 
-def _space(choosing: Choosing, chosen: Remedies, numbers: Sequence[Number]) -> tuple[dict[str, BaseDistribution], dict[str, float]]:
-    """The bounds of every number, those of the rate by a range test; and where to begin."""
+def _space(choosing: Choosing, chosen: Remedies, numbers: Sequence[Number]) -> tuple[dict[str, BaseDistribution], list[dict[str, float]]]:
+    """The bounds of every number, those of the rate by a range test; and where to begin: near what is chosen, and at the rate proposed."""
     from optuna.distributions import FloatDistribution
 
     bounds = {number.remedy: number.within(chosen) for number in numbers}
-    first = {name: math.sqrt(low * high) for name, (low, high) in bounds.items()}
+    nearest = {n.remedy: math.sqrt(math.prod(bounds[n.remedy])) if n.relative else bounds[n.remedy][0] for n in numbers}
+    beginnings = [nearest]
     if ScaleRate.id in bounds and (band := _factors(choosing, chosen)) is not None:
-        low, high = bounds[ScaleRate.id]
-        if max(low, band[0]) < min(high, band[2]):
-            bounds[ScaleRate.id] = max(low, band[0]), min(high, band[2])
-            first[ScaleRate.id] = min(max(band[1], low), high)
-    return {name: FloatDistribution(low, high, log=True) for name, (low, high) in bounds.items()}, first
+        low, high = max(bounds[ScaleRate.id][0], band[0]), min(bounds[ScaleRate.id][1], band[2])
+        if low < high:
+            bounds[ScaleRate.id] = low, high
+            beginnings = [nearest | {ScaleRate.id: min(max(rate, low), high)} for rate in (nearest[ScaleRate.id], band[1])]
+    return {name: FloatDistribution(low, high, log=True) for name, (low, high) in bounds.items()}, beginnings
 
 
 def _factors(choosing: Choosing, chosen: Remedies) -> tuple[float, float, float] | None:
