@@ -152,6 +152,8 @@ def test_a_treatment_says_everything() -> None:
         "verified",
         "learning-rate(factor=0.1)",
         "schedule constant cosine",
+        "in your optimizer: lr 2 -> 0.2",
+        "over 99.9% 100% 0.0625",
         "2.31, 2.28, not a number, 2.33, 2.3",
         "1.97 to 2.05",
         "over 99.9%",
@@ -163,6 +165,12 @@ def test_a_treatment_says_everything() -> None:
         "The diagnosis behind it",
     ):
         assert part in text, part
+
+
+def test_the_effect_of_each_remedy_stands_beside_what_it_was_added_to() -> None:
+    text = Page(report.to_html(by_hand.treatment_of_two())).text
+    assert "dropout(p=0.5) learning-rate(factor=0.1) 21, 22 0.5, 0.5 0.3, 0.3 0.2" in text
+    assert "Each remedy by itself" not in Page(report.to_html(by_hand.treatment())).text
 
 
 @pytest.mark.parametrize("branch", list(Branch))

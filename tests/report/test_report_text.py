@@ -59,10 +59,21 @@ def test_what_is_not_a_number_is_said() -> None:
 
 def test_a_treatment_says_before_after_and_which_run_diverged() -> None:
     text = " ".join(report.to_text(by_hand.treatment()).split())
-    assert "remedy learning-rate(factor=0.1)" in text
-    assert "learning rate: 2 -> 0.2" in text
+    assert "learning-rate(factor=0.1): A tenth of the rate" in text
+    assert "in your optimizer: lr 2 -> 0.2" in text
     assert "validation loss 2.3 (4 of 5 finite) 0.29 2.01 1.97 to 2.05 over 99.9% 5" in text
     assert "seed 12 diverged at step 400 (loss is not finite)" in text
+
+
+def test_a_treatment_without_words_for_its_changes_names_remedies_and_fields() -> None:
+    text = " ".join(report.to_text(by_hand.treatment().replace(changes=())).split())
+    assert "remedy learning-rate(factor=0.1)" in text and "learning rate: 2 -> 0.2" in text
+
+
+def test_a_treatment_of_two_remedies_tells_the_effect_of_each() -> None:
+    text = " ".join(report.to_text(by_hand.treatment_of_two()).split())
+    assert "learning-rate(factor=0.1), on top of nothing: 2.2 before, 0.5 after (2 seeds)" in text
+    assert "dropout(p=0.5), on top of learning-rate(factor=0.1): 0.5 before, 0.3 after (2 seeds)" in text
 
 
 def test_an_empty_diagnosis_has_a_report() -> None:

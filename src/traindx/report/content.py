@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from traindx.records import Curve, Diagnosis, Evidence, Finding, Run, Standing, Treatment, find
+from traindx.records import Curve, Diagnosis, Evidence, Finding, RemedyRef, Run, Standing, Treatment, find
 from traindx.report import words
 
 NORMAL_95 = 1.96
@@ -30,6 +30,21 @@ class Level(NamedTuple):
     low: float | None
     high: float | None
     is_network: bool
+
+
+class OwnEffect(NamedTuple):
+    """What one remedy of several does to the final validation loss, on the same seeds without and with it."""
+
+    remedy: RemedyRef
+    on_top_of: tuple[RemedyRef, ...]
+    seeds: tuple[int, ...]
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+
+    @property
+    def gain(self) -> float:
+        """How much lower the loss is with it, on the mean."""
+        return sum(b - a for b, a in zip(self.before, self.after, strict=True)) / len(self.seeds)
 
 
 class Reachable(NamedTuple):
@@ -126,3 +141,32 @@ def changed_fields(treatment: Treatment) -> dict[str, tuple[str, str]]:
     """The fields of the recipe that the treatment changed, before and after; the seed, which only repeats, is none of them."""
     differences = treatment.diagnosis.recipe.differences(treatment.recipe)
     return {n: (words.field_value(a), words.field_value(b)) for n, (a, b) in differences.items() if n != "seed"}
+
+
+def own_effects(treatment: Treatment) -> tuple[OwnEffect, ...]:
+    """Of several remedies, the effect of each by itself, where trainings that differ in it alone were run: on top of as many others as were."""
+    if len(treatment.remedies) < 2:
+        return ()
+    losses = _final_losses(treatment)
+    found = [_own_effect(remedy, treatment.remedies, losses) for remedy in treatment.remedies]
+    return tuple(effect for effect in found if effect is not None)
+
+
+def _final_losses(treatment: Treatment) -> dict[frozenset[RemedyRef], dict[int, float]]:
+    """For each set of remedies that was trained to the end, the last validation loss by seed, where it is finite."""
+    losses: dict[frozenset[RemedyRef], dict[int, float]] = {}
+    for run in (*treatment.diagnosis.runs, *treatment.runs):
+        if run.horizon is None and math.isfinite(loss := run.last("validation_loss")):
+            losses.setdefault(frozenset(run.remedies), {})[run.seed] = loss
+    return losses
+
+
+def _own_effect(remedy: RemedyRef, remedies: Sequence[RemedyRef], losses: dict[frozenset[RemedyRef], dict[int, float]]) -> OwnEffect | None:
+    pairs = [(base, base | {remedy}) for base in losses if remedy not in base and base <= set(remedies) and base | {remedy} in losses]
+    shared = [(len(base), sorted(losses[base].keys() & losses[both].keys()), base, both) for base, both in pairs]
+    shared = [found for found in shared if found[1]]
+    if not shared:
+        return None
+    _, seeds, base, both = max(shared, key=lambda found: (found[0], len(found[1])))
+    on_top_of = tuple(r for r in remedies if r in base)
+    return OwnEffect(remedy, on_top_of, tuple(seeds), *(tuple(losses[side][seed] for seed in seeds) for side in (base, both)))

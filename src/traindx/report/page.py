@@ -91,6 +91,7 @@ def environment() -> Environment:
         openings=words.openings,
         run_sentence=words.run_sentence,
         recipe_fields=words.recipe_fields,
+        listed=words.listed,
         signs=STANDING_SIGNS,
     )
     return environment
@@ -136,6 +137,7 @@ def _treatment(treatment: Treatment) -> dict[str, Any]:
         **_diagnosis(treatment.diagnosis),
         "treatment": treatment,
         "changes": content.changed_fields(treatment),
+        "effects": content.own_effects(treatment),
         "pairs": _drawn(draw.pairs, figures.comparison_pairs(treatment)),
         "after_panels": _drawn(draw.panel, figures.treatment_panels(treatment)),
         "unfinished": [run for run in treatment.runs if run.outcome.value in {"diverged", "failed"}],

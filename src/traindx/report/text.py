@@ -166,15 +166,14 @@ def _treatment(treatment: Treatment) -> Iterable[RenderableType]:
         said,
         (f"   task {words.clean(treatment.diagnosis.task_name)}   treatment {words.clean(treatment.key[:12])}", "dim"),
     )
-    changes = content.changed_fields(treatment)
     yield _heading("What was changed")
-    yield _bullets(
-        [*(f"remedy {r}" for r in treatment.remedies), *(f"{words.field_name(n)}: {a} -> {b}" for n, (a, b) in changes.items())]
-        or ["nothing"]
-    )
+    yield _bullets(_changes(treatment) or ["nothing"])
     if treatment.comparisons:
         yield _heading("Before and after, on data that played no part in the choice")
         yield _comparisons(treatment.comparisons)
+    if effects := content.own_effects(treatment):
+        yield _heading("Each remedy by itself: mean validation loss")
+        yield _bullets([_effect(effect) for effect in effects])
     diverged = [run for run in treatment.runs if run.outcome.value in {"diverged", "failed"}]
     if diverged:
         yield _bullets([words.run_sentence(run) for run in diverged])
@@ -182,6 +181,20 @@ def _treatment(treatment: Treatment) -> Iterable[RenderableType]:
     yield _indented(f"{words.cost(treatment.cost)}. {words.openings(treatment.test_openings)}")
     yield _heading("The diagnosis behind it")
     yield Padding(Group(*_diagnosis(treatment.diagnosis)), (0, 0, 0, 2))
+
+
+def _changes(treatment: Treatment) -> list[str]:
+    """In words for the user's own code; of records that do not tell them, the remedies and the fields of the recipe."""
+    if treatment.changes:
+        return [words.clean(line) for line in treatment.changes]
+    fields = content.changed_fields(treatment)
+    return [*(f"remedy {r}" for r in treatment.remedies), *(f"{words.field_name(n)}: {a} -> {b}" for n, (a, b) in fields.items())]
+
+
+def _effect(effect: content.OwnEffect) -> str:
+    before, after = (words.number(sum(side) / len(side)) for side in (effect.before, effect.after))
+    seeds = words.plural(len(effect.seeds), "seed")
+    return f"{words.clean(str(effect.remedy))}, on top of {words.listed(effect.on_top_of)}: {before} before, {after} after ({seeds})"
 
 
 def _comparisons(comparisons: Sequence[Comparison]) -> RenderableType:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from traindx.records import Cost, Curve, Evidence, Recipe, Run
@@ -432,6 +432,11 @@ FIELDS: Final = {
     "max_steps": "steps at most",
     "early_stopping": "patience (epochs)",
 }
+
+
+def listed(things: Sequence[object]) -> str:
+    """Things one after the other, "nothing" where there are none."""
+    return ", ".join(clean(str(thing)) for thing in things) or "nothing"
 
 
 def recipe_fields(recipe: Recipe) -> dict[str, str]:
