@@ -92,3 +92,79 @@ def rare() -> tuple[tdx.Task, tdx.Recipe]:
     kept = (y != 3) | (np.arange(len(y)) % 12 == 0)
     task = tdx.Task(lambda: nn.Sequential(nn.Linear(64, 24), nn.Tanh(), nn.Linear(24, 10)), nn.CrossEntropyLoss(), (x[kept], y[kept]))
     return task, tdx.Recipe(lr=0.05, epochs=12)
+
+
+# --- One program for each kind of remedy ---------------------------------------------------------------------------------------------
+
+
+def affine() -> tuple[tdx.Task, tdx.Recipe]:
+    """Two layers without an activation between them."""
+    return tdx.Task(lambda: nn.Sequential(nn.Linear(64, 24), nn.Linear(24, 10)), nn.CrossEntropyLoss(), digits()), tdx.Recipe(lr=0.1)
+
+
+def squashed() -> tuple[tdx.Task, tdx.Recipe]:
+    """Probabilities handed to a loss that expects logits, and fewer outputs than classes were meant."""
+    task = tdx.Task(
+        lambda: nn.Sequential(nn.Linear(64, 24), nn.ReLU(), nn.Linear(24, 10), nn.Softmax(dim=1)), nn.CrossEntropyLoss(), digits()
+    )
+    return task, tdx.Recipe(lr=0.1)
+
+
+def one_unit() -> tuple[tdx.Task, tdx.Recipe]:
+    """A softmax over one unit."""
+    x, y = digits()
+    task = tdx.Task(
+        lambda: nn.Sequential(nn.Linear(64, 24), nn.ReLU(), nn.Linear(24, 1), nn.Softmax(dim=1)),
+        nn.BCELoss(),
+        (x, (y % 2).astype(np.float32)[:, None]),
+    )
+    return task, tdx.Recipe(lr=0.1)
+
+
+def distances() -> tuple[tdx.Task, tdx.Recipe]:
+    """Squared error on class probabilities."""
+    x, y = digits()
+    task = tdx.Task(
+        lambda: nn.Sequential(nn.Linear(64, 24), nn.ReLU(), nn.Linear(24, 10), nn.Softmax(dim=1)),
+        nn.MSELoss(),
+        (x, np.eye(10, dtype=np.float32)[y]),
+    )
+    return task, tdx.Recipe(lr=0.1)
+
+
+def summed() -> tuple[tdx.Task, tdx.Recipe]:
+    return tdx.Task(lambda: nn.Linear(64, 10), nn.CrossEntropyLoss(reduction="sum"), digits()), tdx.Recipe(lr=0.001)
+
+
+def half_frozen() -> nn.Module:
+    model = nn.Sequential(nn.Linear(64, 24), nn.ReLU(), nn.Dropout(0.5), nn.Linear(24, 10))
+    model[0].requires_grad_(False)
+    return model
+
+
+def careless() -> tuple[tdx.Task, tdx.Recipe]:
+    """Rows twice, frozen weights, heavy decay, tight clipping, in the order of the file, a few batches an update, cut short."""
+    x, y = digits()
+    task = tdx.Task(half_frozen, nn.CrossEntropyLoss(), (np.concatenate([x, x[:200]]), np.concatenate([y, y[:200]])))
+    return task, tdx.Recipe(
+        optimizer="adam", lr=0.01, weight_decay=0.1, clip_norm=1e-3, shuffle=False, accumulate=3, epochs=3, max_steps=13, early_stopping=2
+    )
+
+
+def signals() -> tuple[tdx.Task, tdx.Recipe]:
+    """Sines of two frequencies, read by a wide network."""
+    draws = np.random.default_rng(0)
+    frequency = draws.integers(1, 3, 300)
+    x = np.sin(np.linspace(0, 6, 64) * frequency[:, None] + draws.uniform(0, 6, (300, 1))).astype(np.float32)
+    model = lambda: nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 2))  # noqa: E731  # as users write it
+    return tdx.Task(model, nn.CrossEntropyLoss(), (x, frequency - 1)), tdx.Recipe(lr=0.1)
+
+
+def gaps() -> tuple[tdx.Task, tdx.Recipe]:
+    """A table with values missing in inputs and targets, on a scale of thousands."""
+    x, y = load_diabetes(return_X_y=True)
+    x, y = (1000 * x).astype(np.float32), y.astype(np.float32)
+    x[::7, 3], y[::50] = np.nan, np.nan
+    return tdx.Task(lambda: nn.Sequential(nn.Linear(10, 16), nn.Tanh(), nn.Linear(16, 1)), nn.MSELoss(), (x, y[:, None])), tdx.Recipe(
+        lr=1e-4
+    )

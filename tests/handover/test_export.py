@@ -2,65 +2,23 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import programs
 import pytest
 import torch
+from handed_over import Program, printed, ref, treated
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 from torch import nn
 
 import traindx as tdx
-from traindx.handover import changes, export
+from traindx.handover import export
 from traindx.handover.recipe_file import recipe_as_toml
-from traindx.records import Diagnosis, InputError, Recipe, RemedyRef, Treatment
-from traindx.remedies import make_remedy
-
-Program = Callable[[], tuple[tdx.Task, Recipe]]
-ALONE = "import runpy, sys; sys.modules['traindx'] = None; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
-
-
-def treated(program: Program, *refs: RemedyRef) -> Treatment:
-    """The program with these remedies applied, as if they had been found."""
-    task, recipe = program()
-    changed, better = task, recipe
-    for ref in refs:
-        changed, better = make_remedy(ref).apply(changed, better)
-    diagnosis = Diagnosis.model_construct(recipe=recipe)
-    diagnosis._task = task
-    treatment = Treatment.model_construct(
-        key="",
-        diagnosis=diagnosis,
-        remedies=refs,
-        recipe=better,
-        changes=changes(refs, task, changed, recipe, better),
-        verified=True,
-        sentence="Verified.",
-        comparisons=(),
-    )
-    treatment._task = changed
-    return treatment
-
-
-def printed(script: Path, *arguments: str) -> dict[str, float]:
-    done = subprocess.run([sys.executable, "-c", ALONE, str(script), *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found = {}
-    for line in done.stdout.splitlines():
-        split, _, numbers = line.partition(" ")
-        found |= {f"{split} {name}": float(value) for name, value in (number.rsplit(" ", 1) for number in numbers.split(", "))}
-    return found
-
-
-def ref(id: str, **params: Any) -> RemedyRef:
-    return RemedyRef(id=id, params=params)
+from traindx.records import InputError, Recipe, RemedyRef
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,11 @@ class Training:
         return self.updates % self.updates_an_epoch != 0
 
     @property
+    def random_order(self) -> bool:
+        """Whether rows are drawn, with or without replacement."""
+        return self.recipe.shuffle or self.task.sample_weight is not None
+
+    @property
     def scheduled(self) -> bool:
         """Whether the rate changes."""
         return self.recipe.schedule != "constant" or self.recipe.warmup_steps > 0
@@ -212,7 +217,7 @@ def _train(training: Training, optimizer: str) -> str:
         *(["scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)"] if training.scheduled else []),
         f'inputs, targets = {_prepared(training.columns, "train")}.to(device), DATA["train_targets"].to(device)',
         *(_stopping_begins(training) if recipe.early_stopping else []),
-        "order = torch.Generator().manual_seed(seed)",
+        *(["order = torch.Generator().manual_seed(seed)"] if training.random_order else []),
         "seed_everything(seed)  # so that dropout does not depend on how weights were drawn",
         *(["updates = 0"] if training.cut_short else []),
         "for _ in range(EPOCHS):",
