@@ -16,7 +16,7 @@ from torch import Tensor, nn
 import traindx as tdx
 from faults.pairs import PAIRS, RECIPE, Network, Training, deep, held_out_digits, on_digits, train_digits
 from traindx.api import Progress
-from traindx.experiments.verification import FINAL, LEAST_PAIRS, MEAN_RECALL
+from traindx.experiments.verification import CHOOSING, FINAL, LEAST_PAIRS, MEAN_RECALL, REPEATS
 from traindx.records import Branch, Diagnosis, Outcome, RemedyRef, Standing
 from traindx.remedies import make_remedy
 from traindx.store import open_store
@@ -225,7 +225,13 @@ def test_a_deep_sigmoid_network_is_treated_and_verified() -> None:
     assert measures[0] == "validation_loss" and {"test_loss", "test accuracy"} <= set(measures)
     for comparison in treatment.comparisons:
         assert len(comparison.seeds) == len(comparison.before) == len(comparison.after) == 5
-        assert comparison.improved and comparison.wins == 1 and comparison.p_value == pytest.approx(1 / 32) and comparison.gain > 0 and comparison.low <= comparison.gain <= comparison.high
+        assert (
+            comparison.improved
+            and comparison.wins == 1
+            and comparison.p_value == pytest.approx(1 / 32)
+            and comparison.gain > 0
+            and comparison.low <= comparison.gain <= comparison.high
+        )
     used = {seed for e in diagnosis.evidence if e.experiment == "intervention" for seed in e.seeds}
     assert not used & set(treatment.comparisons[0].seeds), "verified on seeds that played no part in choosing"
 
@@ -234,10 +240,18 @@ def test_a_deep_sigmoid_network_is_treated_and_verified() -> None:
 
 
 def test_a_healthy_training_is_left_as_it_is() -> None:
-    treatment = tdx.treat(diagnosed("linear on circles", twin=True))
+    healthy = diagnosed("linear on circles", twin=True)
+    treatment = tdx.treat(healthy, budget=2 * len(REPEATS))
     assert (treatment.verified, treatment.remedies, treatment.comparisons) == (False, (), ())
     assert treatment.recipe == treatment.diagnosis.recipe
     assert treatment.sentence.startswith("Nothing was changed")
+
+
+def test_a_healthy_training_is_changed_only_by_what_holds_on_fresh_seeds() -> None:
+    treatment = tdx.treat(diagnosed("linear on circles", twin=True), budget=40)
+    assert treatment.remedies and treatment.verified
+    assert any(c.improved for c in treatment.comparisons) and all(c.high >= 0 for c in treatment.comparisons)
+    assert not {treatment.diagnosis.recipe.seed + r for r in CHOOSING} & set(treatment.comparisons[0].seeds)
 
 
 def test_a_remedy_that_does_not_hold_is_not_kept() -> None:

@@ -12,6 +12,7 @@ import pytest
 from sklearn.datasets import load_digits
 from torch import nn
 
+import traindx as tdx
 from traindx.experiments import Lab
 from traindx.experiments.verification import CHOOSING, REPEATS, final_loss
 from traindx.probes import default_probes
@@ -158,6 +159,12 @@ def test_an_interrupted_choice_goes_on_where_it_was() -> None:
     went_on = plan(stops_after(-1), diagnosis(Branch.OPTIMIZATION))
     assert len(done) == len(set(done)), "nothing was trained twice"
     assert went_on == plan(lab(40), diagnosis(Branch.OPTIMIZATION)), "the same choice as without the interruption"
+
+
+def test_it_is_said_whether_anything_was_tried() -> None:
+    healthy = diagnosis(Branch.HEALTHY, reachable=1e6)
+    assert tdx.treat(healthy, task=task(), budget=1).sentence.endswith("can cure.")
+    assert "nothing else that was tried" in tdx.treat(healthy, task=task(), budget=30).sentence
 
 
 # --- The search --------------------------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ def concluded(lab: Lab, diagnosis: Diagnosis, remedies: Remedies, comparisons: S
         recipe=job.recipe,
         changes=changes(kept, lab.task, job.task, lab.recipe, job.recipe),
         verified=verified,
-        sentence=_sentence(remedies, verified, repairing, told),
+        sentence=_sentence(remedies, verified, repairing, told, tried=bool(lab.runs)),
         comparisons=tuple(comparisons),
         runs=tuple(lab.runs.values()),
         cost=Cost(runs=lab.spending.runs, seconds=lab.spending.seconds, baseline_seconds=diagnosis.cost.baseline_seconds),
@@ -37,9 +37,10 @@ def concluded(lab: Lab, diagnosis: Diagnosis, remedies: Remedies, comparisons: S
     return treatment
 
 
-def _sentence(remedies: Remedies, verified: bool, repairing: bool, comparisons: Sequence[Comparison]) -> str:
+def _sentence(remedies: Remedies, verified: bool, repairing: bool, comparisons: Sequence[Comparison], tried: bool) -> str:
     if not remedies:
-        return "Nothing was changed: the diagnosis confirmed no cause that a change of the training can cure."
+        further = ", and nothing else that was tried is better on every repeat" if tried else ""
+        return f"Nothing was changed: the diagnosis confirmed no cause that a change of the training can cure{further}."
     named = ", ".join(str(r) for r in remedies)
     told = next((c for c in reversed(comparisons) if c.higher_is_better), comparisons[0] if comparisons else None)
     change = "" if told is None else f" ({_told(told)})"
