@@ -104,6 +104,7 @@ class Cures:
                 "training": (axis, tuple(float((gap[n] + test[n]).mean()) for n in tasks)),
                 "test": (axis, tuple(float(test[n].mean()) for n in tasks)),
             },
+            points=True,
         )
         said = f"Test accuracy {test['perceptron'].mean():.3f} (perceptron), {test[base].mean():.3f} (convolutional), {test['convolutional, shifted'].mean():.3f} shifted, {test['convolutional, upside down'].mean():.3f} with copies upside down."
         return Seen(sentence=said, checks=checks, plots=(plot,))
