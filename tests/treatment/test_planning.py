@@ -17,13 +17,13 @@ from traindx.experiments import Lab
 from traindx.experiments.verification import CHOOSING, REPEATS, final_loss
 from traindx.probes import default_probes
 from traindx.records import Branch, Diagnosis, Evidence, Finding, Recipe, RemedyRef, Standing
-from traindx.remedies import AddDropout, Augment, InsertNormalization, MoreEpochs, ScaleRate, ShareParameters
+from traindx.remedies import AddDropout, Augment, InsertNormalization, MoreEpochs, ScaleBatch, ScaleRate, ShareParameters
 from traindx.store import MemoryStore, Store
 from traindx.tasks import Rows, SealedTest, Task
 from traindx.training.executors import Serial
 from traindx.treatment.candidates import CANDIDATES, NUMBERS, Number, in_order
 from traindx.treatment.choosing import Choosing
-from traindx.treatment.planning import branch_of, plan, validation_decides
+from traindx.treatment.planning import _without_the_idle, branch_of, plan, validation_decides
 from traindx.treatment.search import search, with_numbers
 
 SLOW = Recipe(lr=3e-3, batch_size=32, epochs=12, device="cpu")
@@ -192,6 +192,13 @@ def test_weak_trials_are_given_up_early() -> None:
 def test_a_search_in_which_nothing_applies_ends() -> None:
     too_large = Number("scale-batch", "factor", 100.0, 200.0)
     assert search(Choosing(lab(30), None), (), NOTHING_KNOWN, (too_large,), seed=0) == ()
+
+
+def test_what_is_idle_is_left_out_again() -> None:
+    choosing = Choosing(lab(40), None)
+    faster, idle = ScaleRate(30.0).ref, ScaleBatch(1.0).ref
+    assert _without_the_idle(choosing, (), (faster, idle)) == (faster,)
+    assert _without_the_idle(choosing, (idle,), (idle, faster)) == (idle, faster), "it is what was found"
 
 
 def test_numbers_take_the_place_of_those_chosen_before() -> None:

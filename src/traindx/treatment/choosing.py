@@ -46,10 +46,15 @@ class Choosing:
         return self.lab.train([self.lab.job(*remedies, repeat=repeat, refold=True) for repeat in CHOOSING], stage)
 
     def improved(self, remedies: Remedies, known: Sequence[float], stage: str) -> list[float] | None:
-        """The losses where none is above the known one and they are not all the same; None at the first that is above."""
+        """The losses where none is above the known one and they are not all the same; None otherwise."""
+        found = self.nowhere_above(remedies, known, stage)
+        return None if found == list(known) else found
+
+    def nowhere_above(self, remedies: Remedies, known: Sequence[float], stage: str) -> list[float] | None:
+        """The losses where none is above the known one; None at the first that is."""
         found: list[float] = []
         for repeat, before in enumerate(known):
             found.append(self.loss(remedies, repeat, stage))
             if not found[-1] <= before:
                 return None
-        return found if found != list(known) else None
+        return found

@@ -77,7 +77,20 @@ def _further(choosing: Choosing, diagnosis: Diagnosis, chosen: Remedies) -> Reme
     branch = branch_of(diagnosis, runs)
     chosen, losses = _with_candidates(choosing, diagnosis, branch, chosen, losses)
     numbers = _applicable(choosing.lab, chosen, NUMBERS[branch])
-    return search(choosing, chosen, losses, numbers, choosing.lab.recipe.seed) if numbers else chosen
+    found = search(choosing, chosen, losses, numbers, choosing.lab.recipe.seed) if numbers else chosen
+    return _without_the_idle(choosing, chosen, found)
+
+
+def _without_the_idle(choosing: Choosing, chosen: Remedies, found: Remedies) -> Remedies:
+    """What the search found, without those of its numbers that can be left out on every repeat; as far as it can be paid."""
+    for ref in (ref for ref in found if ref not in chosen):
+        fewer = tuple(other for other in found if other != ref)
+        if fewer in ((), chosen) or choosing.cost(fewer) > choosing.left(found):
+            continue
+        losses = [final_loss(run) for run in choosing.runs(found, "found")]
+        if choosing.nowhere_above(fewer, losses, f"without {ref}") is not None:
+            found = fewer
+    return found
 
 
 def branch_of(diagnosis: Diagnosis, runs: Sequence[Run]) -> Branch:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 FIRST_LOOK, OF = 0.3, 3
 # So many trials are drawn at random before there is any model of them.
 RANDOM = 6
+# A trial is begun while so many times the trainings on every repeat can be paid: its own, and those that find what can be left out of it.
+KEPT_BACK = 2
 # Trials at most, whatever they cost: what cannot be applied costs nothing.
 MOST = 200
 
@@ -51,7 +53,7 @@ def search(choosing: Choosing, chosen: Remedies, known: Sequence[float], numbers
         for values in beginnings:
             study.enqueue_trial(values)
         best, lowest = chosen, float(np.mean(known))
-        while len(study.trials) < MOST and choosing.left(best) >= choosing.cost(chosen) + FIRST_LOOK:
+        while len(study.trials) < MOST and choosing.left(best) >= KEPT_BACK * choosing.cost(chosen) + FIRST_LOOK:
             trial = study.ask(space)
             remedies = with_numbers(chosen, numbers, trial.params)
             try:
