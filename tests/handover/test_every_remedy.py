@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import programs
 import pytest
+import users_trainings as programs
 from handed_over import Program, ref, treated
 
 from traindx.handover import export

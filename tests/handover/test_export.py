@@ -6,9 +6,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import programs
 import pytest
 import torch
+import users_trainings as programs
 from handed_over import Program, printed, ref, treated
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +32,9 @@ from traindx.records import InputError, Recipe, RemedyRef
         (programs.plain_table, [ref("standardize-inputs"), ref("widen", factor=4)]),
         (programs.labels, [ref("scale-rate", factor=1000.0)]),
         (programs.words, [ref("scale-rate", factor=1000.0), ref("warm-up", share=0.2), ref("set-schedule", schedule="cosine")]),
+        (programs.sequences, [ref("widen"), ref("scale-rate", factor=100.0)]),
+        (programs.structured, []),
+        (programs.structured, [ref("standardize-inputs"), ref("insert-normalization"), ref("dropout", p=0.3)]),
         (programs.rare, [ref("balance-classes")]),
         (programs.rare, [ref("stop-early", patience=2), ref("clip-gradients", norm=1.0), ref("deepen", width=16)]),
     ],

@@ -23,7 +23,8 @@ from traindx.handover.script import Training, script
 from traindx.handover.source import Source, executed, refuse
 from traindx.records import InputError, Outcome, Recipe, Treatment
 from traindx.tasks import Rows, Task, preserved_rng
-from traindx.training import evaluate, fit
+from traindx.training import fit, predict
+from traindx.training.evaluation import chunk_losses, metric_of
 from traindx.training.keys import resolve_device
 
 # The script must print the numbers of the treated training within this share of them; where kernels are not deterministic, within the second.
@@ -119,7 +120,7 @@ def _network(source: Source, original: Task, treated: Task, treatment: Treatment
 
 
 def _numbers(task: Task, recipe: Recipe, weights: Mapping[str, Tensor], with_test: bool) -> dict[str, float]:
-    """Loss and metric over all rows of each split that the script prints, by traindx's own evaluation."""
+    """Loss and metric of each split that the script prints: over all its rows at once, as the script does."""
     model = task.build(recipe.seed)
     model.load_state_dict(dict(weights))
     splits: dict[str, Rows] = {"validation": task.validation}
@@ -127,10 +128,13 @@ def _numbers(task: Task, recipe: Recipe, weights: Mapping[str, Tensor], with_tes
         splits["test"] = task.test.rows(FINAL)
     found = {}
     for name, rows in splits.items():
-        result = evaluate(task, model, rows, torch.device("cpu"), torch.arange(len(rows)))
-        found[f"{name} loss"] = result.loss
+        outputs, targets = predict(task, model, rows, torch.device("cpu"), torch.arange(len(rows)))
+        if not all(isinstance(part, Tensor) for part in (*outputs, *targets)):
+            raise refuse("outputs or targets are no tensors")
+        losses, _ = chunk_losses(task, [torch.cat(outputs)], [torch.cat(targets)])
+        found[f"{name} loss"] = losses[0]
         if task.metric is not None:
-            found[f"{name} {task.metric.name}"] = result.metric
+            found[f"{name} {task.metric.name}"] = metric_of(task, outputs, targets)
     return found
 
 

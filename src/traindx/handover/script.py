@@ -101,11 +101,16 @@ def script(source: Source, training: Training, header: str, data: str) -> str:
 def _imports(source: Source, training: Training) -> str:
     needed = {"import argparse", "import random", "import numpy as np", "import torch", "from pathlib import Path"}
     needed |= {"import math"} if training.recipe.schedule == "cosine" or training.recipe.early_stopping else set()
-    lines = sorted(needed | source.imports - {"from torch import nn", "from torch import Tensor"} | {"from torch import Tensor, nn"})
-    grouped: dict[bool, list[str]] = {False: [], True: []}
-    for line in sorted(lines, key=lambda line: (line.startswith("from "), line)):
-        grouped[line.split()[1].partition(".")[0] not in sys.stdlib_module_names].append(line)
-    return "from __future__ import annotations\n\n" + "\n\n".join("\n".join(group) for group in grouped.values())
+    needed |= {"from torch import Tensor", "from torch import nn", *source.imports}
+    names: dict[str, list[str]] = {}
+    for line in sorted(line for line in needed if line.startswith("from ")):
+        module, _, name = line.removeprefix("from ").partition(" import ")
+        names.setdefault(module, []).append(name)
+    lines = sorted(line for line in needed if line.startswith("import "))
+    lines += [f"from {module} import {', '.join(listed)}" for module, listed in names.items()]
+    installed = {line: line.split()[1].partition(".")[0] not in sys.stdlib_module_names for line in lines}
+    groups = ([line for line in lines if installed[line] is kind] for kind in (False, True))
+    return "from __future__ import annotations\n\n" + "\n\n".join("\n".join(group) for group in groups)
 
 
 def _constants(training: Training, data: str) -> str:

@@ -35,7 +35,7 @@ MOST_NUMBERS = 16
 # Generated code is broken into lines of at most so many columns.
 COLUMNS = 110
 # Arguments of torch's layers and losses that are deprecated, or say where and not what.
-IGNORED = ("device", "dtype", "_weight", "_freeze", "size_average", "reduce", "args", "kwargs")
+IGNORED = ("device", "dtype", "_weight", "_freeze", "size_average", "reduce")
 INSTALLED = ("site-packages", "dist-packages")
 
 
@@ -116,8 +116,11 @@ class Source:
         """
         body = textwrap.indent("\n".join(statements), "    ")
         code = ["from __future__ import annotations", *sorted(self.imports), *self.definitions.values(), f"def made():\n{body}"]
-        names = executed("\n".join(code), "<the network>", DATA=self.tensors)
-        made: Callable[[], Any] = names["made"]
+        made: Callable[[], Any] = executed("\n".join(code), "<the network>", DATA=self.tensors)["made"]
+        try:
+            made()
+        except Exception as error:
+            raise refuse(f"the code of the network does not run ({type(error).__name__}: {error})") from error
         return made
 
     # -- expressions ---------------------------------------------------------------------------------------------------------------
@@ -137,6 +140,8 @@ class Source:
             return self._container(item)
         if isinstance(item, Tensor):
             return self._tensor(item)
+        if isinstance(item, (np.ndarray, np.generic)):
+            return self._array(np.asarray(item), scalar=isinstance(item, np.generic))
         if isinstance(item, (torch.dtype, torch.Size)):
             self.imports.add("import torch")
             return repr(item)
@@ -170,6 +175,15 @@ class Source:
         kind = "" if item.dtype in (torch.float32, torch.int64, torch.bool) and item.numel() else f", dtype={item.dtype}"
         return f"torch.tensor({numbers}{kind})"
 
+    def _array(self, item: np.ndarray, scalar: bool, name: str = "array") -> str:
+        if item.dtype.kind not in "biuf":
+            raise refuse(f"found an array of {item.dtype}", "use numbers")
+        if item.size > MOST_NUMBERS:
+            return f"{self._stored(torch.from_numpy(np.array(item)), name)}.numpy()"
+        self.imports.add("import numpy as np")
+        kind = f"np.{'bool_' if item.dtype.kind == 'b' else item.dtype.name}"
+        return f"{kind}({_shortest(item)})" if scalar else f"np.array({_shortest(item)}, dtype={kind})"
+
     def _stored(self, item: Tensor, name: str) -> str:
         places = itertools.chain([name], (f"{name}_{i}" for i in itertools.count(2)))
         place = next(p for p in places if p not in self.tensors or torch.equal(self.tensors[p], item))
@@ -182,6 +196,8 @@ class Source:
         return called(function, [*positional, *(f"{name}={self._named(name, value)}" for name, value in keywords.items())])
 
     def _named(self, name: str, value: Any) -> str:
+        if isinstance(value, np.ndarray):
+            return self._array(value, scalar=False, name=name)
         return self._tensor(value, name) if isinstance(value, Tensor) else self.value(value)
 
     def _instance(self, item: Any) -> str:
@@ -192,9 +208,10 @@ class Source:
             return f"{self.define(type(item))}.{item.name}"
         if isinstance(item, nn.Module):
             return self.construct(item)
-        if not getattr(item, "__dict__", None):
-            return f"{self.define(type(item))}()"
-        raise refuse(f"found a {type(item).__name__} whose state is known to itself alone")
+        names = list(inspect.signature(type(item)).parameters)
+        if set(vars(item) if hasattr(item, "__dict__") else ()) != set(names):
+            raise refuse(f"found a {type(item).__name__}, whose attributes are not the arguments of its constructor")
+        return self._call(self.define(type(item)), [], {name: getattr(item, name) for name in names})
 
     def construct(self, module: nn.Module, child: Callable[[nn.Module], str] | None = None) -> str:
         """A module by its constructor, whose arguments are the attributes of the same names; ``child`` writes the modules inside."""
@@ -277,17 +294,20 @@ class Source:
         return ast.unparse(same[0] if parameters else same[0].body)
 
     def _need(self, tree: ast.AST, item: Any) -> None:
-        """Whatever the code names, in the order of appearance; of what annotations alone name, what can be imported or is an alias."""
-        scope = _scope(item)
+        """Whatever the code of a class or function names."""
+        self._need_of(tree, _scope(item), sys.modules.get(item.__module__))
+
+    def _need_of(self, tree: ast.AST, scope: dict[str, Any], module: types.ModuleType | None) -> None:
+        """Names in the order of appearance; of what annotations alone name, what can be imported or is an alias."""
         read, annotations = _names(tree)
         for name in read:
             if name in scope and name not in self._known:
-                self._bring(name, scope[name])
+                self._bring(name, scope[name], module)
         for name in annotations:
             if name in scope and name not in self._known:
                 self._annotate(name, scope[name])
 
-    def _bring(self, name: str, value: Any) -> None:
+    def _bring(self, name: str, value: Any, module: types.ModuleType | None) -> None:
         if isinstance(value, types.ModuleType):
             self._module(value, name)
         elif (isinstance(value, type) or inspect.isroutine(value)) and getattr(value, "__name__", None) != "<lambda>":
@@ -298,7 +318,18 @@ class Source:
             self._annotate(name, value)
         else:
             self._known[name] = value
-            self.definitions[name] = f"{name} = {self.value(value)}"
+            self.definitions[name] = f"{name} = {self._constant(name, value, module)}"
+
+    def _constant(self, name: str, value: Any, module: types.ModuleType | None) -> str:
+        """The value of a module's variable; where that cannot be told, the expression that the module gave it."""
+        try:
+            return self._named(name.lower(), value)
+        except InputError:
+            expression = _assigned(name, module)
+            if expression is None or module is None:
+                raise
+            self._need_of(expression, dict(vars(module)), module)
+            return ast.unparse(expression)
 
     def _annotate(self, name: str, value: Any) -> None:
         """A name that stands for a type; classes of the user's own are left as names that nothing is done with when the script runs."""
@@ -358,7 +389,14 @@ def _is_copied_module(module: types.ModuleType) -> bool:
 
 
 def _parameters(module: nn.Module) -> dict[str, inspect.Parameter]:
-    return dict(inspect.signature(type(module)).parameters)
+    """What the constructor takes by name; torch's recurrent layers pass theirs on."""
+    if type(module) in (nn.RNN, nn.LSTM, nn.GRU):
+        passed = dict(inspect.signature(nn.RNNBase).parameters)
+        del passed["mode"]
+        nonlinearity = inspect.Parameter("nonlinearity", inspect.Parameter.KEYWORD_ONLY, default="tanh")
+        return passed | ({"nonlinearity": nonlinearity} if type(module) is nn.RNN else {})
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return {name: parameter for name, parameter in inspect.signature(type(module)).parameters.items() if parameter.kind not in variable}
 
 
 def _argument(module: nn.Module, name: str, parameter: inspect.Parameter) -> tuple[Any] | None:
@@ -382,6 +420,7 @@ def _is_default(value: Any, default: Any) -> bool:
 
 def _scope(item: Any) -> dict[str, Any]:
     """The names that code of this object sees: its module's, and those it closes over."""
+    item = inspect.unwrap(item)
     functions = [f for f in vars(item).values() if inspect.isfunction(f)] if isinstance(item, type) else [item]
     scope = dict(vars(sys.modules[item.__module__])) if isinstance(item, type) else dict(item.__globals__)
     for function in functions:
@@ -406,21 +445,52 @@ def _public_module(item: type) -> str:
 
 
 def _names(tree: ast.AST) -> tuple[list[str], list[str]]:
-    """Names that are read when the code runs, and those that annotations alone name."""
+    """Names of its surroundings that are read when the code runs, and those that annotations alone name."""
     read: dict[str, None] = {}
     annotations: dict[str, None] = {}
 
-    def visit(node: ast.AST | None, found: dict[str, None]) -> None:
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and not hasattr(builtins, node.id):
+    def visit(node: ast.AST, found: dict[str, None], own: frozenset[str]) -> None:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id not in own and not hasattr(builtins, node.id):
             found[node.id] = None
-        for field, child in ast.iter_fields(node) if node is not None else ():
-            inside = annotations if field in ("annotation", "returns") else found
+        inside = own | _own_names(node)
+        for name, child in ast.iter_fields(node):
             for each in child if isinstance(child, list) else [child]:
                 if isinstance(each, ast.AST):
-                    visit(each, inside)
+                    outside = name in ("annotation", "returns", "decorator_list")
+                    visit(each, annotations if name in ("annotation", "returns") else found, own if outside else inside)
 
-    visit(tree, read)
+    visit(tree, read, frozenset())
     return list(read), [name for name in annotations if name not in read]
+
+
+def _own_names(node: ast.AST) -> frozenset[str]:
+    """The arguments and local variables of a function; nothing for any other code."""
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        return frozenset()
+    arguments = node.args
+    given = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *filter(None, (arguments.vararg, arguments.kwarg)))
+    names = {argument.arg for argument in given}
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            names.add(part.id)
+        elif isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and part is not node:
+            names.add(part.name)
+        elif isinstance(part, (ast.Import, ast.ImportFrom)):
+            names |= {(alias.asname or alias.name).partition(".")[0] for alias in part.names}
+    shared = {name for part in ast.walk(node) if isinstance(part, (ast.Global, ast.Nonlocal)) for name in part.names}
+    return frozenset(names - shared)
+
+
+def _assigned(name: str, module: types.ModuleType | None) -> ast.expr | None:
+    """The expression that a module's variable is last given at the top of its file."""
+    file = getattr(module, "__file__", None)
+    tree = ast.parse("".join(linecache.getlines(file))) if file else ast.Module([], [])
+    found = [
+        statement.value
+        for statement in tree.body
+        if isinstance(statement, ast.Assign) and [ast.unparse(target) for target in statement.targets] == [name]
+    ]
+    return found[-1] if found else None
 
 
 def _arguments(node: ast.Lambda) -> tuple[str, ...]:

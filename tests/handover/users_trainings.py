@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from blocks import Block, Normal
 from sklearn.datasets import load_diabetes, load_digits
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -168,3 +172,78 @@ def gaps() -> tuple[tdx.Task, tdx.Recipe]:
     return tdx.Task(lambda: nn.Sequential(nn.Linear(10, 16), nn.Tanh(), nn.Linear(16, 1)), nn.MSELoss(), (x, y[:, None])), tdx.Recipe(
         lr=1e-4
     )
+
+
+# --- Programs of several parts -------------------------------------------------------------------------------------------------------
+
+
+OFFSETS = np.linspace(0, 1, 64, dtype=np.float32)
+
+
+@dataclass
+class Config:
+    """Sizes of a network."""
+
+    width: int = 32
+    blocks: int = 3
+    outputs: tuple[str, ...] = tuple("0123456789")
+
+
+class Structured(Normal):
+    """A stem, blocks and a head, by a configuration."""
+
+    def __init__(self, config: Config, drop: float = 0.0) -> None:
+        super().__init__()
+        self.register_buffer("offsets", torch.from_numpy(OFFSETS))
+        self.parts = nn.ModuleDict({"stem": nn.Linear(64, config.width), "head": nn.Linear(config.width, len(config.outputs))})
+        self.blocks = nn.Sequential(*[Block(config.width) for _ in range(config.blocks)], nn.Dropout(drop))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, 64) -> (n, 10)."""
+        digits = torch.sigmoid(self.parts["stem"](x - self.offsets))
+        return self.parts["head"](self.blocks(digits))
+
+
+@functools.cache
+def scale() -> float:
+    return 0.1
+
+
+class Made:
+    """A factory that keeps what it was given."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def __call__(self) -> nn.Module:
+        return Structured(self.config, drop=0.1).drawn(scale())
+
+
+def distance(outputs: Tensor, targets: Tensor) -> float:
+    """The mean distance of the digits."""
+    return (outputs.argmax(1) - targets).abs().float().mean().item()
+
+
+def structured() -> tuple[tdx.Task, tdx.Recipe]:
+    """Several files, a configuration, a factory with a state, class weights, a metric of one's own."""
+    weights = torch.linspace(0.5, 1.5, 10)
+    task = tdx.Task(Made(Config(blocks=2)), nn.CrossEntropyLoss(weight=weights), digits(), metric=distance)
+    return task, tdx.Recipe(optimizer="adamw", lr=1e-3, weight_decay=0.01, epochs=4, schedule="linear", warmup_steps=5)
+
+
+class Reader(nn.Module):
+    """A recurrent network over tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.rnn, self.head = nn.Embedding(40, 8), nn.LSTM(8, 12, batch_first=True), nn.Linear(12, 2)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(n, length) -> (n, 2)."""
+        outputs, _ = self.rnn(self.embedding(tokens))
+        return self.head(outputs[:, -1])
+
+
+def sequences() -> tuple[tdx.Task, tdx.Recipe]:
+    task, recipe = words()
+    return tdx.Task(functools.partial(Reader), nn.CrossEntropyLoss(), (task.train.inputs, task.train.targets)), recipe.replace(epochs=4)
