@@ -1,6 +1,6 @@
 """What a treatment is worth: on planted faults, and on real tasks against the usual searches at equal training compute.
 
-    python bench/treatment.py [--part zoo real] [--tasks NAME ...] [--methods NAME ...] [--seeds 0 1 2] [--sample N] [--diagnosis 6]
+    python bench/treatment.py [--part zoo real] [--tasks NAME ...] [--methods NAME ...] [--seeds 0 1 2] [--programs NAME ...] [--sample N] [--diagnosis 6]
                               [--budget 40] [--shard 0/2] [--minutes M] [--label NAME] [--report] [--write]
 
 Zoo: the share of the gap between a faulty training and its healthy twin that diagnosis and treatment bring back, on rows that neither sees.
@@ -296,11 +296,11 @@ def treated_case(case: Case, arguments: argparse.Namespace) -> Row:
     }
 
 
-def zoo_cases(sample: int) -> list[Case]:
+def zoo_cases(sample: int, programs: list[str] | None = None) -> list[Case]:
     """Calibration cases, every cause in turn; held-out programs are not treated here."""
     by_cause: dict[str, list[Case]] = defaultdict(list)
     for case in cases():
-        if not case.held_out:
+        if not case.held_out and (not programs or case.program in programs):
             by_cause[case.cause].append(case)
     turns = max(map(len, by_cause.values()))
     return [c for turn in range(turns) for listed in by_cause.values() for c in listed[turn : turn + 1]][: sample or None]
@@ -331,7 +331,10 @@ def jobs(arguments: argparse.Namespace) -> list[tuple[Key, Callable[[], Row]]]:
         for name in arguments.tasks
         for method in arguments.methods
     ]
-    zoo = [(("zoo", case.name, "treatment", 0), lambda c=case: treated_case(c, arguments)) for case in zoo_cases(arguments.sample)]
+    zoo = [
+        (("zoo", case.name, "treatment", 0), lambda c=case: treated_case(c, arguments))
+        for case in zoo_cases(arguments.sample, arguments.programs)
+    ]
     return [*(real if "real" in arguments.part else ()), *(zoo if "zoo" in arguments.part else ())]
 
 
@@ -471,6 +474,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--sample", type=int, default=0)
+    parser.add_argument("--programs", nargs="+")
     parser.add_argument("--diagnosis", type=float, default=6.0)
     parser.add_argument("--budget", type=float, default=40.0)
     parser.add_argument("--shard", default="0/1")
