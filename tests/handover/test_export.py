@@ -34,7 +34,7 @@ from traindx.records import InputError, Recipe, RemedyRef
         (programs.words, [ref("scale-rate", factor=1000.0), ref("warm-up", share=0.2), ref("set-schedule", schedule="cosine")]),
         (programs.sequences, [ref("widen"), ref("scale-rate", factor=100.0)]),
         (programs.structured, []),
-        (programs.structured, [ref("standardize-inputs"), ref("insert-normalization"), ref("dropout", p=0.3)]),
+        (programs.structured, [ref("standardize-inputs"), ref("insert-normalization")]),
         (programs.rare, [ref("balance-classes")]),
         (programs.rare, [ref("stop-early", patience=2), ref("clip-gradients", norm=1.0), ref("deepen", width=16)]),
     ],
