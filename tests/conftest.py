@@ -1,8 +1,9 @@
-"""What holds for all tests: one thread a process, no windows, no deadlines, and no silent skips where the servers are promised."""
+"""What holds for all tests: one thread a process, no windows, interrupts that arrive, no deadlines, and no silent skips where the servers are promised."""
 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -12,6 +13,8 @@ from hypothesis import settings
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[variable] = "1"
 os.environ["MPLBACKEND"] = "Agg"
+# A shell that starts tests in the background ignores the interrupt for them, and so for the processes that they are to interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("traindx", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("traindx")
