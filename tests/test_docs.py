@@ -39,8 +39,11 @@ HEADINGS = (
     "Sources",
 )
 PACKAGES = ("probes", "experiments", "remedies", "remedies/surgery", "diagnosis/rules")
-UNLISTED = {"experiments": {"verification", "gap", "surroundings"}, "remedies/surgery": {"channels", "edit", "functional"}}
-"""Modules that are no members: what a treatment or `traindx curvature` asks instead of a diagnosis, a race's arithmetic, what surgery shares."""
+UNLISTED = {
+    "experiments": {"verification", "gap", "selection_bias", "surroundings"},
+    "remedies/surgery": {"channels", "edit", "functional"},
+}
+"""Modules that are no members: what a treatment or `traindx curvature` asks instead of a diagnosis, arithmetic of races and intervals, what surgery shares."""
 
 # `NAME = value` or `module.NAME = value` within backticks.
 CONSTANT = re.compile(r"`((?:[a-z_]+\.)*)([A-Z][A-Z0-9_]*) = ([^`]+)`")

@@ -212,7 +212,7 @@ def lab_run(
     pictures: Annotated[
         Path | None, typer.Option("--pictures", metavar="FOLDER", help="Write the figures there, as PNG files.", show_default=False)
     ] = None,
-    report: Report = None,
+    report: Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write a report, .html.", show_default=False)] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     store: StoreUrl = None,

@@ -380,6 +380,7 @@ class Comparison(Record):
     """Before against after, paired over seeds: one measure of a treatment.
 
     ``low`` and ``high`` are Student's 95 % interval of the mean paired ``gain``, ``probability`` that it is above zero under the same model.
+    On a test set that answered several questions the intervals hold for all ``looks`` together, and are wider for it (Bonferroni).
     Without any model: ``wins`` is the share of pairs that improved, ``p_value`` that of Wilcoxon's signed-rank test of no improvement (with
     five pairs that all improve it is 1/32; None where no pair differs).
     """
@@ -392,6 +393,7 @@ class Comparison(Record):
     gain: float
     low: float
     high: float
+    looks: int = Field(default=1, ge=1)
     probability: float = Field(ge=0, le=1)
     wins: float = Field(default=0.0, ge=0, le=1)
     p_value: float | None = None
@@ -495,7 +497,10 @@ class Check(Record):
 
 
 class Plot(Record):
-    """Lines over one axis, or ``points`` of several kinds: ``lines`` by name, each positions and heights."""
+    """Lines over one axis, or ``points`` of several kinds: ``lines`` by name, each positions and heights.
+
+    ``log`` and ``log_x`` say which axes are logarithmic; ``names`` are those of the positions 1, 2, ….
+    """
 
     title: str
     caption: str
@@ -503,8 +508,10 @@ class Plot(Record):
     y_label: str
     lines: dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
     log: bool = False
+    log_x: bool = False
     marks: dict[str, float] = Field(default_factory=dict)
     points: bool = False
+    names: tuple[str, ...] = ()
 
 
 class LabResult(Record):

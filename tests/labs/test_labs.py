@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 from traindx.cli import app
 from traindx.labs import LABS, Context, conduct
 from traindx.labs.base import Seen, _key
-from traindx.labs.leaderboard import best_of, ladder
 from traindx.labs.valley import START, Adagrad, X, Y, descend
 from traindx.records import Check, Verdict
 from traindx.report import labs as shown
@@ -89,19 +88,6 @@ def test_the_valley_is_descended_as_torch_does() -> None:
     assert np.allclose(ours, by_torch(torch.optim.SGD, 1000, 1e-7), rtol=1e-10)
     decayed = descend(Adagrad(1.0, decayed=True), 1000)
     assert np.allclose(decayed, by_torch(torch.optim.Adagrad, 1000, 1.0), rtol=1e-8)
-
-
-def test_the_ladder_moves_by_more_than_its_step_only() -> None:
-    public = np.array([[0.50, 0.52, 0.56, 0.57, 0.70]])
-    assert ladder(public, 0.05).tolist() == [[0.5, 0.5, pytest.approx(0.55), pytest.approx(0.55), pytest.approx(0.7)]]
-
-
-def test_the_best_of_one_and_of_many_is_what_draws_say() -> None:
-    mean, deviation = best_of(1, 50)
-    assert mean == pytest.approx(0.5) and deviation == pytest.approx(0.5 / np.sqrt(50))
-    best = np.random.default_rng(0).binomial(50, 0.5, (4_000, 30)).max(1) / 50
-    mean, deviation = best_of(30, 50)
-    assert mean == pytest.approx(best.mean(), abs=4 * deviation / np.sqrt(4_000)) and deviation == pytest.approx(best.std(), rel=0.05)
 
 
 def test_commands(tmp_path: Path) -> None:

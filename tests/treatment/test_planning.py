@@ -14,20 +14,22 @@ from torch import nn
 
 import traindx as tdx
 from traindx.experiments import Lab
-from traindx.experiments.verification import CHOOSING, REPEATS, final_loss
+from traindx.experiments.verification import CHOOSING, REPEATS
 from traindx.probes import default_probes
 from traindx.records import Branch, Diagnosis, Evidence, Finding, Recipe, RemedyRef, Standing
-from traindx.remedies import AddDropout, Augment, InsertNormalization, MoreEpochs, ScaleBatch, ScaleRate, ShareParameters
+from traindx.remedies import AddDropout, Augment, InsertNormalization, MoreEpochs, ScaleBatch, ScaleRate, SetSchedule, ShareParameters
 from traindx.store import MemoryStore, Store
 from traindx.tasks import Rows, SealedTest, Task
 from traindx.training.executors import Serial
 from traindx.treatment.candidates import CANDIDATES, NUMBERS, Number, in_order
-from traindx.treatment.choosing import Choosing
+from traindx.treatment.choosing import WORTH, Choosing, lower
 from traindx.treatment.planning import _without_the_idle, branch_of, plan, validation_decides
 from traindx.treatment.search import search, with_numbers
+from traindx.treatment.selection import select
 
 SLOW = Recipe(lr=3e-3, batch_size=32, epochs=12, device="cpu")
 """A rate some hundred times below the best."""
+HARMFUL = ScaleRate(1e-3)
 NOTHING_KNOWN = [math.inf] * len(CHOOSING)
 
 
@@ -74,12 +76,6 @@ def test_what_is_confirmed_comes_first_and_is_what_to_fall_back_on() -> None:
     faster = ScaleRate(30.0).ref
     plans = plan(lab(30), diagnosis(Branch.OPTIMIZATION, finding("learning-rate-too-low", faster)))
     assert plans[-1] == (faster,) and len(plans) <= 2
-
-
-def test_nothing_further_is_tried_where_nothing_can_be_gained() -> None:
-    mine = lab(30)
-    assert plan(mine, diagnosis(Branch.HEALTHY, reachable=3.0)) == []
-    assert {run.seed for run in mine.runs.values()} == {SLOW.seed + r for r in CHOOSING}, "only what the training reaches was looked at"
 
 
 @pytest.mark.parametrize("branch", [Branch.MISMATCH, Branch.DATA])
@@ -161,10 +157,59 @@ def test_an_interrupted_choice_goes_on_where_it_was() -> None:
     assert went_on == plan(lab(40), diagnosis(Branch.OPTIMIZATION)), "the same choice as without the interruption"
 
 
-def test_it_is_said_whether_anything_was_tried() -> None:
-    healthy = diagnosis(Branch.HEALTHY, reachable=1e6)
+def test_it_is_said_whether_anything_was_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CANDIDATES, Branch.HEALTHY, ((HARMFUL,),))
+    monkeypatch.setitem(NUMBERS, Branch.HEALTHY, ())
+    healthy = diagnosis(Branch.HEALTHY)
     assert tdx.treat(healthy, task=task(), budget=1).sentence.endswith("can cure.")
     assert "nothing else that was tried" in tdx.treat(healthy, task=task(), budget=30).sentence
+
+
+# --- The selection -----------------------------------------------------------------------------------------------------------------
+
+
+def test_lower_is_more_than_chance_and_more_than_nothing() -> None:
+    assert lower([0.8, 1.8, 2.8], [1.0, 2.0, 3.0])
+    assert not lower([0.5, 2.4, 2.9], [1.0, 2.0, 3.0]), "the repeats do not agree"
+    assert not lower([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
+    assert not lower([(1 - WORTH / 2) * loss for loss in (1.0, 2.0, 3.0)], [1.0, 2.0, 3.0]), "for sure, and not worth a change"
+    assert not lower([0.5, math.inf, 0.5], [1.0, 2.0, 3.0])
+    assert lower([0.5, 9.0, 0.5], [1.0, math.inf, 3.0]), "what diverged no longer does"
+
+
+def test_the_best_is_taken_then_the_best_on_top_of_it() -> None:
+    choosing = Choosing(lab(80), None)
+    before = choosing.losses((), "before")
+    candidates = [
+        (HARMFUL.ref,),
+        (ScaleRate(3.0).ref,),
+        (ScaleRate(30.0).ref,),
+        (ShareParameters().ref,),
+        (SetSchedule("cosine").ref, MoreEpochs(3.0).ref),
+    ]
+    chosen, losses = select(choosing, candidates, (), before)
+    assert {r.id for r in chosen} == {"scale-rate", "set-schedule", "more-epochs"}
+    assert ScaleRate(30.0).ref in chosen, "the better of two that take the same place"
+    assert lower(losses, before) and losses == choosing.losses(chosen, "chosen")
+
+
+def test_what_does_not_help_costs_one_training() -> None:
+    mine = lab(30)
+    choosing = Choosing(mine, None)
+    before = choosing.losses((), "before")
+    begun = mine.spending.runs
+    assert select(choosing, [(HARMFUL.ref,)], (), before) == ((), before)
+    assert mine.spending.runs - begun == pytest.approx(mine.cost(mine.job(HARMFUL.ref)))
+
+
+@pytest.mark.parametrize("budget", [16.0, 22.0, 30.0, 40.0])
+def test_the_verification_of_the_best_is_kept_back(budget: float) -> None:
+    mine = lab(budget)
+    choosing = Choosing(mine, None)
+    chosen, _ = select(
+        choosing, [(MoreEpochs(3.0).ref,), (ScaleRate(30.0).ref,), (ScaleRate(10.0).ref,)], (), choosing.losses((), "before")
+    )
+    assert mine.left >= len(REPEATS) * (mine.cost(mine.job()) + mine.cost(mine.job(*chosen))) - 1e-9
 
 
 # --- The search --------------------------------------------------------------------------------------------------------------------
@@ -174,11 +219,11 @@ def test_the_search_finds_a_rate_and_leaves_optuna_as_it_was() -> None:
     kept = optuna.logging.get_verbosity()
     choosing = Choosing(lab(30), None)
     numbers = tuple(n for n in NUMBERS[Branch.OPTIMIZATION] if n.remedy == ScaleRate.id)
-    known = [final_loss(run) for run in choosing.runs((), "before")]
+    known = choosing.losses((), "before")
     (found,) = search(choosing, (), known, numbers, seed=0)
     assert found.id == ScaleRate.id and float(found.params["factor"]) > 1.5
     assert optuna.logging.get_verbosity() == kept
-    assert choosing.improved((found,), known, "found") is not None
+    assert lower(choosing.losses((found,), "found"), known)
 
 
 def test_weak_trials_are_given_up_early() -> None:

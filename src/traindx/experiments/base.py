@@ -57,6 +57,9 @@ class Memory(Protocol):
     def put_evidence(self, key: str, experiment: str, evidence: Sequence[Evidence]) -> None:
         """An experiment is done."""
 
+    def test_openings(self, task: str) -> int:
+        """How many questions the sealed test set of the task has answered."""
+
     def get_weights(self, key: str) -> bytes | None:
         """The weights a run ended with, where they were kept."""
 

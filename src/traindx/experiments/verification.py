@@ -11,6 +11,7 @@ import torch
 
 from traindx.experiments.base import Lab
 from traindx.experiments.class_balance import hits
+from traindx.experiments.selection_bias import error_of_each
 from traindx.records import Comparison, Outcome, RemedyRef, Run
 from traindx.training import Evaluation, Job, evaluate, evaluated_index
 
@@ -82,25 +83,35 @@ def _ended(run: Run) -> bool:
     return run.outcome in (Outcome.FINISHED, Outcome.STOPPED)
 
 
-def compare_on_test(lab: Lab, paired: Sequence[Pair]) -> list[Comparison]:
-    """The same trained models on the sealed test set, opened once for this question. Cost: forward passes only."""
+def asked_of_test(remedies: Sequence[RemedyRef]) -> str:
+    """The question that opens the sealed test set: another treatment is another question."""
+    return f"{FINAL} ({', '.join(map(str, remedies))})"
+
+
+def compare_on_test(lab: Lab, paired: Sequence[Pair], remedies: Sequence[RemedyRef]) -> list[Comparison]:
+    """The same trained models on the sealed test set, opened once for this question; its intervals hold for all openings together.
+
+    Cost: forward passes only.
+    """
     task = lab.task
     if task.test is None or not task.test.has_labels:
         return []
     runs = [[lab.runs[job.key] for job in pair] for pair in paired]
     if not all(_ended(run) for two in runs for run in two):
         return []
-    results = [tuple(_on_test(lab, job) for job in pair) for pair in paired]
-    found = [_comparison("test_loss", False, runs, [tuple(r.loss for r in two) for two in results])]
+    question = asked_of_test(remedies)
+    results = [tuple(_on_test(lab, job, question) for job in pair) for pair in paired]
+    looks = lab.memory.test_openings(task.fingerprint)
+    found = [_comparison("test_loss", False, runs, [tuple(r.loss for r in two) for two in results], looks)]
     if task.metric is not None:
         values = [tuple(r.metric for r in two) for two in results]
-        found.append(_comparison(f"test {task.metric.name}", task.metric.higher_is_better, runs, values))
+        found.append(_comparison(f"test {task.metric.name}", task.metric.higher_is_better, runs, values, looks))
     return found
 
 
-def _on_test(lab: Lab, job: Job) -> Evaluation:
+def _on_test(lab: Lab, job: Job, question: str) -> Evaluation:
     assert job.task.test is not None, "remedies keep the test set"
-    rows = job.task.test.rows(FINAL)
+    rows = job.task.test.rows(question)
     return evaluate(job.task, lab.trained_model(job), rows, torch.device("cpu"), evaluated_index(len(rows)))
 
 
@@ -109,8 +120,10 @@ def final_loss(run: Run) -> float:
     return run.last("validation_loss") if _ended(run) else math.inf
 
 
-def _comparison(measure: str, higher_is_better: bool, runs: Sequence[Sequence[Run]], values: Sequence[Sequence[float]]) -> Comparison:
-    """The mean paired gain with Student's 95 % interval and the probability that it is above zero; and what ranks say, without a model."""
+def _comparison(
+    measure: str, higher_is_better: bool, runs: Sequence[Sequence[Run]], values: Sequence[Sequence[float]], looks: int = 1
+) -> Comparison:
+    """The mean paired gain with Student's interval and the probability that it is above zero; and what ranks say, without a model."""
     from scipy.stats import t, wilcoxon
 
     before, after = (tuple(float(v) for v in column) for column in zip(*values, strict=True))
@@ -120,7 +133,7 @@ def _comparison(measure: str, higher_is_better: bool, runs: Sequence[Sequence[Ru
         gain, low, high, probability = (math.inf, math.inf, math.inf, 1.0) if rescued else (math.nan, math.nan, math.nan, 0.0)
     else:
         gain, error = float(gains.mean()), float(gains.std(ddof=1)) / math.sqrt(len(gains))
-        margin = float(t.ppf(0.975, len(gains) - 1)) * error
+        margin = float(t.ppf(1 - error_of_each(looks) / 2, len(gains) - 1)) * error
         low, high = gain - margin, gain + margin
         probability = float(t.cdf(gain / error, len(gains) - 1)) if error > 0 else float(gain > 0)
     differs = not np.isnan(gains).any() and bool((gains != 0).any())
@@ -133,6 +146,7 @@ def _comparison(measure: str, higher_is_better: bool, runs: Sequence[Sequence[Ru
         gain=gain,
         low=low,
         high=high,
+        looks=max(1, looks),
         probability=probability,
         wins=float((gains > 0).mean()),
         p_value=float(wilcoxon(gains, alternative="greater", method="exact").pvalue) if differs else None,

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from traindx.experiments.verification import FINAL
+from traindx.experiments.verification import asked_of_test
 from traindx.handover.judging import loss_and_metric
 from traindx.handover.network import initialization_code, network_code, same_function, same_start
 from traindx.handover.recipe_file import recipe_as_toml
@@ -83,11 +83,12 @@ def _write(treatment: Treatment, path: Path) -> Exported:
     source = Source()
     network, stored = _network(source, original, treated, treatment)
     judged = loss_and_metric(source, treated, treated.build(recipe.seed))
-    rows = columns(source, original, treated, with_test=treatment.verified)
+    question = asked_of_test(treatment.remedies) if treatment.verified else None
+    rows = columns(source, original, treated, question)
     fitted = fit(treated, recipe, keep_weights=True)
     if fitted.weights is None or fitted.run.outcome not in (Outcome.FINISHED, Outcome.STOPPED):
         raise refuse(f"the treated training {fitted.run.outcome.value}", "look at the treatment's report")
-    files = Exported.beside(path, _numbers(treated, recipe, fitted.weights, with_test="test_inputs" in rows.arrays))
+    files = Exported.beside(path, _numbers(treated, recipe, fitted.weights, question if "test_inputs" in rows.arrays else None))
     training = Training(treated, recipe, network, judged, rows, stored, fitted.run.device)
     files.script.write_text(script(source, training, _header(treatment, files.expected), files.data.name), encoding="utf-8")
     start = {f"start/{name}": value.cpu().numpy() for name, value in treated.build(recipe.seed).state_dict().items()} if stored else {}
@@ -119,13 +120,13 @@ def _network(source: Source, original: Task, treated: Task, treatment: Treatment
     return [*before, "# Weights at the scale at which the treatment draws them.", *drawn, "return model"], "verified seed"
 
 
-def _numbers(task: Task, recipe: Recipe, weights: Mapping[str, Tensor], with_test: bool) -> dict[str, float]:
-    """Loss and metric of each split that the script prints: over all its rows at once, as the script does."""
+def _numbers(task: Task, recipe: Recipe, weights: Mapping[str, Tensor], question: str | None) -> dict[str, float]:
+    """Loss and metric of each split that the script prints: over all its rows at once, as the script does; of the test set for a question."""
     model = task.build(recipe.seed)
     model.load_state_dict(dict(weights))
     splits: dict[str, Rows] = {"validation": task.validation}
-    if with_test and task.test is not None:
-        splits["test"] = task.test.rows(FINAL)
+    if question is not None and task.test is not None:
+        splits["test"] = task.test.rows(question)
     found = {}
     for name, rows in splits.items():
         outputs, targets = predict(task, model, rows, torch.device("cpu"), torch.arange(len(rows)))

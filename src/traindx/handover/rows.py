@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from traindx.experiments.verification import FINAL
 from traindx.handover.source import Source, refuse
 from traindx.tasks import Rows, Task
 from traindx.tasks.task import InputMap
@@ -26,8 +25,8 @@ class Columns:
     prepared: dict[str, str] = field(default_factory=dict)
 
 
-def columns(source: Source, original: Task, treated: Task, with_test: bool) -> Columns:
-    """Inputs and targets of every split, and the weights of training rows. The test set is opened where it is asked for.
+def columns(source: Source, original: Task, treated: Task, question: str | None) -> Columns:
+    """Inputs and targets of every split, and the weights of training rows. The test set is opened where there is a question.
 
     Raises:
         InputError: when the rows are no pairs of arrays.
@@ -35,8 +34,8 @@ def columns(source: Source, original: Task, treated: Task, with_test: bool) -> C
     """
     found = Columns()
     splits = {"train": (original.train, treated.train), "validation": (original.validation, treated.validation)}
-    if with_test and original.test is not None and treated.test is not None and treated.test.has_labels:
-        splits["test"] = (original.test.rows(FINAL), treated.test.rows(FINAL))
+    if question is not None and original.test is not None and treated.test is not None and treated.test.has_labels:
+        splits["test"] = (original.test.rows(question), treated.test.rows(question))
     for name, (before, after) in splits.items():
         inputs, targets = _arrays(after)
         maps = treated.test_maps if name == "test" else treated.input_maps

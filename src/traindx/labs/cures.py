@@ -97,14 +97,15 @@ class Cures:
         axis = tuple(map(float, range(1, len(tasks) + 1)))
         plot = Plot(
             title="Training and test accuracy",
-            caption=f"In order: {', '.join(tasks)}. {ROWS} digits, means over seeds.",
-            x_label="network",
+            caption=f"{ROWS} digits, means over seeds.",
+            x_label="network and augmentation",
             y_label="accuracy",
             lines={
                 "training": (axis, tuple(float((gap[n] + test[n]).mean()) for n in tasks)),
                 "test": (axis, tuple(float(test[n].mean()) for n in tasks)),
             },
             points=True,
+            names=tuple(tasks),
         )
         said = f"Test accuracy {test['perceptron'].mean():.3f} (perceptron), {test[base].mean():.3f} (convolutional), {test['convolutional, shifted'].mean():.3f} shifted, {test['convolutional, upside down'].mean():.3f} with copies upside down."
         return Seen(sentence=said, checks=checks, plots=(plot,))

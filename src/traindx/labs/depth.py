@@ -167,10 +167,11 @@ class Normalization:
         plot = Plot(
             title="Rates that train",
             caption="Training accuracy of eight hidden ReLU layers after three epochs, means over seeds.",
-            x_label="learning rate (log10)",
+            x_label="learning rate",
+            log_x=True,
             y_label="training accuracy",
             lines={
-                name: (tuple(np.log10(rates)), tuple(float(found["relu", r, n].mean()) for r in rates))
+                name: (tuple(map(float, rates)), tuple(float(found["relu", r, n].mean()) for r in rates))
                 for name, n in (("without", False), ("with batch normalization", True))
             },
         )

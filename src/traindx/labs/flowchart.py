@@ -64,11 +64,12 @@ class Flowchart:
         axis = tuple(map(float, range(1, len(bars) + 1)))
         plot = Plot(
             title="Losses of the five",
-            caption=f"In order: {', '.join(bars)}. Validation losses alone do not tell them apart.",
+            caption="Validation losses alone do not tell them apart.",
             x_label="training",
             y_label="loss",
             lines={"training": (axis, tuple(b[0] for b in bars.values())), "validation": (axis, tuple(b[1] for b in bars.values()))},
             points=True,
+            names=tuple(bars),
         )
         right = sum(check.holds for check in checks)
         return Seen(sentence=f"{right} of {len(checks)} trainings are told right.", checks=checks, plots=(plot,))

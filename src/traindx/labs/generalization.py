@@ -47,13 +47,15 @@ class ModelBias:
                 holds=fits["states alone"] > 2 * fits["all columns"],
             ),
         )
-        axis = (float(states), float(x.shape[1]))
+        axis = (1.0, 2.0)
         plot = Plot(
             title="Error by features",
             caption="Ridge regression on the rate of positive tests, ten folds.",
-            x_label="columns",
+            x_label="columns of the table",
             y_label="RMSE (percentage points)",
             lines={"held out": (axis, tuple(errors.values())), "training": (axis, tuple(fits.values()))},
+            points=True,
+            names=tuple(f"{name} ({n})" for name, n in zip(errors, (states, x.shape[1]), strict=True)),
         )
         return Seen(
             sentence=f"With the states alone the error is {errors['states alone']:.2f}, on training rows as well; with all columns {errors['all columns']:.3f}.",
@@ -221,13 +223,15 @@ class Mismatch:
                 holds=later[4] - half < 0.1,
             ),
         )
-        axis = tuple(map(float, (1, *later)))
+        axis = tuple(map(float, range(1, len(later) + 2)))
         plot = Plot(
             title="Accuracy by batch",
             caption="Trained on the first months; later batches are measured by the same sensors, months on.",
             x_label="batch",
             y_label="accuracy",
             lines={"trained on batch 1": (axis, (inside, *later.values()))},
+            points=True,
+            names=("1, held out", *map(str, later)),
         )
         return Seen(
             sentence=f"{inside:.2f} inside the first batch, {later[2]:.2f} and {later[4]:.2f} later; a classifier tells the batches apart with an AUC of {apart:.2f}.",

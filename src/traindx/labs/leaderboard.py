@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import binom
 
+from traindx.experiments.selection_bias import best_of, ladder, scores
 from traindx.labs.base import Context, Seen
 from traindx.records import Check, Plot
 
@@ -13,30 +13,6 @@ ROWS, SUBMISSIONS, TRIALS = 200, 10_000, 200
 STEP = 1.0
 # Standard errors that a mean over the competitions may be off its expectation.
 SURE = 3.0
-
-
-def scores(rows: int, submissions: int, trials: int, draws: np.random.Generator) -> np.ndarray:
-    """(trials, submissions): accuracies of random predictors of two classes on so many rows."""
-    return draws.binomial(rows, 0.5, (trials, submissions)) / rows
-
-
-def best_of(submissions: int, rows: int) -> tuple[float, float]:
-    """(mean, standard deviation) of the best of so many random accuracies, exactly: its distribution is the binomial one to that power."""
-    counts = np.arange(rows + 1)
-    chances = np.diff(binom.cdf(counts, rows, 0.5) ** submissions, prepend=0.0)
-    mean = float(chances @ counts)
-    return mean / rows, float(np.sqrt(chances @ (counts - mean) ** 2)) / rows
-
-
-def ladder(public: np.ndarray, step: float) -> np.ndarray:
-    """What the Ladder shows as best after every submission (Blum and Hardt, ICML 2015): it moves only by more than ``step``, and is rounded to it."""
-    shown = np.empty_like(public)
-    best = np.full(len(public), 0.5)
-    for i in range(public.shape[1]):
-        better = public[:, i] > best + step
-        best = np.where(better, np.round(public[:, i] / step) * step, best)
-        shown[:, i] = best
-    return shown
 
 
 class Leaderboard:
@@ -96,13 +72,14 @@ class Leaderboard:
         plot = Plot(
             title="Optimism of the best public score",
             caption=f"Means over {TRIALS} competitions; after {SUBMISSIONS} submissions 95 of 100 best scores lie between {low:.3f} and {high:.3f}.",
-            x_label="submissions (log10)",
+            x_label="submissions",
+            log_x=True,
             y_label="accuracy (share of rows)",
             lines={
-                "best public score": (tuple(np.log10(counts)), tuple(best[:, counts - 1].mean(0))),
-                "what the Ladder shows": (tuple(np.log10(counts)), tuple(laddered[:, counts - 1].mean(0))),
+                "best public score": (tuple(map(float, counts)), tuple(best[:, counts - 1].mean(0))),
+                "what the Ladder shows": (tuple(map(float, counts)), tuple(laddered[:, counts - 1].mean(0))),
                 "private score of the chosen": (
-                    tuple(np.log10(counts)),
+                    tuple(map(float, counts)),
                     tuple(float(private[np.arange(TRIALS), public[:, :n].argmax(1)].mean()) for n in counts),
                 ),
             },

@@ -295,8 +295,9 @@ def _valley_plot(left: dict[str, Array], best: dict[str, int]) -> Plot:
         caption=f"Ten rows of data, condition 3e5; each rule at the rate that is best after {COMPARED} updates ("
         + "; ".join(f"{name} {RATES[best[name]]:.2g}" for name in SHOWN)
         + f"). What is below {FLOOR:g} is drawn there.",
-        x_label="updates (log10)",
+        x_label="updates",
+        log_x=True,
         y_label="loss - least loss",
-        lines={name: (tuple(np.log10(rows)), tuple(np.maximum(left[name][rows, best[name]], FLOOR))) for name in SHOWN},
+        lines={name: (tuple(map(float, rows)), tuple(np.maximum(left[name][rows, best[name]], FLOOR))) for name in SHOWN},
         log=True,
     )

@@ -76,11 +76,12 @@ class Rescaling:
             Check(label="Keskar's sharpness, largest over least", measured=keskar, lecture="changes", holds=keskar > OTHER),
             Check(label="relative sharpness, largest over least", measured=same, lecture="1", holds=abs(same - 1) < SAME),
         )
-        axis = tuple(np.log2(FACTORS))
+        axis = tuple(map(float, FACTORS))
         plot = Plot(
             title="Sharpness of one function",
             caption="A trained network for digits; its first layer times a factor, its second over it, which changes no output.",
-            x_label="factor (log2)",
+            x_label="factor of the first layer",
+            log_x=True,
             y_label="rise of the loss (% of 1 + loss)",
             lines={"Keskar's box": (axis, tuple(absolute)), "relative box": (axis, tuple(relative))},
             log=True,

@@ -95,6 +95,7 @@ class Saddles:
             y_label="loss (mean squared error)",
             lines={"there": (axis, tuple(before)), "after the step": (axis, tuple(after))},
             points=True,
+            names=tuple(map(str, range(1, len(points) + 1))),
         )
         share = float((1 - after[saddles] / before[saddles]).mean())
         said = (

@@ -94,9 +94,11 @@ class LargeBatches:
         plot = Plot(
             title="Test accuracy at equal training loss",
             caption=f"Either batch is trained until its training loss is {EQUAL_LOSS}; the 95 % interval of the difference is {low:+.4f} to {high:+.4f}.",
-            x_label="seed, in order",
+            x_label="seed",
             y_label="test accuracy",
             lines={f"batch {size}": (axis, tuple(test[size])) for size in (32, 500)},
+            points=True,
+            names=tuple(map(str, seeds)),
         )
         said = f"The difference is {gap.mean():+.4f} ({low:+.4f} to {high:+.4f}); rescaling-invariant sharpness {means['relative'][0]:.3g} and {means['relative'][1]:.3g} (batch 32, 500)."
         return Seen(sentence=said, checks=checks, plots=(plot,), differs=low <= 0)
@@ -185,7 +187,7 @@ class Smoothing:
                     model.load_state_dict(fitted.weights)
                     per_point.append(_along(model, task, steps))
                 found[normalized].append((float(np.mean([p[0] for p in per_point])), float(np.mean([p[1] for p in per_point]))))
-                bands.setdefault(normalized, per_point[0][2])
+                bands.setdefault(normalized, per_point[-1][2])
         without, with_norm = (np.array(found[n]) for n in (False, True))
         checks = (
             Check(
@@ -203,10 +205,11 @@ class Smoothing:
         )
         plot = Plot(
             title="Loss along the gradient",
-            caption="At update 10, for steps of 0.05 to 0.4 along the gradient of a batch; eight hidden layers.",
+            caption="At update 80, for steps of 0.05 to 0.4 along the gradient of a batch; eight hidden layers.",
             x_label="step along the gradient",
             y_label="loss",
             lines={name: (tuple(steps), tuple(bands[n])) for name, n in (("without", False), ("with batch normalization", True))},
+            log=True,
         )
         return Seen(
             sentence=f"Along the gradient the loss ranges over {with_norm[:, 0].mean():.3g} with it and {without[:, 0].mean():.3g} without.",

@@ -98,10 +98,11 @@ class Valley:
         plot = Plot(
             title="Excess loss in the valley",
             caption="The loss above its least value. The wall is left behind in some updates, the floor of the valley takes forever.",
-            x_label="updates (log10)",
+            x_label="updates",
+            log_x=True,
             y_label="loss - least loss",
             lines={
-                f"rate {rate:g}": (tuple(np.log10(shown[1:])), tuple(loss(way[i]) - loss(optimum()) for i in shown[1:]))
+                f"rate {rate:g}": (tuple(map(float, shown[1:])), tuple(loss(way[i]) - loss(optimum()) for i in shown[1:]))
                 for rate, way in ways.items()
             },
             log=True,
@@ -132,7 +133,7 @@ class AdagradBursts:
                 when[rate, decayed] = arrived + int(distance[arrived:].argmax())
                 if rate == 1.0:
                     shown = thinned(distance, 1500)[1:]
-                    lines["decayed" if decayed else "as it is"] = (tuple(np.log10(shown)), tuple(distance[shown]))
+                    lines["decayed" if decayed else "as it is"] = (tuple(map(float, shown)), tuple(distance[shown]))
         checks = (
             Check(
                 label="largest |w - w*| after arrival, rate 0.3", measured=far[0.3, False], lecture="1.25", holds=far[0.3, False] > BURST
@@ -164,7 +165,8 @@ class AdagradBursts:
         plot = Plot(
             title="Adagrad near the optimum",
             caption="Distance of w from the optimum at rate 1: as gradients stay small, the step grows until it bursts; a decayed rate never does.",
-            x_label="updates (log10)",
+            x_label="updates",
+            log_x=True,
             y_label="|w - w*|",
             lines=lines,
             log=True,

@@ -39,6 +39,8 @@ LEGEND_ROW = 0.22
 """Inches that one row of the legend takes."""
 DRAWABLE: Final = (1e-100, 1e100)
 """Sizes that an axis can hold with its margins; what is smaller or larger is drawn at the end."""
+LONG: Final = 1e5
+"""Ticks of a logarithmic axis from here on are powers of ten: in full they would run into each other."""
 NICE_STEPS: Final = [1, 2, 2.5, 5, 10]
 STYLE: Final = {
     "svg.fonttype": "none",
@@ -190,7 +192,11 @@ def scale(axes: Axes, which: str, log: bool, ceiling: float | None = None) -> No
         axis.set_minor_locator(NullLocator())
     else:
         axis.set_major_locator(MaxNLocator(nbins=6, steps=NICE_STEPS))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: words.number(value)) if log else Plain())
+    axis.set_major_formatter(FuncFormatter(_power_tick) if log else Plain())
+
+
+def _power_tick(value: float, position: int) -> str:
+    return words.number(value) if value < LONG else f"1e{math.log10(value):.0f}" if math.log10(value).is_integer() else f"{value:.0e}"
 
 
 class Plain(Formatter):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from textwrap import fill
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -38,6 +39,9 @@ DARK: Final = {
 LIGHT_PAPER, DARK_PAPER = "#ffffff", "#14171c"
 WAY, EDGE = "#ffffff", "#10131a"
 """The way and the marks on a surface, whose own colours are dark or light by turns: white with a dark edge is seen on all of them."""
+
+LETTERS: Final = 60
+"""So many letters fit below the axis, side by side."""
 
 MARKERS: Final = {"s1": "o", "s2": "^", "s3": "s", "s4": "D"}
 """Of points: told apart by their shape also where colours are not."""
@@ -102,14 +106,29 @@ def _lines(data: Lines, palette: Palette) -> Figure:
         name, level = data.level
         axes.axhline(level, color=palette["ink"], linestyle=(0, (3, 2)), linewidth=1.1, label=f"{name}: {words.number(level)}")
     draw.scale(axes, "y", data.log)
-    if data.whole_steps:
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, steps=draw.NICE_STEPS))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: words.number(round(value, 12))))
+    _positions(axes, data)
     _named_positions(axes, data, palette)
     axes.set_xlabel(draw.fit(data.x_label))
     axes.set_ylabel(draw.fit(data.y_label))
     draw.legend(axes)
     return figure
+
+
+def _positions(axes: Axes, data: Lines) -> None:
+    """The axis below: names, a logarithm, or numbers."""
+    if data.names:
+        axes.set_xlim(0.5, len(data.names) + 0.5)
+        axes.set_xticks(
+            range(1, len(data.names) + 1),
+            [fill(words.clean(name), LETTERS // len(data.names), break_long_words=False) for name in data.names],
+        )
+        return
+    if data.log_x:
+        draw.scale(axes, "x", log=True)
+        return
+    if data.whole_steps:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, steps=draw.NICE_STEPS))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: words.number(round(value, 12))))
 
 
 def _named_positions(axes: Axes, data: Lines, palette: Palette) -> None:

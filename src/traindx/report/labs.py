@@ -45,7 +45,18 @@ def details(result: LabResult) -> str:
 def as_lines(plot: Plot) -> Lines:
     """A lab's picture as the report draws lines."""
     drawn = tuple(Line(label=name, role=role, steps=x, values=y) for (name, (x, y)), role in zip(plot.lines.items(), ROLES, strict=False))
-    return Lines(plot.title, plot.caption, plot.x_label, plot.y_label, plot.log, drawn, marks=tuple(plot.marks.items()), points=plot.points)
+    return Lines(
+        plot.title,
+        plot.caption,
+        plot.x_label,
+        plot.y_label,
+        plot.log,
+        drawn,
+        marks=tuple(plot.marks.items()),
+        points=plot.points,
+        log_x=plot.log_x,
+        names=plot.names,
+    )
 
 
 def save(results: Sequence[LabResult], path: Path) -> Path:

@@ -20,7 +20,10 @@ DENSITY_SHOWN = 1e-6
 
 
 class Lines(NamedTuple):
-    """Several lines over one axis, with named positions and an optional level; or ``points``, which no line joins."""
+    """Several lines over one axis, with ``marks`` at positions and an optional level; or ``points``, which no line joins.
+
+    Where there are ``names``, they stand below the positions 1, 2, ….
+    """
 
     title: str
     caption: str
@@ -32,6 +35,8 @@ class Lines(NamedTuple):
     level: tuple[str, float] | None = None
     whole_steps: bool = False
     points: bool = False
+    log_x: bool = False
+    names: tuple[str, ...] = ()
 
 
 class Relief(NamedTuple):

@@ -42,21 +42,27 @@ def _alone(*remedies: Remedy) -> tuple[Candidate, ...]:
     return tuple((remedy,) for remedy in remedies)
 
 
-# Longer, and stopped where validation is lowest: neither is worth much without the other.
-_LONGER: tuple[Candidate, ...] = ((MoreEpochs(3.0), StopEarly(5)),)
+# A rate that falls to zero shows what a longer, a faster or a normalized training is worth: at a constant rate, the noise of the last updates
+# hides it. The longer training is first: later, what it costs might not be left.
+_FALLING: tuple[Candidate, ...] = (
+    (MoreEpochs(3.0), SetSchedule("cosine")),
+    (ScaleRate(3.0), SetSchedule("cosine")),
+    (InsertNormalization(), SetSchedule("cosine")),
+    (SetSchedule("cosine"),),
+)
+_LONGER: Candidate = (MoreEpochs(3.0), StopEarly(5))
 _GRID = _alone(ShareParameters())
 _CONSTRAINTS = (
     *_GRID,
-    *_alone(StopEarly(5), AddWeightDecay(0.3), Augment(2, mirror=True), Augment(2), AugmentSignals(), AddDropout(0.3)),
-    *_alone(LabelSmoothing(0.1), InputNoise(0.1), MixUp(0.2), Erase(0.4), Narrow(4)),
+    *_alone(StopEarly(5), Augment(2, mirror=True), Augment(2), AugmentSignals()),
+    (AddDropout(0.1), SetSchedule("cosine")),
+    *_FALLING[1:3],
+    *_alone(AddDropout(0.3), AddWeightDecay(0.3), MixUp(0.2), LabelSmoothing(0.1), InputNoise(0.1), Erase(0.4), Narrow(4)),
 )
-_DESCENT = (
-    *_alone(SetSchedule("cosine")),
-    *_LONGER,
-    *_alone(SetOptimizer("adam", 1e-3), ScaleRate(3.0), ScaleRate(1 / 3), StandardizeTargets(), InsertNormalization(), WarmUp(0.1)),
-)
-_CAPACITY = (*_alone(Widen(4), Deepen(64), SetSchedule("cosine")), *_LONGER, *_alone(InsertNormalization()))
-_ANY = tuple(dict.fromkeys((*_GRID, *_DESCENT[:3], *_CONSTRAINTS[:4], *_DESCENT[3:], *_CONSTRAINTS[4:])))
+_STEPS = _alone(SetOptimizer("adam", 1e-3), ScaleRate(3.0), ScaleRate(1 / 3), StandardizeTargets(), InsertNormalization(), WarmUp(0.1))
+_DESCENT = (*_FALLING, _LONGER, *_STEPS)
+_CAPACITY = (*_alone(Widen(4), Deepen(64)), *_FALLING, _LONGER, *_alone(InsertNormalization()))
+_ANY = tuple(dict.fromkeys((*_GRID, *_FALLING, *_CONSTRAINTS, *_STEPS)))
 # On these branches validation rows cannot say what helps, or nothing is known that could be tried.
 CANDIDATES: dict[Branch, tuple[Candidate, ...]] = {
     Branch.OVERFITTING: _CONSTRAINTS,

@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from traindx.experiments import Lab
 from traindx.experiments.verification import CHOOSING, REPEATS, final_loss
 from traindx.records import RemedyRef, Run
+
+# A smaller share of the loss is not worth a change.
+WORTH = 0.005
 
 Remedies = tuple[RemedyRef, ...]
 
@@ -45,16 +50,14 @@ class Choosing:
         """The trainings on every repeat."""
         return self.lab.train([self.lab.job(*remedies, repeat=repeat, refold=True) for repeat in CHOOSING], stage)
 
-    def improved(self, remedies: Remedies, known: Sequence[float], stage: str) -> list[float] | None:
-        """The losses where none is above the known one and they are not all the same; None otherwise."""
-        found = self.nowhere_above(remedies, known, stage)
-        return None if found == list(known) else found
+    def losses(self, remedies: Remedies, stage: str) -> list[float]:
+        """The final validation losses on every repeat."""
+        return [final_loss(run) for run in self.runs(remedies, stage)]
 
-    def nowhere_above(self, remedies: Remedies, known: Sequence[float], stage: str) -> list[float] | None:
-        """The losses where none is above the known one; None at the first that is."""
-        found: list[float] = []
-        for repeat, before in enumerate(known):
-            found.append(self.loss(remedies, repeat, stage))
-            if not found[-1] <= before:
-                return None
-        return found
+
+def lower(losses: Sequence[float], known: Sequence[float]) -> bool:
+    """Whether these are below the known ones, repeat by repeat, by more on average than that average's standard error, and by WORTH."""
+    if not all(map(math.isfinite, losses)) or not all(map(math.isfinite, known)):
+        return all(map(math.isfinite, losses))
+    gains = np.array(known) - np.array(losses)
+    return bool(gains.mean() > max(gains.std(ddof=1) / math.sqrt(len(gains)), WORTH * float(np.mean(known))))

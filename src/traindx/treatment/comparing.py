@@ -20,7 +20,7 @@ def compared(lab: Lab, diagnosis: Diagnosis, plans: Sequence[Remedies]) -> tuple
         paired = pairs(lab, remedies)
         comparisons = compare_on_validation(lab, paired)
         if decided_on_test(diagnosis) or improved(decisive(diagnosis, remedies, comparisons)):
-            return remedies, comparisons + compare_on_test(lab, paired)
+            return remedies, comparisons + compare_on_test(lab, paired, remedies)
     return remedies, comparisons
 
 

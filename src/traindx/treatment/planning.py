@@ -1,7 +1,7 @@
 """What a treatment applies: remedies that the diagnosis confirmed, then what else lowers the validation loss, while budget and room are left.
 
 Three steps, each on the seeds and divisions of `verification.CHOOSING`, which play no part in the verification: confirmed remedies, the top
-finding's first; candidates of the diagnosed branch, one on top of the other; a search over the numbers that matter on it. The test set is
+finding's first; a greedy selection among candidates of the diagnosed branch; a search over the numbers that matter on it. The test set is
 never asked.
 """
 
@@ -16,12 +16,11 @@ from traindx.experiments import Lab
 from traindx.experiments.verification import final_loss, helps
 from traindx.records import Branch, Diagnosis, NotApplicable, Run, Standing
 from traindx.remedies import BalanceClasses
-from traindx.treatment.candidates import CANDIDATES, NUMBERS, Number, in_order
+from traindx.treatment.candidates import CANDIDATES, NUMBERS, Number
 from traindx.treatment.choosing import Choosing, Remedies
 from traindx.treatment.search import search
+from traindx.treatment.selection import select
 
-# What candidates may take of what is left for choosing; the rest is for the search.
-CANDIDATES_SHARE = 0.5
 # What is chosen already is trained on every repeat to compare with: worth it where at least two candidates can follow.
 LEAST_CHOICE = 3
 # A training loss below this share of the validation loss: what keeps a network from learning by heart is tried first.
@@ -64,31 +63,34 @@ def validation_decides(diagnosis: Diagnosis, chosen: Remedies) -> bool:
 
 
 def _further(choosing: Choosing, diagnosis: Diagnosis, chosen: Remedies) -> Remedies:
-    """What is chosen, and what lowers the validation loss on top of it; as it was where that cannot be paid.
-
-    A healthy training that reaches on every repeat what the references do is left alone.
-    """
+    """What is chosen, and what lowers the validation loss on top of it; as it was where that cannot be paid."""
     if not validation_decides(diagnosis, chosen) or choosing.left(chosen) < LEAST_CHOICE * choosing.cost(chosen):
         return chosen
     runs = choosing.runs(chosen, "before further remedies" if chosen else "before any remedy")
-    losses = [final_loss(run) for run in runs]
-    if diagnosis.healthy and max(losses) <= Reading(diagnosis.evidence).reachable:
-        return chosen
     branch = branch_of(diagnosis, runs)
-    chosen, losses = _with_candidates(choosing, diagnosis, branch, chosen, losses)
-    numbers = _applicable(choosing.lab, chosen, NUMBERS[branch])
-    found = search(choosing, chosen, losses, numbers, choosing.lab.recipe.seed) if numbers else chosen
-    return _without_the_idle(choosing, chosen, found)
+    selected, losses = select(choosing, _candidates(diagnosis, branch), chosen, [final_loss(run) for run in runs])
+    numbers = _applicable(choosing.lab, selected, NUMBERS[branch])
+    found = search(choosing, selected, losses, numbers, choosing.lab.recipe.seed) if numbers else selected
+    return _without_the_idle(choosing, selected, found)
 
 
-def _without_the_idle(choosing: Choosing, chosen: Remedies, found: Remedies) -> Remedies:
-    """What the search found, without those of its numbers that can be left out on every repeat; as far as it can be paid."""
-    for ref in (ref for ref in found if ref not in chosen):
+def _candidates(diagnosis: Diagnosis, branch: Branch) -> list[Remedies]:
+    """Those of the branch where it stands now, then of the diagnosed one; without what was raced already and seen to be of no use."""
+    reading = Reading(diagnosis.evidence)
+    both = dict.fromkeys((*CANDIDATES[branch], *CANDIDATES[diagnosis.branch]))
+    listed: list[Remedies] = [tuple(remedy.ref for remedy in candidate) for candidate in both]
+    raced = {refs: [found.value for ref in refs if (found := reading.raced(ref)) is not None] for refs in listed}
+    return [refs for refs in listed if len(raced[refs]) < len(refs) or max(raced[refs]) > 0]
+
+
+def _without_the_idle(choosing: Choosing, selected: Remedies, found: Remedies) -> Remedies:
+    """What the search found, without those of its numbers that are of no use on average; as far as it can be paid."""
+    for ref in (ref for ref in found if ref not in selected):
         fewer = tuple(other for other in found if other != ref)
-        if fewer in ((), chosen) or choosing.cost(fewer) > choosing.left(found):
+        if fewer in ((), selected) or choosing.cost(fewer) > choosing.left(found):
             continue
-        losses = [final_loss(run) for run in choosing.runs(found, "found")]
-        if choosing.nowhere_above(fewer, losses, f"without {ref}") is not None:
+        with_it, without = choosing.losses(found, "found"), choosing.losses(fewer, f"without {ref}")
+        if sum(without) <= sum(with_it):
             found = fewer
     return found
 
@@ -97,28 +99,6 @@ def branch_of(diagnosis: Diagnosis, runs: Sequence[Run]) -> Branch:
     """Where these trainings stand now: a cure of the descent may leave a training that learns its rows by heart."""
     train, validation = (float(np.mean([run.last(name) for run in runs])) for name in ("train_loss", "validation_loss"))
     return Branch.OVERFITTING if train < BY_HEART * validation else diagnosis.branch
-
-
-def _with_candidates(
-    choosing: Choosing, diagnosis: Diagnosis, branch: Branch, chosen: Remedies, losses: list[float]
-) -> tuple[Remedies, list[float]]:
-    """What is chosen with every candidate that lowers its loss on each repeat, and the losses; one candidate after another."""
-    reading, begun, budget = Reading(diagnosis.evidence), choosing.lab.spending.runs, CANDIDATES_SHARE * choosing.left(chosen)
-    for refs in (tuple(remedy.ref for remedy in candidate) for candidate in CANDIDATES[branch]):
-        raced = [found.value for ref in refs if (found := reading.raced(ref)) is not None]
-        if {ref.id for ref in refs} & {ref.id for ref in chosen} or (len(raced) == len(refs) and max(raced) <= 0):
-            continue
-        together = in_order((*chosen, *refs))
-        try:
-            cost = choosing.cost(together)
-            if choosing.lab.spending.runs - begun + cost > budget or cost > choosing.left(together):
-                continue
-            better = choosing.improved(together, losses, f"{', '.join(map(str, refs))} on top")
-        except NotApplicable:
-            continue
-        if better is not None:
-            chosen, losses = together, better
-    return chosen, losses
 
 
 def _applicable(lab: Lab, chosen: Remedies, numbers: tuple[Number, ...]) -> tuple[Number, ...]:

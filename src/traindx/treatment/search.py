@@ -19,7 +19,7 @@ from traindx.records import InputError, NotApplicable
 from traindx.remedies import ScaleRate
 from traindx.training import Job, total_steps
 from traindx.treatment.candidates import Number, in_order
-from traindx.treatment.choosing import Choosing, Remedies
+from traindx.treatment.choosing import Choosing, Remedies, lower
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -37,7 +37,7 @@ MOST = 200
 
 
 def search(choosing: Choosing, chosen: Remedies, known: Sequence[float], numbers: Sequence[Number], seed: int) -> Remedies:
-    """The remedies with the numbers of the lowest mean validation loss, of those that are nowhere above the ``known`` ones; else those given.
+    """The remedies with the numbers of the lowest mean validation loss, of those that are below the ``known`` ones; else those given.
 
     As many trials as can be paid. Cost: a part of a training for a trial that is given up, a training a repeat for one that is not.
     """
@@ -57,16 +57,17 @@ def search(choosing: Choosing, chosen: Remedies, known: Sequence[float], numbers
             trial = study.ask(space)
             remedies = with_numbers(chosen, numbers, trial.params)
             try:
-                value = _tried(choosing, trial, remedies, known)
+                losses = _tried(choosing, trial, remedies, known)
             except (NotApplicable, InputError):
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
                 continue
-            if value is None:
+            if losses is None:
                 study.tell(trial, state=optuna.trial.TrialState.PRUNED)
                 continue
-            study.tell(trial, _finite(value))
-            if value < lowest:
-                best, lowest = remedies, value
+            mean = float(np.mean(losses))
+            study.tell(trial, _finite(mean))
+            if mean < lowest and lower(losses, known):
+                best, lowest = remedies, mean
     return best
 
 
@@ -76,8 +77,8 @@ def with_numbers(chosen: Remedies, numbers: Sequence[Number], values: dict[str, 
     return in_order((*(ref for ref in chosen if ref.id not in {r.id for r in new}), *new))
 
 
-def _tried(choosing: Choosing, trial: Trial, remedies: Remedies, known: Sequence[float]) -> float | None:
-    """The mean loss over the repeats; None where the trial was given up: behind the others, or above a known loss.
+def _tried(choosing: Choosing, trial: Trial, remedies: Remedies, known: Sequence[float]) -> list[float] | None:
+    """The loss on every repeat; None where the trial was given up: behind the others, or above what is known of the first repeat.
 
     Raises:
         NotApplicable: when the remedies cannot be applied with these numbers; InputError when they refuse them.
@@ -88,14 +89,14 @@ def _tried(choosing: Choosing, trial: Trial, remedies: Remedies, known: Sequence
     horizon = max(1, math.ceil(FIRST_LOOK * total_steps(len(job.task.train), job.recipe)))
     trial.report(_finite(choosing.loss(remedies, 0, stage, horizon)), 1)
     losses: list[float] = []
-    for repeat, before in enumerate(known):
+    for repeat in range(len(known)):
         if trial.should_prune():
             return None
         losses.append(choosing.loss(remedies, repeat, stage))
         trial.report(_finite(float(np.mean(losses))), OF ** (repeat + 1))
-        if losses[-1] > before:
+        if losses[0] > known[0]:
             return None
-    return float(np.mean(losses))
+    return losses
 
 
 def _finite(loss: float) -> float:

@@ -1,0 +1,78 @@
+"""Greedy forward selection: of what may help on a branch, the best is taken, then the best on top of it, until nothing helps.
+
+A round tries every candidate on one repeat, as far as it can be paid, and the best few on the others: most candidates cost one training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from traindx.experiments.verification import CHOOSING
+from traindx.records import NotApplicable
+from traindx.treatment.candidates import in_order
+from traindx.treatment.choosing import Choosing, Remedies, lower
+
+# What the selection may take of what is left for choosing; the rest is for the search over numbers.
+SHARE = 0.7
+# So many of the candidates that help on the first repeat are tried on the others.
+FINALISTS = 3
+
+
+def select(choosing: Choosing, candidates: Sequence[Remedies], chosen: Remedies, known: list[float]) -> tuple[Remedies, list[float]]:
+    """What is chosen with the candidates that lower its loss, and the losses on every repeat; ``known`` are those without them.
+
+    A candidate that does not help on one repeat of a round is not tried again in the next. Cost: a training a candidate, and one for every
+    further repeat of the best of a round.
+    """
+    purse = choosing.lab.spending.runs + SHARE * choosing.left(chosen)
+    while candidates:
+        helpful = _helpful_once(choosing, candidates, chosen, known[0], purse)
+        losses: dict[Remedies, list[float]] = {}
+        for plan in (_on_top(chosen, refs) for refs in helpful[:FINALISTS]):
+            if _rest(choosing, plan) <= _left(choosing, plan, *losses):
+                losses[plan] = choosing.losses(plan, _stage(plan))
+        better = [plan for plan, found in losses.items() if lower(found, known)]
+        if not better:
+            break
+        chosen = min(better, key=lambda plan: sum(losses[plan]))
+        known, candidates = losses[chosen], [refs for refs in helpful if _on_top(chosen, refs) != chosen]
+    return chosen, known
+
+
+def _helpful_once(choosing: Choosing, candidates: Sequence[Remedies], chosen: Remedies, known: float, purse: float) -> list[Remedies]:
+    """Those that are below the ``known`` loss on the first repeat, the best first; what the other repeats of the best will cost is kept."""
+    helpful: dict[Remedies, float] = {}
+    for refs in candidates:
+        plan = _on_top(chosen, refs)
+        try:
+            once = choosing.cost(plan) / len(CHOOSING)
+            best = _on_top(chosen, min(helpful, key=lambda refs: helpful[refs])) if helpful else plan
+            rest = max(_rest(choosing, plan), _rest(choosing, best))
+            if once > min(_left(choosing, plan, best) - rest, purse - choosing.lab.spending.runs):
+                continue
+            loss = choosing.loss(plan, 0, _stage(plan))
+        except NotApplicable:
+            continue
+        if loss < known:
+            helpful[refs] = loss
+    return sorted(helpful, key=lambda refs: helpful[refs])
+
+
+def _left(choosing: Choosing, *plans: Remedies) -> float:
+    """Baseline runs that are free when the verification of any one of these is paid."""
+    return min(choosing.left(plan) for plan in plans)
+
+
+def _rest(choosing: Choosing, plan: Remedies) -> float:
+    """Baseline runs that the repeats after the first cost."""
+    return choosing.cost(plan) * (1 - 1 / len(CHOOSING))
+
+
+def _on_top(chosen: Remedies, refs: Remedies) -> Remedies:
+    """Both, without what would be there twice."""
+    there = {ref.id for ref in chosen}
+    return in_order((*chosen, *(ref for ref in refs if ref.id not in there)))
+
+
+def _stage(plan: Remedies) -> str:
+    return f"trying {', '.join(map(str, plan))}"
