@@ -22,7 +22,7 @@ from traindx.store import MemoryStore, Store
 from traindx.tasks import Rows, SealedTest, Task
 from traindx.training.executors import Serial
 from traindx.treatment.candidates import CANDIDATES, NUMBERS, Number, in_order
-from traindx.treatment.choosing import WORTH, Choosing, lower
+from traindx.treatment.choosing import WORTH, Choosing, Score
 from traindx.treatment.planning import _without_the_idle, branch_of, plan, validation_decides
 from traindx.treatment.search import search, with_numbers
 from traindx.treatment.selection import select
@@ -30,7 +30,7 @@ from traindx.treatment.selection import select
 SLOW = Recipe(lr=3e-3, batch_size=32, epochs=12, device="cpu")
 """A rate some hundred times below the best."""
 HARMFUL = ScaleRate(1e-3)
-NOTHING_KNOWN = [math.inf] * len(CHOOSING)
+NOTHING_KNOWN = Score((math.inf,) * len(CHOOSING))
 
 
 def network() -> nn.Module:
@@ -168,18 +168,33 @@ def test_it_is_said_whether_anything_was_tried(monkeypatch: pytest.MonkeyPatch) 
 # --- The selection -----------------------------------------------------------------------------------------------------------------
 
 
-def test_lower_is_more_than_chance_and_more_than_nothing() -> None:
-    assert lower([0.8, 1.8, 2.8], [1.0, 2.0, 3.0])
-    assert not lower([0.5, 2.4, 2.9], [1.0, 2.0, 3.0]), "the repeats do not agree"
-    assert not lower([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
-    assert not lower([(1 - WORTH / 2) * loss for loss in (1.0, 2.0, 3.0)], [1.0, 2.0, 3.0]), "for sure, and not worth a change"
-    assert not lower([0.5, math.inf, 0.5], [1.0, 2.0, 3.0])
-    assert lower([0.5, 9.0, 0.5], [1.0, math.inf, 3.0]), "what diverged no longer does"
+KNOWN = Score((1.0, 2.0, 3.0), 0.5)
+
+
+def test_better_is_more_than_chance_and_more_than_nothing() -> None:
+    assert Score((0.8, 1.8, 2.8), 0.5).better(KNOWN)
+    assert not Score((0.5, 2.4, 2.9), 0.5).better(KNOWN), "the repeats do not agree"
+    assert not KNOWN.better(KNOWN)
+    assert not Score((1 - WORTH / 2, 2 - WORTH, 3 - 1.5 * WORTH), 0.5).better(KNOWN), "for sure, and not worth a change"
+    assert not Score((0.8, 1.8, 2.8), 0.49).better(KNOWN), "a lower loss and a lower accuracy"
+
+
+def test_what_diverges_is_worse_than_anything() -> None:
+    assert not Score((0.5, math.inf, 0.5), 0.5).better(KNOWN)
+    assert Score((0.5, 9.0, 0.5), 0.1).better(Score((1.0, math.inf, 3.0), 0.5))
+
+
+def test_errors_are_better_when_lower() -> None:
+    x, y = load_digits(return_X_y=True)
+    rows = ((x[:200] / 16).astype(np.float32), y[:200, None].astype(np.float32))
+    regression = Task(lambda: nn.Linear(64, 1), nn.MSELoss(), rows)
+    assert regression.metric is not None and not regression.metric.higher_is_better
+    assert Choosing(lab(30, of=regression), None).score((), "before").metric < 0
 
 
 def test_the_best_is_taken_then_the_best_on_top_of_it() -> None:
     choosing = Choosing(lab(80), None)
-    before = choosing.losses((), "before")
+    before = choosing.score((), "before")
     candidates = [
         (HARMFUL.ref,),
         (ScaleRate(3.0).ref,),
@@ -187,16 +202,16 @@ def test_the_best_is_taken_then_the_best_on_top_of_it() -> None:
         (ShareParameters().ref,),
         (SetSchedule("cosine").ref, MoreEpochs(3.0).ref),
     ]
-    chosen, losses = select(choosing, candidates, (), before)
+    chosen, score = select(choosing, candidates, (), before)
     assert {r.id for r in chosen} == {"scale-rate", "set-schedule", "more-epochs"}
     assert ScaleRate(30.0).ref in chosen, "the better of two that take the same place"
-    assert lower(losses, before) and losses == choosing.losses(chosen, "chosen")
+    assert score.better(before) and score == choosing.score(chosen, "chosen")
 
 
 def test_what_does_not_help_costs_one_training() -> None:
     mine = lab(30)
     choosing = Choosing(mine, None)
-    before = choosing.losses((), "before")
+    before = choosing.score((), "before")
     begun = mine.spending.runs
     assert select(choosing, [(HARMFUL.ref,)], (), before) == ((), before)
     assert mine.spending.runs - begun == pytest.approx(mine.cost(mine.job(HARMFUL.ref)))
@@ -206,9 +221,7 @@ def test_what_does_not_help_costs_one_training() -> None:
 def test_the_verification_of_the_best_is_kept_back(budget: float) -> None:
     mine = lab(budget)
     choosing = Choosing(mine, None)
-    chosen, _ = select(
-        choosing, [(MoreEpochs(3.0).ref,), (ScaleRate(30.0).ref,), (ScaleRate(10.0).ref,)], (), choosing.losses((), "before")
-    )
+    chosen, _ = select(choosing, [(MoreEpochs(3.0).ref,), (ScaleRate(30.0).ref,), (ScaleRate(10.0).ref,)], (), choosing.score((), "before"))
     assert mine.left >= len(REPEATS) * (mine.cost(mine.job()) + mine.cost(mine.job(*chosen))) - 1e-9
 
 
@@ -219,11 +232,11 @@ def test_the_search_finds_a_rate_and_leaves_optuna_as_it_was() -> None:
     kept = optuna.logging.get_verbosity()
     choosing = Choosing(lab(30), None)
     numbers = tuple(n for n in NUMBERS[Branch.OPTIMIZATION] if n.remedy == ScaleRate.id)
-    known = choosing.losses((), "before")
+    known = choosing.score((), "before")
     (found,) = search(choosing, (), known, numbers, seed=0)
     assert found.id == ScaleRate.id and float(found.params["factor"]) > 1.5
     assert optuna.logging.get_verbosity() == kept
-    assert lower(choosing.losses((found,), "found"), known)
+    assert choosing.score((found,), "found").better(known)
 
 
 def test_weak_trials_are_given_up_early() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -50,14 +50,29 @@ class Choosing:
         """The trainings on every repeat."""
         return self.lab.train([self.lab.job(*remedies, repeat=repeat, refold=True) for repeat in CHOOSING], stage)
 
-    def losses(self, remedies: Remedies, stage: str) -> list[float]:
-        """The final validation losses on every repeat."""
-        return [final_loss(run) for run in self.runs(remedies, stage)]
+    def score(self, remedies: Remedies, stage: str) -> Score:
+        """What the trainings on every repeat end at."""
+        runs, metric = self.runs(remedies, stage), self.lab.task.metric
+        values = [0.0 if metric is None else run.last("validation_metric") for run in runs]
+        sign = 1.0 if metric is None or metric.higher_is_better else -1.0
+        return Score(tuple(map(final_loss, runs)), sign * float(np.mean(values)))
 
 
-def lower(losses: Sequence[float], known: Sequence[float]) -> bool:
-    """Whether these are below the known ones, repeat by repeat, by more on average than that average's standard error, and by WORTH."""
-    if not all(map(math.isfinite, losses)) or not all(map(math.isfinite, known)):
-        return all(map(math.isfinite, losses))
-    gains = np.array(known) - np.array(losses)
-    return bool(gains.mean() > max(gains.std(ddof=1) / math.sqrt(len(gains)), WORTH * float(np.mean(known))))
+class Score(NamedTuple):
+    """The final validation loss of every repeat, and the mean metric, negative where lower is better; 0 without a metric."""
+
+    losses: tuple[float, ...]
+    metric: float = 0.0
+
+    @property
+    def mean(self) -> float:
+        """Of the losses."""
+        return float(np.mean(self.losses))
+
+    def better(self, known: Score) -> bool:
+        """Whether the losses are lower, repeat by repeat, by more on average than that average's standard error and WORTH; the metric no worse."""
+        if not all(map(math.isfinite, (*self.losses, *known.losses))):
+            return all(map(math.isfinite, self.losses))
+        gains = np.array(known.losses) - np.array(self.losses)
+        least = max(gains.std(ddof=1) / math.sqrt(len(gains)), WORTH * known.mean)
+        return bool(gains.mean() > least and self.metric >= known.metric)

@@ -13,7 +13,7 @@ import numpy as np
 
 from traindx.diagnosis.reading import Reading
 from traindx.experiments import Lab
-from traindx.experiments.verification import final_loss, helps
+from traindx.experiments.verification import helps
 from traindx.records import Branch, Diagnosis, NotApplicable, Run, Standing
 from traindx.remedies import BalanceClasses
 from traindx.treatment.candidates import CANDIDATES, NUMBERS, Number
@@ -68,9 +68,9 @@ def _further(choosing: Choosing, diagnosis: Diagnosis, chosen: Remedies) -> Reme
         return chosen
     runs = choosing.runs(chosen, "before further remedies" if chosen else "before any remedy")
     branch = branch_of(diagnosis, runs)
-    selected, losses = select(choosing, _candidates(diagnosis, branch), chosen, [final_loss(run) for run in runs])
+    selected, score = select(choosing, _candidates(diagnosis, branch), chosen, choosing.score(chosen, "before"))
     numbers = _applicable(choosing.lab, selected, NUMBERS[branch])
-    found = search(choosing, selected, losses, numbers, choosing.lab.recipe.seed) if numbers else selected
+    found = search(choosing, selected, score, numbers, choosing.lab.recipe.seed) if numbers else selected
     return _without_the_idle(choosing, selected, found)
 
 
@@ -89,8 +89,7 @@ def _without_the_idle(choosing: Choosing, selected: Remedies, found: Remedies) -
         fewer = tuple(other for other in found if other != ref)
         if fewer in ((), selected) or choosing.cost(fewer) > choosing.left(found):
             continue
-        with_it, without = choosing.losses(found, "found"), choosing.losses(fewer, f"without {ref}")
-        if sum(without) <= sum(with_it):
+        if choosing.score(fewer, f"without {ref}").mean <= choosing.score(found, "found").mean:
             found = fewer
     return found
 

@@ -19,7 +19,7 @@ from traindx.records import InputError, NotApplicable
 from traindx.remedies import ScaleRate
 from traindx.training import Job, total_steps
 from traindx.treatment.candidates import Number, in_order
-from traindx.treatment.choosing import Choosing, Remedies, lower
+from traindx.treatment.choosing import Choosing, Remedies, Score
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -36,8 +36,8 @@ KEPT_BACK = 2
 MOST = 200
 
 
-def search(choosing: Choosing, chosen: Remedies, known: Sequence[float], numbers: Sequence[Number], seed: int) -> Remedies:
-    """The remedies with the numbers of the lowest mean validation loss, of those that are below the ``known`` ones; else those given.
+def search(choosing: Choosing, chosen: Remedies, known: Score, numbers: Sequence[Number], seed: int) -> Remedies:
+    """The remedies with the numbers of the lowest mean validation loss, of those that are better than what is ``known``; else those given.
 
     As many trials as can be paid. Cost: a part of a training for a trial that is given up, a training a repeat for one that is not.
     """
@@ -52,22 +52,21 @@ def search(choosing: Choosing, chosen: Remedies, known: Sequence[float], numbers
         space, beginnings = _space(choosing, chosen, numbers)
         for values in beginnings:
             study.enqueue_trial(values)
-        best, lowest = chosen, float(np.mean(known))
+        best, lowest = chosen, known.mean
         while len(study.trials) < MOST and choosing.left(best) >= KEPT_BACK * choosing.cost(chosen) + FIRST_LOOK:
             trial = study.ask(space)
             remedies = with_numbers(chosen, numbers, trial.params)
             try:
-                losses = _tried(choosing, trial, remedies, known)
+                score = _tried(choosing, trial, remedies, known)
             except (NotApplicable, InputError):
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
                 continue
-            if losses is None:
+            if score is None:
                 study.tell(trial, state=optuna.trial.TrialState.PRUNED)
                 continue
-            mean = float(np.mean(losses))
-            study.tell(trial, _finite(mean))
-            if mean < lowest and lower(losses, known):
-                best, lowest = remedies, mean
+            study.tell(trial, _finite(score.mean))
+            if score.mean < lowest and score.better(known):
+                best, lowest = remedies, score.mean
     return best
 
 
@@ -77,8 +76,8 @@ def with_numbers(chosen: Remedies, numbers: Sequence[Number], values: dict[str, 
     return in_order((*(ref for ref in chosen if ref.id not in {r.id for r in new}), *new))
 
 
-def _tried(choosing: Choosing, trial: Trial, remedies: Remedies, known: Sequence[float]) -> list[float] | None:
-    """The loss on every repeat; None where the trial was given up: behind the others, or above what is known of the first repeat.
+def _tried(choosing: Choosing, trial: Trial, remedies: Remedies, known: Score) -> Score | None:
+    """What every repeat ends at; None where the trial was given up: behind the others, or above what is known of the first repeat.
 
     Raises:
         NotApplicable: when the remedies cannot be applied with these numbers; InputError when they refuse them.
@@ -89,14 +88,14 @@ def _tried(choosing: Choosing, trial: Trial, remedies: Remedies, known: Sequence
     horizon = max(1, math.ceil(FIRST_LOOK * total_steps(len(job.task.train), job.recipe)))
     trial.report(_finite(choosing.loss(remedies, 0, stage, horizon)), 1)
     losses: list[float] = []
-    for repeat in range(len(known)):
+    for repeat in range(len(known.losses)):
         if trial.should_prune():
             return None
         losses.append(choosing.loss(remedies, repeat, stage))
         trial.report(_finite(float(np.mean(losses))), OF ** (repeat + 1))
-        if losses[0] > known[0]:
+        if losses[0] > known.losses[0]:
             return None
-    return losses
+    return choosing.score(remedies, stage)
 
 
 def _finite(loss: float) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from traindx.experiments.verification import CHOOSING
 from traindx.records import NotApplicable
 from traindx.treatment.candidates import in_order
-from traindx.treatment.choosing import Choosing, Remedies, lower
+from traindx.treatment.choosing import Choosing, Remedies, Score
 
 # What the selection may take of what is left for choosing; the rest is for the search over numbers.
 SHARE = 0.7
@@ -18,24 +18,24 @@ SHARE = 0.7
 FINALISTS = 3
 
 
-def select(choosing: Choosing, candidates: Sequence[Remedies], chosen: Remedies, known: list[float]) -> tuple[Remedies, list[float]]:
-    """What is chosen with the candidates that lower its loss, and the losses on every repeat; ``known`` are those without them.
+def select(choosing: Choosing, candidates: Sequence[Remedies], chosen: Remedies, known: Score) -> tuple[Remedies, Score]:
+    """What is chosen with the candidates that make it better, and its score; ``known`` is that without them.
 
     A candidate that does not help on one repeat of a round is not tried again in the next. Cost: a training a candidate, and one for every
     further repeat of the best of a round.
     """
     purse = choosing.lab.spending.runs + SHARE * choosing.left(chosen)
     while candidates:
-        helpful = _helpful_once(choosing, candidates, chosen, known[0], purse)
-        losses: dict[Remedies, list[float]] = {}
+        helpful = _helpful_once(choosing, candidates, chosen, known.losses[0], purse)
+        scores: dict[Remedies, Score] = {}
         for plan in (_on_top(chosen, refs) for refs in helpful[:FINALISTS]):
-            if _rest(choosing, plan) <= _left(choosing, plan, *losses):
-                losses[plan] = choosing.losses(plan, _stage(plan))
-        better = [plan for plan, found in losses.items() if lower(found, known)]
+            if _rest(choosing, plan) <= _left(choosing, plan, *scores):
+                scores[plan] = choosing.score(plan, _stage(plan))
+        better = [plan for plan, score in scores.items() if score.better(known)]
         if not better:
             break
-        chosen = min(better, key=lambda plan: sum(losses[plan]))
-        known, candidates = losses[chosen], [refs for refs in helpful if _on_top(chosen, refs) != chosen]
+        chosen = min(better, key=lambda plan: scores[plan].mean)
+        known, candidates = scores[chosen], [refs for refs in helpful if _on_top(chosen, refs) != chosen]
     return chosen, known
 
 
