@@ -74,5 +74,5 @@ class Score(NamedTuple):
         if not all(map(math.isfinite, (*self.losses, *known.losses))):
             return all(map(math.isfinite, self.losses))
         gains = np.array(known.losses) - np.array(self.losses)
-        least = max(gains.std(ddof=1) / math.sqrt(len(gains)), WORTH * known.mean)
+        least = max(gains.std(ddof=1) / math.sqrt(len(gains)), WORTH * abs(known.mean))
         return bool(gains.mean() > least and self.metric >= known.metric)

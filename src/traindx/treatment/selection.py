@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from traindx.experiments.verification import CHOOSING
 from traindx.records import NotApplicable
 from traindx.treatment.candidates import in_order
-from traindx.treatment.choosing import Choosing, Remedies, Score
+from traindx.treatment.choosing import WORTH, Choosing, Remedies, Score
 
 # What the selection may take of what is left for choosing; the rest is for the search over numbers.
 SHARE = 0.7
@@ -40,13 +40,18 @@ def select(choosing: Choosing, candidates: Sequence[Remedies], chosen: Remedies,
 
 
 def _helpful_once(choosing: Choosing, candidates: Sequence[Remedies], chosen: Remedies, known: float, purse: float) -> list[Remedies]:
-    """Those that are below the ``known`` loss on the first repeat, the best first; what the other repeats of the best will cost is kept."""
+    """Those that are below the ``known`` loss on the first repeat, the best first.
+
+    What the other repeats of the best will cost is kept back, where it is worth it: what costs more must help more.
+    """
+    alone = choosing.cost(chosen) / len(CHOOSING)
     helpful: dict[Remedies, float] = {}
+    worth: list[Remedies] = []
     for refs in candidates:
         plan = _on_top(chosen, refs)
         try:
             once = choosing.cost(plan) / len(CHOOSING)
-            best = _on_top(chosen, min(helpful, key=lambda refs: helpful[refs])) if helpful else plan
+            best = _on_top(chosen, min(worth, key=lambda refs: helpful[refs])) if worth else plan
             rest = max(_rest(choosing, plan), _rest(choosing, best))
             if once > min(_left(choosing, plan, best) - rest, purse - choosing.lab.spending.runs):
                 continue
@@ -55,6 +60,8 @@ def _helpful_once(choosing: Choosing, candidates: Sequence[Remedies], chosen: Re
             continue
         if loss < known:
             helpful[refs] = loss
+        if loss < known - WORTH * abs(known) * once / alone:
+            worth.append(refs)
     return sorted(helpful, key=lambda refs: helpful[refs])
 
 
