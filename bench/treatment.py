@@ -1,6 +1,6 @@
 """What a treatment is worth: on planted faults, and on real tasks against the usual searches at equal training compute.
 
-    python bench/treatment.py [--part zoo real] [--tasks NAME ...] [--methods NAME ...] [--seeds 0 1 2] [--programs NAME ...] [--sample N] [--diagnosis 6]
+    python bench/treatment.py [--part zoo real] [--tasks NAME ...] [--methods NAME ...] [--seeds 0 1 2] [--programs NAME ...] [--held-out] [--sample N] [--diagnosis 6]
                               [--budget 40] [--shard 0/2] [--minutes M] [--label NAME] [--report] [--write]
 
 Zoo: the share of the gap between a faulty training and its healthy twin that diagnosis and treatment bring back, on rows that neither sees.
@@ -296,11 +296,11 @@ def treated_case(case: Case, arguments: argparse.Namespace) -> Row:
     }
 
 
-def zoo_cases(sample: int, programs: list[str] | None = None) -> list[Case]:
-    """Calibration cases, every cause in turn; held-out programs are not treated here."""
+def zoo_cases(sample: int, programs: list[str] | None = None, held_out: bool = False) -> list[Case]:
+    """Cases of the calibration programs or of those held out, every cause in turn."""
     by_cause: dict[str, list[Case]] = defaultdict(list)
     for case in cases():
-        if not case.held_out and (not programs or case.program in programs):
+        if case.held_out == held_out and (not programs or case.program in programs):
             by_cause[case.cause].append(case)
     turns = max(map(len, by_cause.values()))
     return [c for turn in range(turns) for listed in by_cause.values() for c in listed[turn : turn + 1]][: sample or None]
@@ -333,7 +333,7 @@ def jobs(arguments: argparse.Namespace) -> list[tuple[Key, Callable[[], Row]]]:
     ]
     zoo = [
         (("zoo", case.name, "treatment", 0), lambda c=case: treated_case(c, arguments))
-        for case in zoo_cases(arguments.sample, arguments.programs)
+        for case in zoo_cases(arguments.sample, arguments.programs, arguments.held_out)
     ]
     return [*(real if "real" in arguments.part else ()), *(zoo if "zoo" in arguments.part else ())]
 
@@ -385,13 +385,17 @@ def recovered(row: Row) -> float:
     return (float(np.mean(row["after"])) - float(np.mean(row["before"]))) / gap if gap > 1e-3 else math.nan
 
 
-def significantly_worse(row: Row) -> bool:
-    """Student's 95 % interval of the paired change lies below zero."""
+def interval(changes: np.ndarray) -> tuple[float, float]:
+    """Student's 95 % interval of the mean of paired changes."""
     from scipy.stats import t
 
-    change = np.array(row["after"]) - np.array(row["before"])
-    error = float(change.std(ddof=1)) / math.sqrt(len(change))
-    return bool(change.mean() + t.ppf(0.975, len(change) - 1) * error < 0)
+    margin = float(t.ppf(0.975, len(changes) - 1)) * float(changes.std(ddof=1)) / math.sqrt(len(changes))
+    return float(changes.mean()) - margin, float(changes.mean()) + margin
+
+
+def significantly_worse(row: Row) -> bool:
+    """The interval of the paired change lies below zero."""
+    return interval(np.array(row["after"]) - np.array(row["before"]))[1] < 0
 
 
 def real_table(rows: dict[Key, Row], arguments: argparse.Namespace) -> list[str]:
@@ -407,7 +411,34 @@ def real_table(rows: dict[Key, Row], arguments: argparse.Namespace) -> list[str]
         cells = [f"{v.mean():.4f} ± {v.std():.4f}" for v in means.values()]
         shown = [f"**{c}**" if m == best else c for m, c in zip(METHODS, cells, strict=True)]
         lines.append(f"| {name} | {'RMSE' if real.regression else 'accuracy'} | {len(seeds)} | " + " | ".join(shown) + " |")
-    return [*lines, "", *against(rows), "", *what_was_done(rows)]
+    return [*lines, "", *ranks(rows, arguments), "", *against(rows), "", *what_was_done(rows)]
+
+
+def ranks(rows: dict[Key, Row], arguments: argparse.Namespace) -> list[str]:
+    """The rank of the treatment among the ways to better a training, and the paired difference from the best of the others."""
+    ways = [m for m in METHODS if m != "untreated"]
+    lines = ["| task | rank of treatment | best other | treatment is better by (95 % interval over seeds) |", "|---|---|---|---|"]
+    found, at_least_tied = [], 0
+    for name, real in REAL.items():
+        seeds = [s for s in arguments.seeds if all("values" in rows.get(("real", name, m, s), {}) for m in ways)]
+        if len(seeds) < 2:
+            continue
+        sign = -1 if real.regression else 1
+        scores = {m: sign * np.array([np.mean(rows["real", name, m, s]["values"]) for s in seeds]) for m in ways}
+        order = sorted(ways, key=lambda m: -float(scores[m].mean()))
+        found.append(order.index("treatment") + 1)
+        other = next(m for m in order if m != "treatment")
+        low, high = interval(scores["treatment"] - scores[other])
+        at_least_tied += high >= 0
+        lines.append(
+            f"| {name} | {found[-1]} | {other} | {(scores['treatment'] - scores[other]).mean():+.4f} ({low:+.4f} to {high:+.4f}) |"
+        )
+    middle = f"{np.median(found):g}" if found else "-"
+    return [
+        *lines,
+        "",
+        f"Median rank {middle}; better than the best other, or as good within the interval, on {at_least_tied} of {len(found)} tasks.",
+    ]
 
 
 def against(rows: dict[Key, Row]) -> list[str]:
@@ -449,7 +480,7 @@ def zoo_table(rows: dict[Key, Row]) -> list[str]:
         "",
         "| figure | value |",
         "|---|---|",
-        f"| cases | {len(done)} calibration cases, {len(mine) - len(done)} raised |",
+        f"| cases | {len(done)}, {len(mine) - len(done)} raised |",
         f"| share of the gap recovered: median, mean (each at most 1) | {np.median(shares):.0%}, {np.minimum(shares, 1).mean():.0%} |",
         f"| at least 90 % recovered | {(shares >= 0.9).sum()}/{len(shares)} |",
         f"| significantly worse on rows unseen | {len(worse)}/{len(done)}{': ' + ', '.join(worse) if worse else ''} |",
@@ -475,6 +506,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--programs", nargs="+")
+    parser.add_argument("--held-out", action="store_true")
     parser.add_argument("--diagnosis", type=float, default=6.0)
     parser.add_argument("--budget", type=float, default=40.0)
     parser.add_argument("--shard", default="0/1")

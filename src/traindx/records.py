@@ -379,7 +379,8 @@ class Diagnosis(Shown):
 class Comparison(Record):
     """Before against after, paired over seeds: one measure of a treatment.
 
-    ``low`` and ``high`` are Student's 95 % interval of the mean paired ``gain``, ``probability`` that it is above zero under the same model.
+    ``low`` and ``high`` are Student's 95 % interval of the mean paired ``gain``, ``probability`` that it is above zero under the same model;
+    of measures that are positive and better when lower, gains are what the mean ratio takes off the mean before.
     On a test set that answered several questions the intervals hold for all ``looks`` together, and are wider for it (Bonferroni).
     Without any model: ``wins`` is the share of pairs that improved, ``p_value`` that of Wilcoxon's signed-rank test of no improvement (with
     five pairs that all improve it is 1/32; None where no pair differs).

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from traindx.experiments.base import Lab
 from traindx.experiments.class_balance import hits
@@ -120,23 +121,31 @@ def final_loss(run: Run) -> float:
     return run.last("validation_loss") if _ended(run) else math.inf
 
 
+def paired_gains(before: Sequence[float], after: Sequence[float]) -> NDArray[np.float64]:
+    """How much lower each pair's second value is: the logarithm of their ratio where all are positive, else the difference.
+
+    One division of the rows may be several times as hard as another, and what a treatment does is to take a share off.
+    """
+    pairs = np.array([before, after], dtype=float)
+    first, second = np.log(pairs) if bool((pairs > 0).all()) else pairs
+    gains: NDArray[np.float64] = first - second
+    return gains
+
+
 def _comparison(
     measure: str, higher_is_better: bool, runs: Sequence[Sequence[Run]], values: Sequence[Sequence[float]], looks: int = 1
 ) -> Comparison:
     """The mean paired gain with Student's interval and the probability that it is above zero; and what ranks say, without a model."""
-    from scipy.stats import t, wilcoxon
+    from scipy.stats import wilcoxon
 
     before, after = (tuple(float(v) for v in column) for column in zip(*values, strict=True))
-    gains = np.array(after) - np.array(before) if higher_is_better else np.array(before) - np.array(after)
-    if not np.isfinite(gains).all():
+    differences = np.array(after) - np.array(before) if higher_is_better else np.array(before) - np.array(after)
+    if np.isfinite(differences).all():
+        gain, low, high, probability = _student(before, after, higher_is_better, looks)
+    else:
         rescued = all(math.isfinite(a) for a in after)
         gain, low, high, probability = (math.inf, math.inf, math.inf, 1.0) if rescued else (math.nan, math.nan, math.nan, 0.0)
-    else:
-        gain, error = float(gains.mean()), float(gains.std(ddof=1)) / math.sqrt(len(gains))
-        margin = float(t.ppf(1 - error_of_each(looks) / 2, len(gains) - 1)) * error
-        low, high = gain - margin, gain + margin
-        probability = float(t.cdf(gain / error, len(gains) - 1)) if error > 0 else float(gain > 0)
-    differs = not np.isnan(gains).any() and bool((gains != 0).any())
+    differs = not np.isnan(differences).any() and bool((differences != 0).any())
     return Comparison(
         measure=measure,
         higher_is_better=higher_is_better,
@@ -148,6 +157,19 @@ def _comparison(
         high=high,
         looks=max(1, looks),
         probability=probability,
-        wins=float((gains > 0).mean()),
-        p_value=float(wilcoxon(gains, alternative="greater", method="exact").pvalue) if differs else None,
+        wins=float((differences > 0).mean()),
+        p_value=float(wilcoxon(differences, alternative="greater", method="exact").pvalue) if differs else None,
     )
+
+
+def _student(before: Sequence[float], after: Sequence[float], higher_is_better: bool, looks: int) -> tuple[float, float, float, float]:
+    """(gain, low, high, probability above zero) in the unit of the values; where gains are logarithms of ratios, as shares of the mean before."""
+    from scipy.stats import t
+
+    ratios = not higher_is_better and min(*before, *after) > 0
+    gains = np.array(after) - np.array(before) if higher_is_better else paired_gains(before, after)
+    mean, error, freedom = float(gains.mean()), float(gains.std(ddof=1)) / math.sqrt(len(gains)), len(gains) - 1
+    margin = float(t.ppf(1 - error_of_each(looks) / 2, freedom)) * error
+    bounds = (mean, mean - margin, mean + margin)
+    gain, low, high = (float(np.mean(before)) * -math.expm1(-bound) for bound in bounds) if ratios else bounds
+    return gain, low, high, float(t.cdf(mean / error, freedom)) if error > 0 else float(mean > 0)

@@ -51,7 +51,8 @@ _FALLING: tuple[Candidate, ...] = (
     (SetSchedule("cosine"),),
 )
 _LONGER: Candidate = (MoreEpochs(3.0), StopEarly(5))
-_GRID = _alone(ShareParameters())
+# Convolutions as one would set them up, and alone.
+_GRID: tuple[Candidate, ...] = ((ShareParameters(), InsertNormalization(), SetSchedule("cosine")), (ShareParameters(),))
 _CONSTRAINTS = (
     *_GRID,
     *_alone(StopEarly(5), Augment(2, mirror=True), Augment(2), AugmentSignals()),

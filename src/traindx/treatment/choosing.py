@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from traindx.experiments import Lab
-from traindx.experiments.verification import CHOOSING, REPEATS, final_loss
+from traindx.experiments.verification import CHOOSING, REPEATS, final_loss, paired_gains
 from traindx.records import RemedyRef, Run
 
 # A smaller share of the loss is not worth a change.
@@ -66,13 +66,14 @@ class Score(NamedTuple):
 
     @property
     def mean(self) -> float:
-        """Of the losses."""
-        return float(np.mean(self.losses))
+        """The geometric mean of the losses where all are positive, as gains are shares of them; else their mean."""
+        positive = min(self.losses) > 0 and math.isfinite(max(self.losses))
+        return math.exp(np.mean(np.log(self.losses))) if positive else float(np.mean(self.losses))
 
     def better(self, known: Score) -> bool:
         """Whether the losses are lower, repeat by repeat, by more on average than that average's standard error and WORTH; the metric no worse."""
         if not all(map(math.isfinite, (*self.losses, *known.losses))):
             return all(map(math.isfinite, self.losses))
-        gains = np.array(known.losses) - np.array(self.losses)
-        least = max(gains.std(ddof=1) / math.sqrt(len(gains)), WORTH * abs(known.mean))
-        return bool(gains.mean() > least and self.metric >= known.metric)
+        gains = paired_gains(known.losses, self.losses)
+        least = WORTH if min(*self.losses, *known.losses) > 0 else WORTH * abs(known.mean)
+        return bool(gains.mean() > max(gains.std(ddof=1) / math.sqrt(len(gains)), least) and self.metric >= known.metric)
