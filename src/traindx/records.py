@@ -489,10 +489,15 @@ class Verdict(StrEnum):
 
 
 class Check(Record):
-    """One number that was measured, beside the lecture's, and whether it is what counts as reproduced."""
+    """One number that was measured, beside the lecture's, and whether it is what counts as reproduced.
+
+    Of trainings it is the mean over seeds, with Student's 95 % interval of that mean.
+    """
 
     label: str
     measured: float
+    low: float | None = None
+    high: float | None = None
     lecture: str
     holds: bool
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from scipy.stats import t
 
 from traindx import api
 from traindx.records import Check, Evidence, LabResult, Plot, Recipe, Record, Run, Verdict
@@ -147,6 +148,18 @@ def _conducted(lab: Lab, context: Context) -> LabResult:
 def near(label: str, measured: float, wanted: float, tolerance: float) -> Check:
     """Whether a number is the lecture's, to an absolute tolerance."""
     return Check(label=label, measured=measured, lecture=f"{wanted:g}", holds=bool(abs(measured - wanted) <= tolerance))
+
+
+def over_seeds(label: str, values: np.ndarray, lecture: str, holds: bool | np.bool_) -> Check:
+    """The mean of what every seed gave, with its 95 % interval."""
+    low, high = interval(values) if len(values) > 1 else (None, None)
+    return Check(label=label, measured=float(values.mean()), low=low, high=high, lecture=lecture, holds=bool(holds))
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """Student's 95 % interval of the mean."""
+    half = float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    return float(values.mean()) - half, float(values.mean()) + half
 
 
 def thinned(values: np.ndarray, points: int = 400) -> np.ndarray:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from traindx.curvature import Objective
-from traindx.labs.base import Context, Seen
+from traindx.labs.base import Context, Seen, interval, over_seeds
 from traindx.labs.datasets import images
 from traindx.labs.depth import last
 from traindx.labs.depth import task as clothes
@@ -73,6 +73,7 @@ class BatchSize:
             )
         epoch = {size: update[size] * ROWS / size for size in SIZES}
         falls = all((epochs[a] > epochs[b]).all() for a, b in pairwise(SIZES))
+        gained = updates[ROWS] - updates[10]
         flat = update[1_000] / update[10]
         noise = gradient_noise(task, 10) / gradient_noise(task, 1_000)
         checks = (
@@ -83,19 +84,9 @@ class BatchSize:
                 lecture="above 1 (45 s : 10 s)",
                 holds=bool(epoch[10] > epoch[1_000]),
             ),
-            Check(
-                label="training accuracy at equal epochs, batch 10",
-                measured=epochs[10].mean(),
-                lecture="falls with the batch, on every seed",
-                holds=falls,
-            ),
-            Check(label="training accuracy at equal epochs, largest batch", measured=epochs[ROWS].mean(), lecture="lowest", holds=falls),
-            Check(
-                label="the same at 100 updates, largest batch - batch 10",
-                measured=float(updates[ROWS].mean() - updates[10].mean()),
-                lecture="stands beside it: above 0",
-                holds=bool(updates[ROWS].mean() > updates[10].mean()),
-            ),
+            over_seeds("training accuracy at equal epochs, batch 10", epochs[10], "falls with the batch, on every seed", falls),
+            over_seeds("training accuracy at equal epochs, largest batch", epochs[ROWS], "lowest", falls),
+            over_seeds("the same at 100 updates, largest batch - batch 10", gained, "stands beside it: above 0", gained.mean() > 0),
             Check(label="noise of the gradient, batch 10 over batch 1,000", measured=noise, lecture="noisy : stable", holds=noise > 1),
         )
         axis = tuple(map(float, SIZES))
@@ -136,17 +127,18 @@ class WarmUp:
     def run(self, context: Context) -> Seen:
         """A deep network at rates that are slightly too large: training accuracy without and with a warm-up."""
         accuracy: dict[tuple[float, bool], np.ndarray] = {}
-        rates = (0.1, 0.12, 0.14)
+        rates = (0.1, 0.11, 0.12, 0.13, 0.14)
         task = clothes(context, rows=10_000, depth=12)
         for rate in rates:
             for warm in (False, True):
                 recipe = Recipe(lr=rate, momentum=0.9, batch_size=50, epochs=4, warmup_steps=WARM_UP if warm else 0)
                 runs = context.train(task, recipe, f"rate {rate:g}{' after a warm-up' if warm else ''}")
                 accuracy[rate, warm] = last(runs, "train_metric")
-        cold, warmed = (float(np.mean([accuracy[r, w].mean() for r in rates])) for w in (False, True))
+        cold, warmed = (np.concatenate([accuracy[r, w] for r in rates]) for w in (False, True))
+        helps = interval(warmed - cold)[0] > 0
         checks = (
-            Check(label="training accuracy, without", measured=cold, lecture="lower", holds=cold < warmed),
-            Check(label=f"the same after a warm-up of {WARM_UP} updates", measured=warmed, lecture="higher", holds=warmed > cold),
+            over_seeds("training accuracy, without", cold, "lower", cold.mean() < warmed.mean()),
+            over_seeds(f"the same after a warm-up of {WARM_UP} updates, minus without", warmed - cold, "above 0 for sure", helps),
         )
         plot = Plot(
             title="Rates that are slightly too large",
@@ -158,5 +150,5 @@ class WarmUp:
                 for name, w in (("from the start", False), ("after a warm-up", True))
             },
         )
-        said = f"At rates of {rates[0]:g} to {rates[-1]:g} the training accuracy is {cold:.2f} without a warm-up, {warmed:.2f} with one."
+        said = f"At rates of {rates[0]:g} to {rates[-1]:g} the training accuracy is {cold.mean():.2f} without a warm-up, {warmed.mean():.2f} with one."
         return Seen(sentence=said, checks=checks, plots=(plot,))

@@ -7,11 +7,11 @@ from functools import partial
 import numpy as np
 from torch import Tensor, nn
 
-from traindx.labs.base import Context, Seen
+from traindx.labs.base import Context, Seen, over_seeds
 from traindx.labs.batches import Perceptron
 from traindx.labs.datasets import images
 from traindx.labs.depth import last
-from traindx.records import Check, Plot, Recipe
+from traindx.records import Plot, Recipe
 from traindx.remedies import Augment
 from traindx.tasks import Task
 
@@ -68,31 +68,12 @@ class Cures:
         test = {name: last(found, "validation_metric") for name, found in runs.items()}
         gap = {name: last(found, "train_metric") - test[name] for name, found in runs.items()}
         base = "convolutional"
+        shared, shifts, upset = gap[base] - gap["perceptron"], "convolutional, shifted", "convolutional, upside down"
         checks = (
-            Check(
-                label="gap, convolutional - perceptron",
-                measured=float((gap[base] - gap["perceptron"]).mean()),
-                lecture="below 0",
-                holds=bool((gap[base] < gap["perceptron"]).all()),
-            ),
-            Check(
-                label="gap, shifted - not",
-                measured=float((gap["convolutional, shifted"] - gap[base]).mean()),
-                lecture="below 0",
-                holds=bool((gap["convolutional, shifted"] < gap[base]).all()),
-            ),
-            Check(
-                label="test accuracy, shifted - not",
-                measured=float((test["convolutional, shifted"] - test[base]).mean()),
-                lecture="above 0",
-                holds=bool(test["convolutional, shifted"].mean() > test[base].mean()),
-            ),
-            Check(
-                label="test accuracy, upside down - not",
-                measured=float((test["convolutional, upside down"] - test[base]).mean()),
-                lecture="below 0",
-                holds=bool((test["convolutional, upside down"] < test[base]).all()),
-            ),
+            over_seeds("gap, convolutional - perceptron", shared, "below 0", (shared < 0).all()),
+            over_seeds("gap, shifted - not", gap[shifts] - gap[base], "below 0", (gap[shifts] < gap[base]).all()),
+            over_seeds("test accuracy, shifted - not", test[shifts] - test[base], "above 0", test[shifts].mean() > test[base].mean()),
+            over_seeds("test accuracy, upside down - not", test[upset] - test[base], "below 0", (test[upset] < test[base]).all()),
         )
         axis = tuple(map(float, range(1, len(tasks) + 1)))
         plot = Plot(

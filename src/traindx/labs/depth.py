@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from torch import Tensor, nn
 
-from traindx.labs.base import Context, Seen
+from traindx.labs.base import Context, Seen, over_seeds
 from traindx.labs.datasets import images
 from traindx.records import Check, Plot, Recipe, Run
 from traindx.tasks import Task
@@ -76,39 +76,15 @@ class Depth:
         losses = {key: last(found) for key, found in runs.items()}
         best = min(v.mean() for v in losses.values())
         plain, skip = ({d: losses[d, s] for d in (4, 20, 56)} for s in (False, True))
-        test = {d: last(runs[d, False], "validation_metric").mean() for d in (20, 56)}
+        test = {d: last(runs[d, False], "validation_metric") for d in (20, 56)}
+        near_best = (1 + WITHIN) * best
         checks = (
-            Check(
-                label="training loss, 20 layers",
-                measured=plain[20].mean(),
-                lecture="above that of 4 (on every seed)",
-                holds=bool((plain[20] > plain[4]).all()),
-            ),
-            Check(
-                label="training loss, 56 layers",
-                measured=plain[56].mean(),
-                lecture="above that of 20 (on every seed)",
-                holds=bool((plain[56] > plain[20]).all()),
-            ),
-            Check(label="training loss, 4 layers", measured=plain[4].mean(), lecture="0.31", holds=bool(plain[4].mean() < 0.45)),
-            Check(
-                label="training loss, 20 with shortcuts",
-                measured=skip[20].mean(),
-                lecture="within 10 % of the best",
-                holds=bool(skip[20].mean() < (1 + WITHIN) * best),
-            ),
-            Check(
-                label="training loss, 56 with shortcuts",
-                measured=skip[56].mean(),
-                lecture="within 10 % of the best",
-                holds=bool(skip[56].mean() < (1 + WITHIN) * best),
-            ),
-            Check(
-                label="validation accuracy, 56 - 20 layers",
-                measured=test[56] - test[20],
-                lecture="below 0",
-                holds=bool(test[56] < test[20]),
-            ),
+            over_seeds("training loss, 4 layers", plain[4], "0.31", plain[4].mean() < 0.45),
+            over_seeds("training loss, 20 - 4 layers", plain[20] - plain[4], "above 0 on every seed", (plain[20] > plain[4]).all()),
+            over_seeds("training loss, 56 - 20 layers", plain[56] - plain[20], "above 0 on every seed", (plain[56] > plain[20]).all()),
+            over_seeds("training loss, 20 with shortcuts", skip[20], "within 10 % of the best", skip[20].mean() < near_best),
+            over_seeds("training loss, 56 with shortcuts", skip[56], "within 10 % of the best", skip[56].mean() < near_best),
+            over_seeds("validation accuracy, 56 - 20 layers", test[56] - test[20], "below 0", test[56].mean() < test[20].mean()),
         )
         lines = {}
         for (depth, shortcuts), found in runs.items():
@@ -148,15 +124,8 @@ class Normalization:
         widest = [max(trains[n], default=0.0) for n in (False, True)]
         without, with_norm = (found["sigmoid", 0.05, n] for n in (False, True))
         checks = (
-            Check(
-                label="sigmoid, without: training accuracy",
-                measured=without.mean(),
-                lecture="0.099 (chance)",
-                holds=bool(without.mean() < 0.2),
-            ),
-            Check(
-                label="sigmoid, with: training accuracy", measured=with_norm.mean(), lecture="above 0.8", holds=bool(with_norm.mean() > 0.8)
-            ),
+            over_seeds("sigmoid, without: training accuracy", without, "0.099 (chance)", without.mean() < 0.2),
+            over_seeds("sigmoid, with: training accuracy", with_norm, "above 0.8", with_norm.mean() > 0.8),
             Check(
                 label="ReLU: largest rate that trains, with over without",
                 measured=widest[1] / max(widest[0], 1e-3),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from traindx.records import LabResult, Plot, Verdict
+from traindx.records import Check, LabResult, Plot, Verdict
 from traindx.report import draw_landscapes, page, words
 from traindx.report.figures import Line
 from traindx.report.landscapes import Lines
@@ -32,7 +32,10 @@ def total(results: Sequence[LabResult]) -> str:
 def details(result: LabResult) -> str:
     """One lab: the question, the claim, every number beside the lecture's, the verdict."""
     width = max((len(c.label) for c in result.checks), default=0)
-    rows = [f"  {'✓' if c.holds else '✗'} {c.label:<{width}}  {c.measured:>12.6g}   lecture: {c.lecture}" for c in result.checks]
+    rows = [
+        f"  {'✓' if c.holds else '✗'} {c.label:<{width}}  {c.measured:>12.6g}{_interval(c):<22}   lecture: {c.lecture}"
+        for c in result.checks
+    ]
     head = [
         f"{result.name}: {result.question}",
         f"  Claim {', '.join(map(str, result.claims))}: {result.claim}",
@@ -40,6 +43,11 @@ def details(result: LabResult) -> str:
         "",
     ]
     return "\n".join([*head, *rows, *([""] if rows else []), f"  {result.verdict.value}: {result.sentence}"])
+
+
+def _interval(check: Check) -> str:
+    """Of a mean over seeds."""
+    return "" if check.low is None or check.high is None else f" ({check.low:.3g} to {check.high:.3g})"
 
 
 def as_lines(plot: Plot) -> Lines:
