@@ -70,7 +70,7 @@ def test_references_find_what_is_there(on_digits: tuple[Evidence, ...]) -> None:
     found = {(e.measure, e.subject): e.value for e in on_digits}
     assert found["out_of_fold_metric", "constant"] < 0.6 and found["out_of_fold_metric", "linear"] > 0.9
     assert found["out_of_fold_loss", "linear"] < 0.5 * found["out_of_fold_loss", "constant"]
-    assert {e.subject for e in on_digits} == {"constant", *REFERENCES}
+    assert {e.subject for e in on_digits} == {"constant", *REFERENCES} - {"convolutional-network"}
 
 
 def test_equal_in_two_calls(on_digits: tuple[Evidence, ...]) -> None:
@@ -174,7 +174,7 @@ def test_several_numbers_a_row() -> None:
     x = rng.normal(size=(400, 5)).astype(np.float32)
     y = (x @ rng.normal(size=(5, 3)) * [1, 10, 100] + [0, 5, 1000]).astype(np.float32)
     found = losses(vectors_task(x, y, 3, nn.MSELoss()))
-    assert set(found) == {"constant", *REFERENCES}
+    assert set(found) == {"constant", *REFERENCES} - {"convolutional-network"}
     assert found["constant"] == pytest.approx(float(y.var(0).mean()), rel=0.05)
     assert found["linear"] < 1e-3 * found["constant"]
 

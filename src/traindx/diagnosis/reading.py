@@ -27,7 +27,7 @@ FAR_FACTOR, FAR_SHARE = 2.0, 0.05
 NEARLY = 0.8
 # Or the ranks of the chunks' losses leave no doubt, where a few hard rows widen the interval of the mean.
 HARM_P = 1e-4
-REFERENCES = ("linear", "nearest-neighbours", "gradient-boosting", "small-network")
+REFERENCES = ("linear", "nearest-neighbours", "gradient-boosting", "small-network", "convolutional-network")
 
 
 class Reading:

@@ -1,7 +1,7 @@
 """Reference models: what loss is reachable on these rows, out of fold, and what the constant predictor pays.
 
 Constant, logistic or ridge regression, nearest neighbours, gradient boosting and a small network, each fitted on some folds and judged on
-the others, on the user's own loss. Where several numbers or labels a row are predicted, the regressions do so. Where the targets are the
+the others, on the user's own loss; a small convolutional network too, where the user's network looks at places (see `convolutional`). Where several numbers or labels a row are predicted, the regressions do so. Where the targets are the
 inputs, as for an autoencoder, the reference is the best linear code (principal components) as narrow as the network's. At most MAX_ROWS
 rows and MAX_FEATURES columns are used, and sizes follow a model of the cost rather than the clock, so that the answer is the same on every
 machine.
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from traindx.experiments.base import Lab
+from traindx.experiments.convolutional import FEWEST_ROWS, ConvolutionalReference, layout
 from traindx.records import Evidence, Question
 from traindx.tasks import Form, Kind, Task, find_form, is_distance, labels_of, output_form, outputs_from_probabilities, takes_numbers
 from traindx.tasks.features import Features, array_pairs, one_thread
@@ -39,24 +40,50 @@ Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 class References:
     """Out-of-fold losses of the reference models."""
 
-    name, title, version, reads_test = "references", "reference models", 1, False
+    name, title, version, reads_test = "references", "reference models", 2, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``out_of_fold_loss`` and ``out_of_fold_metric`` a model; ``not-applicable`` where inputs or targets are not array-like."""
-        sample = reference_rows(lab.task)
-        if sample is None:
+        rows = _usable_rows(lab.task)
+        if rows is None:
             reason = "inputs and targets are not plain arrays of one class or one number a row"
             return [*_constant_only(lab.task), Evidence(experiment="references", measure="not-applicable", value=math.nan, text=reason)]
-        features, targets, form = sample
+        inputs, targets, form = rows
+        features = _features(inputs, targets)
         found = []
         for name, predictor in predictors(lab.task, features, targets).items():
             outputs = out_of_fold(lab.task, predictor, features, targets, form)
             found += judged(lab.task, name, outputs, targets)
+        network = _of_places(lab.task, inputs, targets)
+        if network is not None:
+            outputs = out_of_fold(lab.task, network, inputs.numpy(), targets, form)
+            found += judged(lab.task, "convolutional-network", outputs, targets)
         return found
 
 
 def reference_rows(task: Task) -> tuple[np.ndarray, Tensor, Form] | None:
     """(features, targets, form of outputs) of at most MAX_ROWS training rows; None where reference models do not apply."""
+    rows = _usable_rows(task)
+    return None if rows is None else (_features(*rows[:2]), *rows[1:])
+
+
+def _features(inputs: Tensor, targets: Tensor) -> np.ndarray:
+    return _raw(inputs) if copies(inputs, targets) else Features(inputs)(inputs)
+
+
+def _of_places(task: Task, inputs: Tensor, targets: Tensor) -> Predictor | None:
+    """The convolutional network; None where rows have no places, or are few."""
+    numbers = 1 if task.kind is Kind.CLASSIFICATION else _flat(targets).shape[1]
+    finite = bool(torch.isfinite(inputs.float()).all())
+    if len(inputs) < FEWEST_ROWS or numbers > MOST_IN_NETWORK or not finite or copies(inputs, targets):
+        return None
+    shape = layout(task, inputs)
+    outputs = (task.classes or 2) if task.kind is Kind.CLASSIFICATION else numbers
+    return None if shape is None else ConvolutionalReference(task.kind, inputs, shape, outputs, fold_count(len(inputs)))
+
+
+def _usable_rows(task: Task) -> tuple[Tensor, Tensor, Form] | None:
+    """(inputs, targets, form of outputs); None where reference models do not apply."""
     pairs = array_pairs(task.train, evaluated_index(len(task.train), MAX_ROWS))
     if pairs is None or not bool(torch.isfinite(pairs[1].float()).all()):
         return None
@@ -68,11 +95,9 @@ def reference_rows(task: Task) -> tuple[np.ndarray, Tensor, Form] | None:
         if bool((labels < 0).any()):  # rows that the loss is told to ignore
             inputs, targets = inputs[labels >= 0], targets[labels >= 0]
         form = find_form(task.loss, task.kind, targets, single_output(task, targets), task.classes or 2)
-        return None if form is Form.UNKNOWN else (Features(inputs)(inputs), targets, form)
-    form = _form_of_numbers(task, targets)
-    if form is Form.UNKNOWN:
-        return None
-    return _raw(inputs) if copies(inputs, targets) else Features(inputs)(inputs), targets, form
+    else:
+        form = _form_of_numbers(task, targets)
+    return None if form is Form.UNKNOWN else (inputs, targets, form)
 
 
 def _form_of_numbers(task: Task, targets: Tensor) -> Form:

@@ -14,6 +14,7 @@ SUBJECTS: Final = {
     "nearest-neighbours": "nearest neighbours",
     "gradient-boosting": "gradient boosting",
     "small-network": "small network",
+    "convolutional-network": "small convolutional network",
 }
 """The reference models, from the least to the most flexible, as a reader calls them."""
 
