@@ -47,7 +47,7 @@ class Pair(NamedTuple):
 
 
 def pairs(lab: Lab, remedies: Sequence[RemedyRef]) -> list[Pair]:
-    """One pair a repeat, as many as the budget pays for, at least LEAST_PAIRS.
+    """One pair a repeat, as many as the budget pays for, at least LEAST_PAIRS; what was trained already costs nothing.
 
     Raises:
         NotApplicable: when a remedy cannot be applied.
@@ -55,7 +55,8 @@ def pairs(lab: Lab, remedies: Sequence[RemedyRef]) -> list[Pair]:
     """
     jobs = [[lab.job(*refs, repeat=r, refold=True, keep_weights=True) for refs in ((), tuple(remedies))] for r in REPEATS]
     paired = [Pair(*two) for two in jobs]
-    return paired[: max(LEAST_PAIRS, math.floor(lab.left / sum(lab.cost(job) for job in paired[0]) + 1e-9))]
+    costs = np.cumsum([sum(lab.cost(job) for job in pair if job.key not in lab.runs) for pair in paired])
+    return paired[: max(LEAST_PAIRS, int((costs <= lab.left + 1e-9).sum()))]
 
 
 def compare_on_validation(lab: Lab, paired: Sequence[Pair]) -> list[Comparison]:

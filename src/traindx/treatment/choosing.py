@@ -13,6 +13,8 @@ from traindx.records import RemedyRef, Run
 
 # A smaller share of the loss is not worth a change.
 WORTH = 0.005
+# The fallback is verified on so many seeds at least; their untreated trainings are there by then.
+FALLBACK_PAIRS = 3
 
 Remedies = tuple[RemedyRef, ...]
 
@@ -20,7 +22,8 @@ Remedies = tuple[RemedyRef, ...]
 class Choosing:
     """Validation losses of remedies on the repeats of CHOOSING, in order, and whether more can be paid.
 
-    What the verification will cost is kept back, also that of the ``fallback``. ``deadline`` is in seconds of the lab's clock.
+    What the verification will cost is kept back, and for the ``fallback`` so much that its effect, which a diagnosis has confirmed, can be seen again.
+    ``deadline`` is in seconds of the lab's clock.
     """
 
     def __init__(self, lab: Lab, deadline: float | None, fallback: Remedies = ()) -> None:
@@ -33,13 +36,18 @@ class Choosing:
             NotApplicable: when the remedies cannot be applied.
 
         """
-        plans = [(), remedies, *([self.fallback] if self.fallback else ())]
-        kept_back = len(REPEATS) * sum(self.lab.cost(self.lab.job(*plan)) for plan in plans)
+        kept_back = len(REPEATS) * (self._once(()) + self._once(remedies))
+        if self.fallback not in ((), remedies):
+            kept_back += FALLBACK_PAIRS * self._once(self.fallback)
         return 0.0 if self.lab.spending.seconds > self.deadline else self.lab.left - kept_back
 
     def cost(self, remedies: Remedies) -> float:
         """Baseline runs that trainings on every repeat cost."""
-        return len(CHOOSING) * self.lab.cost(self.lab.job(*remedies))
+        return len(CHOOSING) * self._once(remedies)
+
+    def _once(self, remedies: Remedies) -> float:
+        """Baseline runs that one training costs."""
+        return self.lab.cost(self.lab.job(*remedies))
 
     def loss(self, remedies: Remedies, repeat: int, stage: str, horizon: int | None = None) -> float:
         """The final validation loss on one repeat, infinite where it diverged; or the loss at ``horizon`` updates."""
