@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from small_labs import RECIPE, answer, digits_task, lab_for, values
 
-from traindx.experiments.learning_curve import LEAST_SHARE
+from traindx.experiments.learning_curve import LEAST_SHARE, _bounds, _doubtful
+from traindx.records import Curve, Run
 from traindx.remedies.fewer_rows import LEAST_ROWS
 
 SHORT = RECIPE.replace(epochs=4)
@@ -48,3 +49,25 @@ def test_declines_too_few_rows() -> None:
     lab = lab_for(digits_task(2 * LEAST_ROWS + 2), SHORT)
     (found,) = answer(lab, "learning_curve", params={"repeats": 1})
     assert found.measure == "not-applicable" and "too few" in found.text
+
+
+def runs_by_hand(losses: list[float]) -> list[Run]:
+    """Runs with these validation losses at their end, and nothing else."""
+    curve = Curve(steps=(0, 10), values=(9.0, 9.0))
+    run = lab_for(digits_task(100), SHORT.replace(epochs=1)).baseline()
+    return [run.replace(curves={"validation_loss": curve.replace(values=(9.0, loss))}) for loss in losses]
+
+
+def test_divisions_that_differ_in_difficulty_agree_on_a_share() -> None:
+    wholes, halves = runs_by_hand([0.1, 0.4, 1.6]), runs_by_hand([0.15, 0.56, 2.6])
+    low, high = _bounds(wholes, halves, None)
+    assert 0 < low < 0.4 < high, "a third to a half more on each, though ten times as much on one as on another"
+    assert not _doubtful(wholes, halves, None)
+    assert _doubtful(wholes, runs_by_hand([0.15, 0.38, 2.0]), None), "one of them says the contrary"
+
+
+def test_one_more_division_is_asked_while_they_disagree() -> None:
+    lab = lab_for(digits_task(400), SHORT)
+    found = answer(lab, "learning_curve", params={"repeats": 2})
+    assert 2 <= len(found[0].seeds) <= 5
+    assert len(found[0].seeds) == 5 or found[0].low > 0 or found[0].value <= 0
