@@ -86,6 +86,18 @@ def test_an_intervention_in_doubt_names_the_branch_and_says_that_it_is_not_prove
     assert well.branch is Branch.HEALTHY
 
 
+def test_rows_plainly_learned_by_heart_are_overfitting_though_no_remedy_was_shown_to_help(facts: Facts) -> None:
+    for name, loss in (("linear", 0.7), ("nearest-neighbours", 0.9), ("gradient-boosting", 0.6)):
+        facts = facts.put("references", "out_of_fold_loss", loss, name)
+    high = facts.without("learning_curve").overfitted()
+    stopped = high.raced(high.remedies("trained-too-long")[0], 0.3, "validation_loss", low=-0.5, high=1.1)
+    answer = conclude(stopped.evidence)
+    assert answer.branch is Branch.OVERFITTING and "not proven" in answer.sentence
+    assert (answer.findings[0].cause, answer.findings[0].standing) == ("trained-too-long", Standing.SUSPECTED)
+    elsewhere = stopped.put("two_sample", "test_loss", 3.0).put("two_sample", "reweighted_test_loss", 3.0)
+    assert conclude(elsewhere.evidence).branch is Branch.UNDECIDED
+
+
 def test_where_nothing_is_shown_the_first_suspect_by_signs_is_told(facts: Facts) -> None:
     low = facts.without("learning_curve").underfitted().audit(feature_scale_largest=1e4)
     answer = conclude(low.evidence)

@@ -57,6 +57,20 @@ def test_where_training_is_not_large_both_must_gain_and_references_be_better(fac
     assert sign(averaged(below, GAIN_FULL, GAIN_FULL), CAUSE) == 0.0
 
 
+def test_where_rows_were_learned_by_heart_it_comes_last(facts: Facts) -> None:
+    for name, loss in (("linear", 0.7), ("nearest-neighbours", 0.9), ("gradient-boosting", 0.6)):
+        facts = facts.put("references", "out_of_fold_loss", loss, name)
+    heart = averaged(facts.put("audit", "schedule", 0.0, text="constant").overfitted(), GAIN_FULL, GAIN_FULL)
+    asked = []
+    while (question := next_question(heart.evidence, 50.0)) is not None and len(asked) < 20:
+        asked.append(question)
+        heart = heart.put(question.experiment, "asked", 0.0)
+        for ref in question.remedies:
+            heart = heart.raced(ref, 0.0, "validation_loss", details={"least_effect": -1.0})
+    assert [r.id for r in asked[-1].remedies] == ["set-schedule"]
+    assert "divisions" in [question.experiment for question in asked[:-1]]
+
+
 def test_stays_silent_where_the_rate_falls_or_the_training_diverged(facts: Facts) -> None:
     is_silent(opposed(facts).put("audit", "schedule", 1.0, text="cosine"), CAUSE)
     is_silent(opposed(facts).diverged(), CAUSE)

@@ -110,9 +110,15 @@ def _sign(reading: Reading, finding: Finding) -> float:
 def _branch(reading: Reading, findings: Sequence[Finding]) -> Branch:
     """The branch of the top finding that an experiment speaks for; without one, healthy where nothing is wrong, undecided where something is."""
     top = findings[0]
-    if top.standing is Standing.CONFIRMED or (reading.troubled and _speaks_for(top)):
+    if top.standing is Standing.CONFIRMED or (reading.troubled and (_speaks_for(top) or _plainly_overfits(reading, top))):
         return top.branch
     return Branch.UNDECIDED if reading.troubled else Branch.HEALTHY
+
+
+def _plainly_overfits(reading: Reading, finding: Finding) -> bool:
+    """Whether rows were learned by heart and validation is where no reference would leave it, though no remedy was shown to help enough."""
+    suspected = finding.standing is Standing.SUSPECTED and finding.branch is Branch.OVERFITTING
+    return suspected and reading.memorizes and reading.overfits and not reading.test_harm_is_real
 
 
 def _speaks_for(finding: Finding) -> bool:

@@ -64,6 +64,7 @@ def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | 
         _divisions,
         _consistency,
         *_constraints_and_curve(reading),
+        _late_by_heart,
     ):
         question = ask(reading)
         if question is not None and _cost(question) <= runs_left:
@@ -224,8 +225,19 @@ def hidden_goal(reading: Reading, margin: float = HIDDEN_MARGIN) -> float:
 
 def _late(reading: Reading) -> Question | None:
     """What acts at the end of a training only: its runs are as long as the training."""
-    by_heart = reading.overfits or reading.memorizes
-    least = NOTICEABLE if reading.training_is_large else DIRECT_SIGN if by_heart else STRONG_SIGN
+    return None if _by_heart(reading) else _decay(reading, NOTICEABLE if reading.training_is_large else STRONG_SIGN)
+
+
+def _late_by_heart(reading: Reading) -> Question | None:
+    """The same on a direct sign where rows were learned by heart; last, since whatever lets such a network forget lowers its validation loss."""
+    return _decay(reading, DIRECT_SIGN) if _by_heart(reading) and not _settled(reading, "generalization") else None
+
+
+def _by_heart(reading: Reading) -> bool:
+    return reading.overfits or reading.memorizes
+
+
+def _decay(reading: Reading, least: float) -> Question | None:
     found = suspects(reading, "late", least)
     if not found or _best_recovery(reading, "fit") >= CONFIRMING_SHARE:
         return None
