@@ -144,7 +144,7 @@ def readmission_experts(
                         layer.bias.fill_(bias)
         return net
 
-    mine = {"optimizer": "adamw", "lr": draw.near(5e-3), "weight_decay": 1e-2, "batch_size": 64, "epochs": 8, "schedule": "cosine"}
+    mine = {"optimizer": "adamw", "lr": draw.near(1.2e-2), "weight_decay": 1e-2, "batch_size": 128, "epochs": 6, "schedule": "cosine"}
     loss = loss or nn.BCEWithLogitsLoss()
     return Training(model, loss, (x, y[:, None]), (u, v[:, None]), settings(mine, recipe), classes=2)
 
@@ -157,8 +157,19 @@ def laboratory(x: np.ndarray) -> np.ndarray:
     return x
 
 
-FEW = {"rows": 350, "experts": 1, "sizes": (8,), "lr": 8e-3, "batch_size": 16, "epochs": 10}
-SGD = {"optimizer": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4}
+FEW = {"rows": 500, "experts": 1, "sizes": (8,), "lr": 8e-3, "batch_size": 16, "epochs": 10}
+SGD = {"optimizer": "sgd", "lr": 0.2, "momentum": 0.9, "weight_decay": 1e-4, "epochs": 14}
+
+COLD = {
+    "sizes": (16,) * 8,
+    "experts": 2,
+    "skip": True,
+    "optimizer": "rmsprop",
+    "optimizer_options": {"alpha": 0.999},
+    "lr": 3e-3,
+    "weight_decay": 0.0,
+    "warmup_steps": 60,
+}
 
 readmission_experts.fault("learning-rate-too-high", "rate-of-sgd-for-adamw", "medium", lr=0.6)
 readmission_experts.fault("optimizer-unsuited", "plain-gradient-descent", "mild", optimizer="sgd", lr=5e-3)
@@ -168,18 +179,21 @@ readmission_experts.fault("dead-units", "prior-in-every-bias", "gross", bias=-6.
 readmission_experts.fault("saturating-activation", "forgotten-fan-in", "medium", twin={"act": nn.Tanh}, std=3.0)
 readmission_experts.fault("vanishing-gradient", "sigmoid-everywhere", "gross", sizes=(12,) * 6, act=nn.Sigmoid)
 readmission_experts.fault(
-    "saddle-point", "around-the-origin", "medium", twin={**SGD, "act": nn.Tanh, "sizes": (12, 12, 12)}, std=0.01, bias=0.0
+    "saddle-point", "around-the-origin", "medium", twin={**SGD, "act": nn.Tanh, "sizes": (12, 12, 12), "epochs": 20}, std=0.01, bias=0.0
 )
 readmission_experts.fault(
-    "too-deep-without-skips", "shortcut-forgotten", "medium", twin={"sizes": (16,) * 16, "experts": 2, "lr": 2e-3, "skip": True}, skip=False
+    "too-deep-without-skips",
+    "shortcut-forgotten",
+    "medium",
+    twin={"sizes": (16,) * 16, "experts": 2, "lr": 4e-3, "epochs": 10, "skip": True},
+    skip=False,
 )
 readmission_experts.fault("unnormalized-input", "laboratory-units", "medium", log=False, scale=False)
-readmission_experts.fault("unnormalized-input", "laboratory-units-by-sgd", "gross", twin=SGD, log=False, scale=False)
 readmission_experts.fault("single-unit-softmax", "softmax-of-one", "gross", last=Softmax, loss=nn.BCELoss())
-readmission_experts.fault("softmax-before-cross-entropy", "sigmoid-twice", "mild", twin=SGD, last=nn.Sigmoid)
+readmission_experts.fault("single-unit-softmax", "softmax-of-one-and-squares", "gross", last=Softmax, loss=nn.MSELoss())
+readmission_experts.fault("missing-warmup", "long-memory-from-cold", "medium", twin=COLD, warmup_steps=0)
 readmission_experts.fault("features-insufficient", "administration-alone", "medium", only=(0, 1))
 readmission_experts.fault("over-regularized", "keep-probability-for-drop", "medium", twin={"drop": 0.05}, drop=0.95)
-readmission_experts.fault("over-regularized", "decay-copied", "mild", optimizer="adam", weight_decay=0.3)
 readmission_experts.fault("model-too-flexible", "wide-experts", "medium", twin=FEW, experts=4, sizes=(256, 256))
 readmission_experts.fault("trained-too-long", "overnight", "gross", twin={**FEW, "sizes": (32,), "lr": 5e-3}, epochs=250)
 readmission_experts.fault("too-little-data", "hundred-patients", "medium", edit=few(100))
@@ -253,7 +267,7 @@ class BeatNet(nn.Module):
 def heartbeat_unet(
     draw: Draw,
     *,
-    rows: int = 1300,
+    rows: int = 1000,
     channels: int = 8,
     middle: int = 0,
     neck: int = 12,
@@ -278,7 +292,7 @@ def heartbeat_unet(
             return initialized(net, lambda w: nn.init.normal_(w, 0, std), bias)
         return initialized(net, lambda w: w.mul_(gain), bias, last=False) if gain != 1 or bias is not None else net
 
-    mine = {"optimizer": "sgd", "lr": draw.near(0.15), "momentum": 0.9, "batch_size": 32, "epochs": 10, "schedule": "cosine"}
+    mine = {"optimizer": "sgd", "lr": draw.near(0.2), "momentum": 0.9, "batch_size": 40, "epochs": 9, "schedule": "cosine"}
     mine["weight_decay"] = 1e-4
     loss = loss or nn.BCEWithLogitsLoss()
     return Training(model, loss, (x, y), (u, v), settings(mine, recipe), classes=64, multilabel=True)
@@ -412,7 +426,6 @@ ambulance_visits.fault("output-target-shape-mismatch", "flat-targets", "medium",
 ambulance_visits.fault("missing-nonlinearity", "activations-left-out", "mild", act=nn.Identity)
 ambulance_visits.fault("features-insufficient", "weekday-alone", "gross", only=(1, 2, 3, 4, 5, 6, 7))
 ambulance_visits.fault("over-regularized", "decay-copied", "medium", weight_decay=10.0)
-ambulance_visits.fault("unnormalized-input", "scaler-forgotten", "mild", scale=False)
 ambulance_visits.fault("model-too-flexible", "three-wide-layers", "gross", twin=SHORT, sizes=(256, 256, 256))
 ambulance_visits.fault("trained-too-long", "three-hundred-epochs", "medium", twin={**SHORT, "sizes": (48,)}, epochs=300)
 ambulance_visits.fault(
@@ -426,5 +439,3 @@ ambulance_visits.fault(
     prepare=flattered_validation,
     edit=validation_among_training,
 )
-ambulance_visits.fault("labels-unrelated-to-inputs", "joined-a-day-late", "gross", edit=relabelled(lambda y: np.roll(y, 1, 0)))
-ambulance_visits.fault("non-finite-data", "pollen-trap-broken", "mild", edit=missing(0.02, 9))

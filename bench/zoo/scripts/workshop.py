@@ -19,13 +19,11 @@ from zoo.scripts.base import (
     first_of,
     honest_test,
     initialized,
-    judged_by_validation,
     kept,
     relabelled,
     script,
     settings,
     test_inputs,
-    validation_relabelled,
     wrong_share,
 )
 from zoo.scripts.mistakes import flattered, missing, missing_targets, moving, noisy, other_shares, quantities, still, summed
@@ -46,10 +44,10 @@ def welds() -> tuple[np.ndarray, np.ndarray]:
     x = 0.9 * np.exp(-(((row - centre) / width) ** 2))
     at = rng.uniform(2.5, 8.5, (n, 1, 1))
     here = lie + slope * (at - 5.5) + rng.uniform(-0.8, 0.8, (n, 1, 1))
-    strength = rng.uniform(0.5, 1.0, (n, 1, 1))
+    strength = rng.uniform(0.8, 1.3, (n, 1, 1))
     round_ = np.exp(-((row - here) ** 2 + (column - at) ** 2) / 1.6)
     line = np.exp(-(((column - at - 0.3 * (row - here)) / 0.6) ** 2) - ((row - here) / 3.5) ** 2)
-    x = x + strength * np.stack([0 * round_, -round_, -0.8 * line, round_])[y, np.arange(n)] + 0.14 * rng.normal(0, 1, (n, 12, 12))
+    x = x + strength * np.stack([0 * round_, -round_, -0.8 * line, round_])[y, np.arange(n)] + 0.13 * rng.normal(0, 1, (n, 12, 12))
     return (280 + 60 * x[:, None]).astype(np.float32), y
 
 
@@ -128,7 +126,7 @@ def weld_patches(
                 parameter.requires_grad_(name.startswith("head"))
         return nn.Sequential(net, last()) if last else net
 
-    mine = {"optimizer": "adamw", "lr": draw.near(5e-3), "weight_decay": 0.02, "batch_size": 50, "epochs": 9, "schedule": "cosine"}
+    mine = {"optimizer": "adamw", "lr": draw.near(7e-3), "weight_decay": 0.02, "batch_size": 80, "epochs": 10, "schedule": "cosine"}
     mine |= {"warmup_steps": 30}
     return Training(model, nn.CrossEntropyLoss(), (x, y), (u, v), settings(mine, recipe), classes=4)
 
@@ -159,7 +157,6 @@ weld_patches.fault("wrong-labels", "counted-from-one", "gross", edit=relabelled(
 weld_patches.fault("class-imbalance", "few-cracks", "medium", prepare=balanced, edit=kept(first_of(10, 2)))
 weld_patches.fault("label-shift", "a-worse-batch", "medium", prepare=honest_test, edit=other_shares((1, 2), 10))
 weld_patches.fault("covariate-shift", "another-camera", "medium", prepare=honest_test, edit=noisy(0.7))
-weld_patches.fault("preprocessing-mismatch", "kelvin-at-test", "gross", prepare=honest_test, edit=test_inputs(lambda x: x * 23 + 296))
 weld_patches.fault("preprocessing-mismatch", "celsius-scaler", "mild", prepare=honest_test, edit=test_inputs(lambda x: 0.4 * x + 1.5))
 weld_patches.fault("too-little-data", "sixty-welds", "medium", edit=few(60))
 weld_patches.fault("missing-augmentation", "never-moved", "medium", prepare=moving(200, 2, (2, 3), 10), edit=still(200, 10))
@@ -170,16 +167,16 @@ weld_patches.fault("missing-augmentation", "never-moved-along", "mild", prepare=
 
 @cache
 def engines() -> tuple[np.ndarray, np.ndarray]:
-    """(6000, 14, 5) shaking in mm/s, exhaust gas in K, oil pressure in Pa, chips in the oil, load in %; (6000,) cycles left, 130 at most."""
+    """(6000, 10, 5) shaking in mm/s, exhaust gas in K, oil pressure in Pa, chips in the oil, load in %; (6000,) cycles left, 130 at most."""
     rng = np.random.default_rng(127)
-    n, t = 6000, np.arange(14)
+    n, t = 6000, np.arange(10)
     left = rng.uniform(0, 170, (n, 1))
     pace = rng.uniform(0.02, 0.035, (n, 1))
-    wear = np.exp(-pace * (left + 4.0 * (13 - t)))
-    load = 70 + 15 * rng.normal(0, 1, (n, 1)) + 6 * rng.normal(0, 1, (n, 14))
-    shaking = 1.5 + 4 * wear + 0.02 * load + 0.3 * rng.normal(0, 1, (n, 14))
-    gas = 700 + 2.0 * load + 90 * wear + 8 * rng.normal(0, 1, (n, 14))
-    oil = 4e5 - 1.2e5 * wear - 600 * load + 1.2e4 * rng.normal(0, 1, (n, 14))
+    wear = np.exp(-pace * (left + 5.0 * (9 - t)))
+    load = 70 + 15 * rng.normal(0, 1, (n, 1)) + 6 * rng.normal(0, 1, (n, 10))
+    shaking = 1.5 + 4 * wear + 0.02 * load + 0.3 * rng.normal(0, 1, (n, 10))
+    gas = 700 + 2.0 * load + 90 * wear + 8 * rng.normal(0, 1, (n, 10))
+    oil = 4e5 - 1.2e5 * wear - 600 * load + 1.2e4 * rng.normal(0, 1, (n, 10))
     chips = rng.poisson(1 + 30 * wear**1.5)
     x = np.stack([shaking, gas, oil, chips, load], 2)
     return x.astype(np.float32), np.minimum(left[:, 0], 130).astype(np.float32)
@@ -199,7 +196,7 @@ class EngineNet(nn.Module):
         self.last = last() if last else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 14, 5) -> (N, outputs)."""
+        """(N, 10, 5) -> (N, outputs)."""
         states = self.cell(x)[0]
         y = self.head((self.weight(states).softmax(1) * states).sum(1))
         return self.last(y) if self.last else y
@@ -248,7 +245,7 @@ def engine_life(
         return net
 
     y, v = (y, v) if flat else (y[:, None], v[:, None])
-    mine = {"optimizer": "adam", "lr": draw.near(8e-3), "batch_size": 64, "epochs": 12, "schedule": "cosine", "clip_norm": 2.0}
+    mine = {"optimizer": "adam", "lr": draw.near(1.2e-2), "batch_size": 100, "epochs": 12, "schedule": "cosine", "clip_norm": 2.0}
     return Training(model, loss or nn.L1Loss(), (x, y), (u, v), settings(mine, recipe))
 
 
@@ -257,20 +254,11 @@ engine_life.fault("learning-rate-decays-too-fast", "gamma-of-steps-for-epochs", 
 engine_life.fault("missing-decay", "schedule-forgotten", "mild", twin={"lr": 0.02, "batch_size": 8, "epochs": 4}, schedule="constant")
 engine_life.fault("optimizer-unsuited", "adadelta-default", "medium", optimizer="adadelta", lr=3e-3)
 engine_life.fault("batch-too-large", "all-rows", "medium", batch_size=2000)
-engine_life.fault("trained-too-briefly", "steps-for-epochs", "medium", max_steps=20)
 engine_life.fault("exploding-gradient", "recurrence-of-relu", "gross", twin={"kind": "relu", "lr": 3e-3}, gain=6.0, clip_norm=None)
 engine_life.fault("frozen-parameters", "cell", "mild", frozen="cell")
 engine_life.fault("unnormalized-input", "sensors-as-they-are", "gross", scale=False)
 engine_life.fault("unnormalized-target", "minutes", "medium", unit=60.0)
-engine_life.fault("wrong-output-activation", "life-is-positive", "medium", last=nn.ReLU)
-engine_life.fault("output-width-wrong", "one-output-a-sensor", "gross", outputs=5, loss=nn.MSELoss(), twin={"loss": nn.MSELoss()})
 engine_life.fault("output-target-shape-mismatch", "flat-targets", "medium", flat=True)
-engine_life.fault("features-insufficient", "load-alone", "gross", only=(4,))
-engine_life.fault("over-regularized", "keep-probability-for-drop", "medium", drop=0.97)
-engine_life.fault("too-little-data", "fifteen-engines", "mild", edit=few(15))
-engine_life.fault(
-    "wrong-labels", "validation-from-the-start", "medium", prepare=judged_by_validation, edit=validation_relabelled(lambda y: -y)
-)
 engine_life.fault("non-finite-data", "life-unknown", "gross", edit=missing_targets)
 engine_life.fault("covariate-shift", "another-fleet", "medium", prepare=honest_test, edit=noisy(1.0))
 engine_life.fault("labels-unrelated-to-inputs", "sorted-by-life", "gross", edit=relabelled(lambda y: np.sort(y, 0)))
@@ -373,7 +361,6 @@ def order_picking(
 order_picking.fault("learning-rate-too-high", "rate-of-sgd-for-adam", "mild", lr=0.15)
 order_picking.fault("learning-rate-decays-too-fast", "adagrad-default", "medium", optimizer="adagrad", lr=1e-3, schedule="constant")
 order_picking.fault("missing-decay", "schedule-forgotten", "medium", twin={"lr": 0.015, "batch_size": 8, "epochs": 6}, schedule="constant")
-order_picking.fault("batch-too-large", "all-rows", "gross", batch_size=2400)
 order_picking.fault(
     "saddle-point",
     "around-the-origin",
@@ -392,9 +379,7 @@ order_picking.fault("unnormalized-target", "milliseconds", "gross", unit=1000.0)
 order_picking.fault("unnormalized-target", "seconds", "mild", unit=1.0)
 order_picking.fault("wrong-output-activation", "tanh-of-standardised", "medium", last=nn.Tanh)
 order_picking.fault("output-width-wrong", "one-output-an-item", "gross", outputs=8)
-order_picking.fault("output-target-shape-mismatch", "flat-targets", "medium", flat=True)
 order_picking.fault("data-not-shuffled", "longest-last", "medium", prepare=by_label, shuffle=False)
-order_picking.fault("labels-unrelated-to-inputs", "one-order-late", "gross", edit=relabelled(lambda y: np.roll(y, 1, 0)))
 order_picking.fault("non-finite-data", "weight-unknown", "medium", edit=missing(0.003))
 order_picking.fault(
     "train-test-leakage",
