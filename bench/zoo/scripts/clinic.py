@@ -161,8 +161,8 @@ FEW = {"rows": 500, "experts": 1, "sizes": (8,), "lr": 8e-3, "batch_size": 16, "
 SGD = {"optimizer": "sgd", "lr": 0.2, "momentum": 0.9, "weight_decay": 1e-4, "epochs": 14}
 
 COLD = {
-    "sizes": (16,) * 8,
-    "experts": 2,
+    "sizes": (12,) * 8,
+    "experts": 1,
     "skip": True,
     "optimizer": "rmsprop",
     "optimizer_options": {"alpha": 0.999},
@@ -204,7 +204,7 @@ readmission_experts.fault(
 readmission_experts.fault("class-imbalance", "few-come-back", "medium", prepare=balanced, edit=kept(first_of(80, 1)))
 readmission_experts.fault("label-shift", "geriatric-clinic-later", "medium", prepare=honest_test, edit=other_shares((1,), 100))
 readmission_experts.fault("preprocessing-mismatch", "another-laboratory", "medium", prepare=honest_test, edit=test_inputs(laboratory))
-readmission_experts.fault("covariate-shift", "older-patients", "medium", prepare=honest_test, edit=beyond(5, 0.3))
+readmission_experts.fault("covariate-shift", "from-the-kidney-ward", "medium", prepare=honest_test, edit=beyond(5, 0.3))
 readmission_experts.fault("non-finite-data", "protein-not-measured", "medium", edit=missing(0.03, 6))
 readmission_experts.fault("data-not-shuffled", "returned-ones-last", "medium", prepare=by_label, shuffle=False)
 
@@ -298,7 +298,7 @@ def heartbeat_unet(
     return Training(model, loss, (x, y), (u, v), settings(mine, recipe), classes=64, multilabel=True)
 
 
-BARE = {"norm": False, "optimizer": "adam", "lr": 5e-3, "momentum": 0.0}
+BARE = {"norm": False, "optimizer": "adam", "lr": 9e-3, "momentum": 0.0, "epochs": 12}
 
 heartbeat_unet.fault("learning-rate-decays-too-fast", "step-every-epoch", "medium", twin={"lr": 0.05}, schedule="step:1:0.05")
 heartbeat_unet.fault("momentum-too-high", "averaging-weight", "medium", momentum=0.998)
@@ -308,7 +308,7 @@ heartbeat_unet.fault("loss-summed-over-batch", "sum", "gross", edit=summed)
 heartbeat_unet.fault("missing-normalization", "no-batch-norm", "medium", twin={"middle": 5, "past": False, "channels": 12}, norm=False)
 heartbeat_unet.fault("dead-units", "low-biases", "medium", twin=BARE, bias=-4.0)
 heartbeat_unet.fault("bad-initialization", "unit-variance", "mild", twin=BARE, std=1.0, bias=0.0)
-heartbeat_unet.fault("exploding-gradient", "gain-in-every-layer", "medium", twin={**BARE, "middle": 3, "lr": 2e-3}, gain=12.0)
+heartbeat_unet.fault("exploding-gradient", "gain-in-every-layer", "medium", twin={**BARE, "middle": 3, "lr": 4e-3}, gain=12.0)
 heartbeat_unet.fault("wrong-loss", "one-moment-a-record", "medium", loss=nn.CrossEntropyLoss())
 heartbeat_unet.fault("softmax-before-cross-entropy", "sigmoid-twice", "medium", last=nn.Sigmoid)
 heartbeat_unet.fault("model-too-simple", "one-channel", "medium", channels=1, neck=1)

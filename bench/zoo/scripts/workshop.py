@@ -131,22 +131,22 @@ def weld_patches(
     return Training(model, nn.CrossEntropyLoss(), (x, y), (u, v), settings(mine, recipe), classes=4)
 
 
-COLD = {"depth": 3, "norm": "after", "optimizer": "rmsprop", "optimizer_options": {"alpha": 0.999}, "lr": 3e-3, "warmup_steps": 90}
+COLD = {"depth": 2, "norm": "after", "optimizer": "rmsprop", "optimizer_options": {"alpha": 0.999}, "lr": 1.2e-3, "warmup_steps": 90}
 
 weld_patches.fault("missing-warmup", "post-norm-from-cold", "medium", twin={**COLD, "weight_decay": 0.0}, warmup_steps=0)
 weld_patches.fault("optimizer-unsuited", "sgd-for-attention", "medium", optimizer="sgd", lr=5e-3)
 weld_patches.fault("learning-rate-too-high", "rate-of-sgd-for-adamw", "gross", lr=0.2)
 weld_patches.fault("batch-too-large", "as-much-as-fits", "medium", batch_size=2000)
 weld_patches.fault("trained-too-briefly", "one-epoch", "mild", epochs=1)
-weld_patches.fault("missing-normalization", "no-layer-norm", "medium", twin={"depth": 4, "lr": 8e-3}, norm="")
-weld_patches.fault("too-deep-without-skips", "shortcuts-forgotten", "medium", twin={"depth": 4, "lr": 3e-3}, skip=False)
+weld_patches.fault("missing-normalization", "no-layer-norm", "medium", twin={"depth": 3, "lr": 9e-3, "epochs": 7}, norm="")
+weld_patches.fault("too-deep-without-skips", "shortcuts-forgotten", "medium", twin={"depth": 3, "lr": 6e-3, "epochs": 8}, skip=False)
 weld_patches.fault("bad-initialization", "unit-variance", "medium", std=1.5)
 weld_patches.fault("bad-initialization", "zeros", "gross", std=0.0)
 weld_patches.fault("frozen-parameters", "all-but-head", "medium", frozen=True)
 weld_patches.fault("bottleneck", "narrow-patches", "mild", patch=1)
 weld_patches.fault("wrong-loss", "names-as-quantities", "gross", outputs=1, edit=quantities)
 weld_patches.fault(
-    "softmax-before-cross-entropy", "probabilities", "mild", twin={"optimizer": "sgd", "lr": 0.1, "momentum": 0.9}, last=Softmax
+    "softmax-before-cross-entropy", "probabilities", "mild", twin={"optimizer": "sgd", "lr": 0.03, "momentum": 0.9}, last=Softmax
 )
 weld_patches.fault("output-width-wrong", "sound-not-counted", "mild", outputs=3)
 weld_patches.fault("unnormalized-input", "kelvin", "medium", kelvin=True)
