@@ -31,7 +31,7 @@ from zoo.scripts.base import (
     validation_relabelled,
     wrong_share,
 )
-from zoo.scripts.mistakes import beyond, flattered, flattered_validation, missing, other_shares, summed
+from zoo.scripts.mistakes import beyond, flattered, flattered_validation, missing, summed
 from zoo.scripts.pictures import Softmax
 
 # -- who comes back within a month -------------------------------------------------------------------------------------------------------
@@ -157,35 +157,47 @@ def laboratory(x: np.ndarray) -> np.ndarray:
     return x
 
 
+def mostly_back(t: Training) -> None:
+    """Few in the training set came back, most in the test set did."""
+    kept(first_of(100, 1))(t)
+    u, v = t.clean
+    rows = (v[:, 0] == 1) | (np.random.default_rng(10).random(len(v)) < 0.1)
+    t.test = (u[rows], v[rows])
+
+
 FEW = {"rows": 500, "experts": 1, "sizes": (8,), "lr": 8e-3, "batch_size": 16, "epochs": 10}
 SGD = {"optimizer": "sgd", "lr": 0.2, "momentum": 0.9, "weight_decay": 1e-4, "epochs": 14}
 
 COLD = {
-    "sizes": (12,) * 8,
+    "sizes": (12,) * 10,
     "experts": 1,
     "skip": True,
     "optimizer": "rmsprop",
     "optimizer_options": {"alpha": 0.999},
-    "lr": 3e-3,
+    "lr": 6e-3,
     "weight_decay": 0.0,
     "warmup_steps": 60,
 }
 
-readmission_experts.fault("learning-rate-too-high", "rate-of-sgd-for-adamw", "medium", lr=0.6)
+readmission_experts.fault("learning-rate-too-high", "rate-of-sgd-for-adamw", "medium", lr=1.0)
 readmission_experts.fault("optimizer-unsuited", "plain-gradient-descent", "mild", optimizer="sgd", lr=5e-3)
 readmission_experts.fault("batch-too-small", "one-patient", "medium", twin=SGD, batch_size=1, epochs=1)
-readmission_experts.fault("momentum-too-high", "a-nine-too-many", "medium", twin=SGD, momentum=0.999)
-readmission_experts.fault("dead-units", "prior-in-every-bias", "gross", bias=-6.0)
+readmission_experts.fault("dead-units", "prior-in-every-bias", "medium", twin={"experts": 1}, bias=-6.0)
 readmission_experts.fault("saturating-activation", "forgotten-fan-in", "medium", twin={"act": nn.Tanh}, std=3.0)
-readmission_experts.fault("vanishing-gradient", "sigmoid-everywhere", "gross", sizes=(12,) * 6, act=nn.Sigmoid)
+readmission_experts.fault("vanishing-gradient", "sigmoid-everywhere", "medium", twin={"experts": 1}, sizes=(12,) * 6, act=nn.Sigmoid)
 readmission_experts.fault(
-    "saddle-point", "around-the-origin", "medium", twin={**SGD, "act": nn.Tanh, "sizes": (12, 12, 12), "epochs": 20}, std=0.01, bias=0.0
+    "saddle-point",
+    "around-the-origin",
+    "medium",
+    twin={**SGD, "act": nn.Tanh, "sizes": (12, 12, 12), "experts": 1, "epochs": 20},
+    std=3e-3,
+    bias=0.0,
 )
 readmission_experts.fault(
     "too-deep-without-skips",
     "shortcut-forgotten",
     "medium",
-    twin={"sizes": (16,) * 16, "experts": 2, "lr": 4e-3, "epochs": 10, "skip": True},
+    twin={"sizes": (16,) * 20, "experts": 1, "lr": 4e-3, "epochs": 10, "skip": True},
     skip=False,
 )
 readmission_experts.fault("unnormalized-input", "laboratory-units", "medium", log=False, scale=False)
@@ -193,16 +205,20 @@ readmission_experts.fault("single-unit-softmax", "softmax-of-one", "gross", last
 readmission_experts.fault("single-unit-softmax", "softmax-of-one-and-squares", "gross", last=Softmax, loss=nn.MSELoss())
 readmission_experts.fault("missing-warmup", "long-memory-from-cold", "medium", twin=COLD, warmup_steps=0)
 readmission_experts.fault("features-insufficient", "administration-alone", "medium", only=(0, 1))
-readmission_experts.fault("over-regularized", "keep-probability-for-drop", "medium", twin={"drop": 0.05}, drop=0.95)
-readmission_experts.fault("model-too-flexible", "wide-experts", "medium", twin=FEW, experts=4, sizes=(256, 256))
-readmission_experts.fault("trained-too-long", "overnight", "gross", twin={**FEW, "sizes": (32,), "lr": 5e-3}, epochs=250)
+readmission_experts.fault("over-regularized", "decay-of-ten", "medium", weight_decay=30.0)
+readmission_experts.fault(
+    "model-too-flexible", "wide-experts", "medium", twin={**FEW, "rows": 250, "sizes": (), "epochs": 15}, experts=4, sizes=(256, 256)
+)
+readmission_experts.fault(
+    "trained-too-long", "overnight", "gross", twin={**FEW, "rows": 300, "sizes": (32, 32), "lr": 5e-3, "epochs": 7}, epochs=300
+)
 readmission_experts.fault("too-little-data", "hundred-patients", "medium", edit=few(100))
 readmission_experts.fault("label-noise", "coding-errors", "gross", edit=relabelled(wrong_share(0.4, 2)))
 readmission_experts.fault(
     "wrong-labels", "validation-the-other-way", "medium", prepare=judged_by_validation, edit=validation_relabelled(lambda y: 1 - y)
 )
 readmission_experts.fault("class-imbalance", "few-come-back", "medium", prepare=balanced, edit=kept(first_of(80, 1)))
-readmission_experts.fault("label-shift", "geriatric-clinic-later", "medium", prepare=honest_test, edit=other_shares((1,), 100))
+readmission_experts.fault("label-shift", "geriatric-clinic-later", "medium", prepare=honest_test, edit=mostly_back)
 readmission_experts.fault("preprocessing-mismatch", "another-laboratory", "medium", prepare=honest_test, edit=test_inputs(laboratory))
 readmission_experts.fault("covariate-shift", "from-the-kidney-ward", "medium", prepare=honest_test, edit=beyond(5, 0.3))
 readmission_experts.fault("non-finite-data", "protein-not-measured", "medium", edit=missing(0.03, 6))
@@ -311,8 +327,7 @@ heartbeat_unet.fault("bad-initialization", "unit-variance", "mild", twin=BARE, s
 heartbeat_unet.fault("exploding-gradient", "gain-in-every-layer", "medium", twin={**BARE, "middle": 3, "lr": 4e-3}, gain=12.0)
 heartbeat_unet.fault("wrong-loss", "one-moment-a-record", "medium", loss=nn.CrossEntropyLoss())
 heartbeat_unet.fault("softmax-before-cross-entropy", "sigmoid-twice", "medium", last=nn.Sigmoid)
-heartbeat_unet.fault("model-too-simple", "one-channel", "medium", channels=1, neck=1)
-heartbeat_unet.fault("bottleneck", "narrow-bottom", "medium", twin={"past": False}, neck=1)
+heartbeat_unet.fault("model-too-simple", "two-channels", "medium", channels=2, neck=2)
 heartbeat_unet.fault("trained-too-briefly", "steps-for-epochs", "medium", max_steps=12)
 heartbeat_unet.fault("too-little-data", "ten-records", "medium", edit=few(10))
 heartbeat_unet.fault("labels-unrelated-to-inputs", "next-record", "gross", edit=relabelled(lambda y: np.roll(y, 1, 0)))

@@ -23,11 +23,9 @@ from zoo.scripts.base import (
     relabelled,
     script,
     settings,
-    test_inputs,
     wrong_share,
 )
 from zoo.scripts.mistakes import flattered, missing, missing_targets, moving, noisy, other_shares, quantities, still, summed
-from zoo.scripts.pictures import Softmax
 
 # -- the flaw of a weld ------------------------------------------------------------------------------------------------------------------
 
@@ -135,29 +133,19 @@ COLD = {"depth": 2, "norm": "after", "optimizer": "rmsprop", "optimizer_options"
 
 weld_patches.fault("missing-warmup", "post-norm-from-cold", "medium", twin={**COLD, "weight_decay": 0.0}, warmup_steps=0)
 weld_patches.fault("optimizer-unsuited", "sgd-for-attention", "medium", optimizer="sgd", lr=5e-3)
-weld_patches.fault("learning-rate-too-high", "rate-of-sgd-for-adamw", "gross", lr=0.2)
 weld_patches.fault("batch-too-large", "as-much-as-fits", "medium", batch_size=2000)
-weld_patches.fault("trained-too-briefly", "one-epoch", "mild", epochs=1)
 weld_patches.fault("missing-normalization", "no-layer-norm", "medium", twin={"depth": 3, "lr": 9e-3, "epochs": 7}, norm="")
 weld_patches.fault("too-deep-without-skips", "shortcuts-forgotten", "medium", twin={"depth": 3, "lr": 6e-3, "epochs": 8}, skip=False)
 weld_patches.fault("bad-initialization", "unit-variance", "medium", std=1.5)
-weld_patches.fault("bad-initialization", "zeros", "gross", std=0.0)
 weld_patches.fault("frozen-parameters", "all-but-head", "medium", frozen=True)
 weld_patches.fault("bottleneck", "narrow-patches", "mild", patch=1)
 weld_patches.fault("wrong-loss", "names-as-quantities", "gross", outputs=1, edit=quantities)
-weld_patches.fault(
-    "softmax-before-cross-entropy", "probabilities", "mild", twin={"optimizer": "sgd", "lr": 0.03, "momentum": 0.9}, last=Softmax
-)
 weld_patches.fault("output-width-wrong", "sound-not-counted", "mild", outputs=3)
-weld_patches.fault("unnormalized-input", "kelvin", "medium", kelvin=True)
 weld_patches.fault("data-not-shuffled", "flaw-by-flaw", "gross", prepare=by_label, shuffle=False)
-weld_patches.fault("over-regularized", "decay-of-ten", "medium", weight_decay=30.0)
 weld_patches.fault("label-noise", "hasty-inspectors", "gross", edit=relabelled(wrong_share(0.6, 4)))
-weld_patches.fault("wrong-labels", "counted-from-one", "gross", edit=relabelled(lambda y: y + 1))
 weld_patches.fault("class-imbalance", "few-cracks", "medium", prepare=balanced, edit=kept(first_of(10, 2)))
 weld_patches.fault("label-shift", "a-worse-batch", "medium", prepare=honest_test, edit=other_shares((1, 2), 10))
 weld_patches.fault("covariate-shift", "another-camera", "medium", prepare=honest_test, edit=noisy(0.7))
-weld_patches.fault("preprocessing-mismatch", "celsius-scaler", "mild", prepare=honest_test, edit=test_inputs(lambda x: 0.4 * x + 1.5))
 weld_patches.fault("too-little-data", "sixty-welds", "medium", edit=few(60))
 weld_patches.fault("missing-augmentation", "never-moved", "medium", prepare=moving(200, 2, (2, 3), 10), edit=still(200, 10))
 weld_patches.fault("missing-augmentation", "never-moved-along", "mild", prepare=moving(120, 3, (3,), 16), edit=still(120, 16))
@@ -254,6 +242,7 @@ engine_life.fault("learning-rate-decays-too-fast", "gamma-of-steps-for-epochs", 
 engine_life.fault("missing-decay", "schedule-forgotten", "mild", twin={"lr": 0.02, "batch_size": 8, "epochs": 4}, schedule="constant")
 engine_life.fault("optimizer-unsuited", "adadelta-default", "medium", optimizer="adadelta", lr=3e-3)
 engine_life.fault("batch-too-large", "all-rows", "medium", batch_size=2000)
+engine_life.fault("trained-too-briefly", "steps-for-epochs", "medium", max_steps=20)
 engine_life.fault("exploding-gradient", "recurrence-of-relu", "gross", twin={"kind": "relu", "lr": 3e-3}, gain=6.0, clip_norm=None)
 engine_life.fault("frozen-parameters", "cell", "mild", frozen="cell")
 engine_life.fault("unnormalized-input", "sensors-as-they-are", "gross", scale=False)
@@ -359,6 +348,7 @@ def order_picking(
 
 
 order_picking.fault("learning-rate-too-high", "rate-of-sgd-for-adam", "mild", lr=0.15)
+order_picking.fault("momentum-too-high", "a-nine-too-many", "medium", twin={"optimizer": "sgd", "lr": 0.1, "momentum": 0.9}, momentum=0.999)
 order_picking.fault("learning-rate-decays-too-fast", "adagrad-default", "medium", optimizer="adagrad", lr=1e-3, schedule="constant")
 order_picking.fault("missing-decay", "schedule-forgotten", "medium", twin={"lr": 0.015, "batch_size": 8, "epochs": 6}, schedule="constant")
 order_picking.fault(
