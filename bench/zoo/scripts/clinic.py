@@ -165,7 +165,6 @@ def mostly_back(t: Training) -> None:
     t.test = (u[rows], v[rows])
 
 
-FEW = {"rows": 500, "experts": 1, "sizes": (8,), "lr": 8e-3, "batch_size": 16, "epochs": 10}
 SGD = {"optimizer": "sgd", "lr": 0.2, "momentum": 0.9, "weight_decay": 1e-4, "epochs": 14}
 
 COLD = {
@@ -174,7 +173,7 @@ COLD = {
     "skip": True,
     "optimizer": "rmsprop",
     "optimizer_options": {"alpha": 0.999},
-    "lr": 6e-3,
+    "lr": 8e-3,
     "weight_decay": 0.0,
     "warmup_steps": 60,
 }
@@ -204,14 +203,9 @@ readmission_experts.fault("unnormalized-input", "laboratory-units", "medium", lo
 readmission_experts.fault("single-unit-softmax", "softmax-of-one", "gross", last=Softmax, loss=nn.BCELoss())
 readmission_experts.fault("single-unit-softmax", "softmax-of-one-and-squares", "gross", last=Softmax, loss=nn.MSELoss())
 readmission_experts.fault("missing-warmup", "long-memory-from-cold", "medium", twin=COLD, warmup_steps=0)
+readmission_experts.fault("missing-nonlinearity", "activations-left-out", "medium", twin={"experts": 1, "sizes": (16,)}, act=nn.Identity)
 readmission_experts.fault("features-insufficient", "administration-alone", "medium", only=(0, 1))
 readmission_experts.fault("over-regularized", "decay-of-ten", "medium", weight_decay=30.0)
-readmission_experts.fault(
-    "model-too-flexible", "wide-experts", "medium", twin={**FEW, "rows": 250, "sizes": (), "epochs": 15}, experts=4, sizes=(256, 256)
-)
-readmission_experts.fault(
-    "trained-too-long", "overnight", "gross", twin={**FEW, "rows": 300, "sizes": (32, 32), "lr": 5e-3, "epochs": 7}, epochs=300
-)
 readmission_experts.fault("too-little-data", "hundred-patients", "medium", edit=few(100))
 readmission_experts.fault("label-noise", "coding-errors", "gross", edit=relabelled(wrong_share(0.4, 2)))
 readmission_experts.fault(
@@ -423,6 +417,7 @@ def ambulance_visits(
     return Training(model, nn.PoissonNLLLoss(log_input=False), (x, y), (u, v), settings(mine, recipe))
 
 
+LINEAR = {"rows": 150, "sizes": (), "lr": 8e-3, "batch_size": 16, "epochs": 35}
 SHORT = {"rows": 250, "sizes": (8,), "lr": 8e-3, "batch_size": 16, "epochs": 12}
 
 ambulance_visits.fault("local-minimum", "season-of-months", "gross", pace=12.0)
@@ -441,7 +436,11 @@ ambulance_visits.fault("output-target-shape-mismatch", "flat-targets", "medium",
 ambulance_visits.fault("missing-nonlinearity", "activations-left-out", "mild", act=nn.Identity)
 ambulance_visits.fault("features-insufficient", "weekday-alone", "gross", only=(1, 2, 3, 4, 5, 6, 7))
 ambulance_visits.fault("over-regularized", "decay-copied", "medium", weight_decay=10.0)
-ambulance_visits.fault("model-too-flexible", "three-wide-layers", "gross", twin=SHORT, sizes=(256, 256, 256))
+ambulance_visits.fault("model-too-flexible", "two-wide-layers", "medium", twin=LINEAR, sizes=(256, 256))
+ambulance_visits.fault("trained-too-long", "overnight", "gross", twin={**SHORT, "rows": 200, "sizes": (32,)}, epochs=400)
+ambulance_visits.fault(
+    "model-too-flexible", "three-wide-layers", "gross", twin={**LINEAR, "rows": 200, "act": nn.ReLU}, sizes=(256, 256, 256)
+)
 ambulance_visits.fault("trained-too-long", "three-hundred-epochs", "medium", twin={**SHORT, "sizes": (48,)}, epochs=300)
 ambulance_visits.fault(
     "train-test-leakage", "upsampled-before-split", "medium", twin={**SHORT, "sizes": (48,)}, prepare=flattered, edit=copied(8)

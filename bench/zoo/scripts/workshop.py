@@ -14,7 +14,6 @@ from zoo.scripts.base import (
     Training,
     balanced,
     by_label,
-    copied,
     few,
     first_of,
     honest_test,
@@ -25,7 +24,7 @@ from zoo.scripts.base import (
     settings,
     wrong_share,
 )
-from zoo.scripts.mistakes import flattered, missing, missing_targets, moving, noisy, other_shares, quantities, still, summed
+from zoo.scripts.mistakes import missing, missing_targets, moving, noisy, other_shares, quantities, still, summed
 
 # -- the flaw of a weld ------------------------------------------------------------------------------------------------------------------
 
@@ -347,10 +346,10 @@ def order_picking(
     return Training(model, nn.HuberLoss(), (x, y), (u, v), settings(mine, recipe))
 
 
-order_picking.fault("learning-rate-too-high", "rate-of-sgd-for-adam", "mild", lr=0.15)
+order_picking.fault("learning-rate-too-high", "one", "gross", lr=1.0)
 order_picking.fault("momentum-too-high", "a-nine-too-many", "medium", twin={"optimizer": "sgd", "lr": 0.1, "momentum": 0.9}, momentum=0.999)
 order_picking.fault("learning-rate-decays-too-fast", "adagrad-default", "medium", optimizer="adagrad", lr=1e-3, schedule="constant")
-order_picking.fault("missing-decay", "schedule-forgotten", "medium", twin={"lr": 0.015, "batch_size": 8, "epochs": 6}, schedule="constant")
+order_picking.fault("missing-decay", "schedule-forgotten", "medium", twin={"lr": 0.04, "batch_size": 8, "epochs": 6}, schedule="constant")
 order_picking.fault(
     "saddle-point",
     "around-the-origin",
@@ -359,24 +358,11 @@ order_picking.fault(
     std=3e-3,
 )
 order_picking.fault("exploding-gradient", "doubled-gain", "medium", twin={"depth": 6, "lr": 2e-3}, gain=5.0)
-order_picking.fault(
-    "too-deep-without-skips", "plain-net", "medium", twin={"depth": 16, "act": nn.Tanh, "skip": True, "width": 20, "lr": 2e-3}, skip=False
-)
+order_picking.fault("too-deep-without-skips", "plain-net", "medium", twin={"depth": 14, "skip": True, "width": 20, "lr": 2e-3}, skip=False)
 order_picking.fault("model-too-simple", "two-units", "medium", width=2, code=2)
-order_picking.fault("missing-nonlinearity", "activations-left-out", "medium", act=nn.Identity)
-order_picking.fault("bottleneck", "narrow-code", "medium", code=1)
+order_picking.fault("bottleneck", "narrow-code", "medium", twin={"act": nn.GELU}, code=1)
 order_picking.fault("unnormalized-target", "milliseconds", "gross", unit=1000.0)
-order_picking.fault("unnormalized-target", "seconds", "mild", unit=1.0)
 order_picking.fault("wrong-output-activation", "tanh-of-standardised", "medium", last=nn.Tanh)
 order_picking.fault("output-width-wrong", "one-output-an-item", "gross", outputs=8)
-order_picking.fault("data-not-shuffled", "longest-last", "medium", prepare=by_label, shuffle=False)
 order_picking.fault("non-finite-data", "weight-unknown", "medium", edit=missing(0.003))
-order_picking.fault(
-    "train-test-leakage",
-    "jittered-before-split",
-    "mild",
-    twin={"rows": 250, "width": 48, "batch_size": 16, "epochs": 14},
-    prepare=flattered,
-    edit=copied(6, 0.02),
-)
 order_picking.fault("loss-summed-over-batch", "sum", "medium", twin={"optimizer": "sgd", "lr": 0.1, "momentum": 0.9}, edit=summed)
