@@ -34,7 +34,6 @@ other("heartbeat-nadam", heartbeat_unet, optimizer="nadam", lr=8e-3, momentum=0.
 other("visits-rate-doubled", ambulance_visits, lr=0.012, held_out=True)
 other("visits-small-dropout", ambulance_visits, drop=0.05, epochs=25, held_out=True)
 other("welds-honest-test", weld_patches, honest_test, held_out=True)
-other("welds-after-norm", weld_patches, norm="after", lr=3e-3, epochs=14, held_out=True)
 other("engines-given-validation", engine_life, given_validation, held_out=True)
 other("engines-rmsprop", engine_life, optimizer="rmsprop", lr=4e-3, held_out=True)
 other("orders-huge-clip", order_picking, clip_norm=50.0, held_out=True)
