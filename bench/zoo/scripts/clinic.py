@@ -204,6 +204,7 @@ readmission_experts.fault("single-unit-softmax", "softmax-of-one", "gross", last
 readmission_experts.fault("single-unit-softmax", "softmax-of-one-and-squares", "gross", last=Softmax, loss=nn.MSELoss())
 readmission_experts.fault("missing-warmup", "long-memory-from-cold", "medium", twin=COLD, warmup_steps=0)
 readmission_experts.fault("missing-nonlinearity", "activations-left-out", "medium", twin={"experts": 1, "sizes": (16,)}, act=nn.Identity)
+readmission_experts.fault("softmax-before-cross-entropy", "sigmoid-twice", "medium", twin=SGD, last=nn.Sigmoid)
 readmission_experts.fault("features-insufficient", "administration-alone", "medium", only=(0, 1))
 readmission_experts.fault("over-regularized", "decay-of-ten", "medium", weight_decay=30.0)
 readmission_experts.fault("too-little-data", "hundred-patients", "medium", edit=few(100))
