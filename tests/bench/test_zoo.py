@@ -41,7 +41,7 @@ def test_a_fault_has_one_name_within_its_cause() -> None:
 def test_every_cause_is_planted_in_held_out_scripts() -> None:
     held_out = [script for script in SCRIPTS.values() if script.held_out]
     causes = Counter(mistake.cause for script in held_out for mistake in script.mistakes)
-    assert len(held_out) >= 10
+    assert len(held_out) >= 6
     assert set(causes) == set(BRANCHES)
     assert min(causes.values()) >= 2
 

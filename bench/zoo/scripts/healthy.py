@@ -26,7 +26,7 @@ def sound(build: Callable[[], Built]) -> Callable[[], Built]:
     return build
 
 
-def other(name: str, script: Script, edit: Edit | None = None, variant: int = 98, **options: Any) -> None:
+def other(name: str, script: Script, edit: Edit | None = None, variant: int = 98, held_out: bool = False, **options: Any) -> None:
     """A script with harmless options."""
 
     def build() -> Built:
@@ -35,7 +35,7 @@ def other(name: str, script: Script, edit: Edit | None = None, variant: int = 98
             edit(made)
         return made.task(), made.recipe
 
-    SOUND.append(Healthy(name, build))
+    SOUND.append(Healthy(name, build, held_out))
 
 
 # Imperfect, but it does the work.
