@@ -44,7 +44,7 @@ class Block(nn.Module):
         return x + y if self.skip else y
 
 
-@script("robot-arm", held_out=True)
+@script("robot-arm")
 def robot_arm(
     draw: Draw,
     *,
@@ -138,7 +138,7 @@ class Beacons(nn.Module):
 CORNERS = ((-2.0, -2.0), (2.0, -2.0), (2.0, 2.0), (-2.0, 2.0))
 
 
-@script("beacons", held_out=True)
+@script("beacons")
 def beacons(
     draw: Draw,
     *,
@@ -207,7 +207,7 @@ class TankNet(nn.Module):
         return self.last(y) if self.last else y
 
 
-@script("tank-lstm", held_out=True)
+@script("tank-lstm")
 def tank_lstm(
     draw: Draw,
     *,

@@ -65,7 +65,7 @@ class ShapeNet(nn.Module):
         return self.head(self.features(x))
 
 
-@script("shape-pictures", held_out=True)
+@script("shape-pictures")
 def shape_pictures(
     draw: Draw,
     *,
@@ -163,7 +163,7 @@ class Denoiser(nn.Module):
         return self.last(y) if self.last else y
 
 
-@script("digit-denoiser", held_out=True)
+@script("digit-denoiser")
 def digit_denoiser(
     draw: Draw,
     *,
@@ -253,7 +253,7 @@ class Comparer(nn.Module):
         return self.last(y) if self.last else y
 
 
-@script("digit-pairs", held_out=True)
+@script("digit-pairs")
 def digit_pairs(
     draw: Draw,
     *,

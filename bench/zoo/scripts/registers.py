@@ -69,7 +69,7 @@ class LoanNet(nn.Module):
         return self.last(y) if self.last else y
 
 
-@script("bicycle-loans", held_out=True)
+@script("bicycle-loans")
 def bicycle_loans(
     draw: Draw,
     *,
@@ -163,7 +163,7 @@ class Residual(nn.Module):
         return x + y if self.skip else y
 
 
-@script("gas-concentration", held_out=True)
+@script("gas-concentration")
 def gas_concentration(
     draw: Draw,
     *,
@@ -251,7 +251,7 @@ def assay() -> tuple[np.ndarray, np.ndarray]:
     return scaled(x)[0], ((y - y.mean()) / y.std()).astype(np.float32)
 
 
-@script("molecule-assay", held_out=True)
+@script("molecule-assay")
 def molecule_assay(
     draw: Draw,
     *,

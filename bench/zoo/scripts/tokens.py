@@ -77,7 +77,7 @@ class MotifNet(nn.Module):
         return self.head(self.blocks(x).amax(1))
 
 
-@script("motif-attention", held_out=True)
+@script("motif-attention")
 def motif_attention(
     draw: Draw,
     *,
@@ -169,7 +169,7 @@ class RemarkNet(nn.Module):
         return self.last(y) if self.last else y
 
 
-@script("remarks-gru", held_out=True)
+@script("remarks-gru")
 def remarks_gru(
     draw: Draw,
     *,

@@ -70,7 +70,7 @@ class BearingNet(nn.Module):
         return self.head(F.adaptive_max_pool1d(x, 2).flatten(1))
 
 
-@script("bearing-conv", held_out=True)
+@script("bearing-conv")
 def bearing_conv(
     draw: Draw,
     *,
@@ -144,7 +144,7 @@ def chords() -> tuple[np.ndarray, np.ndarray]:
     return (300 * power).astype(np.float32), y
 
 
-@script("chords", held_out=True)
+@script("chords")
 def chord_notes(
     draw: Draw,
     *,
