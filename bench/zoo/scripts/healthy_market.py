@@ -44,7 +44,7 @@ other("loans-summed-suitably", loan_defaults, summed, norm=False, drop=0.0, lr=0
 other("sales-sorted-but-shuffled", sales_gru, small_shops_first)
 other("sales-rmsprop", sales_gru, optimizer="rmsprop", lr=5e-3)
 other("radar-sorted-but-shuffled", radar_residual, by_label)
-other("warnings-honest-test", warning_transformer, honest_test, lr=8e-3, epochs=9)
+other("warnings-honest-test", warning_transformer, honest_test, lr=1.5e-2, epochs=10)
 other("tides-rate-times-three", tide_harmonics, lr=0.1)
 
 
@@ -56,7 +56,7 @@ def one_fraud_in_ten() -> Built:
     x = rng.normal(0, 1, (3000, 8))
     x[:, :3] += np.array([2.0, -1.6, 1.4]) * y[:, None]
     task = tdx.Task(lambda: plain(8, 16, 1), nn.BCEWithLogitsLoss(), (x.astype(np.float32), y[:, None]), name="one-fraud-in-ten")
-    return task, r("adam", 5e-3, 8, schedule="cosine")
+    return task, r("adam", 1e-2, 10, schedule="cosine")
 
 
 @sound
@@ -75,13 +75,13 @@ def returns_are_noise() -> Built:
 
 
 @sound
-def sixty_shops() -> Built:
-    """A turnover by two columns, of sixty shops."""
+def eighty_shops() -> Built:
+    """A turnover by two columns, of eighty shops."""
     rng = np.random.default_rng(149)
-    x = rng.normal(0, 1, (60, 2))
-    y = x[:, 0] - 0.5 * x[:, 1] + 0.4 * rng.normal(0, 1, 60)
-    task = tdx.Task(lambda: nn.Linear(2, 1), nn.MSELoss(), (x.astype(np.float32), y[:, None].astype(np.float32)), name="sixty-shops")
-    return task, r("adam", 0.03, 60, batch_size=16, schedule="cosine")
+    x = rng.normal(0, 1, (80, 2))
+    y = x[:, 0] - 0.5 * x[:, 1] + 0.3 * rng.normal(0, 1, 80)
+    task = tdx.Task(lambda: nn.Linear(2, 1), nn.MSELoss(), (x.astype(np.float32), y[:, None].astype(np.float32)), name="eighty-shops")
+    return task, r("adam", 0.03, 30, batch_size=16, schedule="cosine")
 
 
 @sound
@@ -118,7 +118,7 @@ def odd_and_even_digits() -> Built:
     x, y = load_digits(return_X_y=True)
     x = (x / 16 - 0.3).astype(np.float32)
     task = tdx.Task(lambda: plain(64, 32, 2), nn.CrossEntropyLoss(), (x, y % 2), name="odd-and-even-digits")
-    return task, r("adamw", 6e-3, 20, weight_decay=0.05, schedule="cosine")
+    return task, r("adamw", 1e-2, 25, weight_decay=0.05, schedule="cosine")
 
 
 @sound
@@ -132,4 +132,4 @@ def temperatures_of_tomorrow() -> Built:
     series = ((series - series.mean()) / series.std()).astype(np.float32)
     x = np.stack([series[i : i + 7] for i in range(2393)])
     task = tdx.Task(lambda: plain(7, 16, 1), nn.MSELoss(), (x, series[7:, None]), time=np.arange(2393), name="temperatures-of-tomorrow")
-    return task, r("adam", 5e-3, 12, schedule="cosine")
+    return task, r("adam", 1e-2, 15, schedule="cosine")

@@ -253,7 +253,7 @@ def warning_transformer(
                 parameter.requires_grad_(name.startswith("head"))
         return nn.Sequential(net, last()) if last else net
 
-    mine = {"optimizer": "adamw", "lr": draw.near(1.2e-2), "batch_size": 32, "epochs": 7, "schedule": "cosine", "warmup_steps": 30}
+    mine = {"optimizer": "adamw", "lr": draw.near(2e-2), "batch_size": 32, "epochs": 8, "schedule": "cosine", "warmup_steps": 30}
     mine["weight_decay"] = 0.05
     loss = loss or nn.BCEWithLogitsLoss()
     return Training(model, loss, (x, y), (u, v), settings(mine, recipe), classes=4, multilabel=True)
