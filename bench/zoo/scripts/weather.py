@@ -135,6 +135,7 @@ radar_residual.fault(
 radar_residual.fault("dead-units", "low-biases", "medium", twin=UNNORMED, bias=-8.0)
 radar_residual.fault("bad-initialization", "zeros", "gross", twin=UNNORMED, std=0.0, bias=0.0)
 radar_residual.fault("learning-rate-too-high", "decimal-slip", "mild", twin=UNNORMED, lr=0.7)
+radar_residual.fault("momentum-too-high", "a-nine-too-many", "medium", twin=UNNORMED, momentum=0.998)
 radar_residual.fault("loss-summed-over-batch", "sum", "medium", twin=UNNORMED, edit=summed)
 radar_residual.fault("softmax-before-cross-entropy", "probabilities", "mild", twin=UNNORMED, last=Softmax)
 radar_residual.fault("output-width-wrong", "no-class-for-rain", "mild", outputs=3)
