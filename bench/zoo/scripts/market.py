@@ -26,11 +26,10 @@ from zoo.scripts.base import (
     script,
     settings,
     test_inputs,
-    validation_among_training,
     validation_relabelled,
     wrong_share,
 )
-from zoo.scripts.mistakes import flattered, flattered_validation, missing
+from zoo.scripts.mistakes import flattered, missing
 
 # -- stars for goods ---------------------------------------------------------------------------------------------------------------------
 
@@ -234,12 +233,8 @@ loan_defaults.fault("class-imbalance", "few-failures", "medium", prepare=balance
 loan_defaults.fault("label-shift", "recession", "medium", prepare=honest_test, edit=recession)
 loan_defaults.fault("features-insufficient", "age-and-home", "gross", only=(0, 13))
 loan_defaults.fault("non-finite-data", "income-unknown", "mild", edit=missing(0.03, 1))
-loan_defaults.fault("preprocessing-mismatch", "raw-into-the-model", "medium", prepare=honest_test, edit=test_inputs(lambda x: x * 3 + 2))
+loan_defaults.fault("preprocessing-mismatch", "raw-into-the-model", "medium", prepare=honest_test, edit=test_inputs(lambda x: x * 8 - 5))
 loan_defaults.fault("train-test-leakage", "upsampled-before-split", "medium", twin=FEW_LOANS, prepare=flattered, edit=copied(6))
-loan_defaults.fault(
-    "train-test-leakage", "validation-not-taken-out", "gross", twin=FEW_LOANS, prepare=flattered_validation,
-    edit=validation_among_training,
-)  # fmt: skip
 loan_defaults.fault("trained-too-long", "overnight", "gross", twin={**FEW_LOANS, "epochs": 10}, epochs=200)
 loan_defaults.fault(
     "model-too-flexible",
@@ -356,7 +351,6 @@ def christmas(t: Training) -> None:
 
 
 sales_gru.fault("exploding-gradient", "recurrent-gain", "medium", twin={"kind": "tanh", "lr": 1e-2}, gain=14.0, clip_norm=None)
-sales_gru.fault("vanishing-gradient", "forgetful-recurrence", "medium", twin={"kind": "tanh", "lr": 1e-2}, gain=0.0)
 sales_gru.fault("unnormalized-input", "revenue-in-cents", "medium", cents=250.0)
 sales_gru.fault("frozen-parameters", "recurrence", "medium", frozen=True)
 sales_gru.fault("wrong-output-activation", "bounded-rates", "medium", last=nn.Tanh)
