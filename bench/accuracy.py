@@ -31,7 +31,7 @@ from zoo.cases import Case, cases, checked, equivalents
 from zoo.faults import BRANCHES
 from zoo.healthy import HEALTHY
 from zoo.scoring import score
-from zoo.scripts.healthy_clinic import SOUND
+from zoo.sound_scripts import SOUND
 
 RESULTS = Path(__file__).parent / "results" / "accuracy.md"
 CACHE = Path(__file__).parent / ".cache" / "accuracy"

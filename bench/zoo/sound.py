@@ -23,7 +23,7 @@ from traindx.records import Run
 from traindx.training.trainer import fit
 from zoo.cases import scripted_cases
 from zoo.scripts import SCRIPTS, Mistake
-from zoo.scripts.healthy_clinic import SOUND
+from zoo.sound_scripts import SOUND
 
 # Shares of the distance from the constant prediction to the best loss found.
 OVERTRAINED, SURPASSED = 0.04, 0.07

@@ -26,6 +26,12 @@ def sound(build: Callable[[], Built]) -> Callable[[], Built]:
     return build
 
 
+def held_out(build: Callable[[], Built]) -> Callable[[], Built]:
+    """List one that judges."""
+    SOUND.append(Healthy(build.__name__.replace("_", "-"), build, held_out=True))
+    return build
+
+
 def other(name: str, script: Script, edit: Edit | None = None, variant: int = 98, held_out: bool = False, **options: Any) -> None:
     """A script with harmless options."""
 

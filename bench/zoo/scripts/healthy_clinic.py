@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 import traindx as tdx
-from zoo.healthy import Built, Healthy, plain, r
+from zoo.healthy import Built, plain, r
 from zoo.scripts.base import by_label, given_validation, honest_test, scaled
 from zoo.scripts.clinic import ambulance_visits, heartbeat_unet, readmission_experts, stays
-from zoo.scripts.healthy import SOUND, other
+from zoo.scripts.healthy import held_out, other
 from zoo.scripts.mistakes import summed
 from zoo.scripts.workshop import engine_life, order_picking, weld_patches, welds
-
-__all__ = ["SOUND"]
-
-
-def sound(build: Callable[[], Built]) -> Callable[[], Built]:
-    """List a held-out training under the function's name."""
-    SOUND.append(Healthy(build.__name__.replace("_", "-"), build, held_out=True))
-    return build
-
 
 # Imperfect, but it does the work.
 other("readmission-rate-a-third", readmission_experts, lr=5e-3, epochs=12, held_out=True)
@@ -40,7 +29,7 @@ other("orders-huge-clip", order_picking, clip_norm=50.0, held_out=True)
 other("orders-wide", order_picking, width=64, lr=2e-3, held_out=True)
 
 
-@sound
+@held_out
 def rare_relapse() -> Built:
     """One stay in eight ends in a relapse; the loss weighs them up."""
     x, y = stays()
@@ -59,7 +48,7 @@ def rare_relapse() -> Built:
     return task, r("adam", 8e-3, 8, batch_size=128, schedule="cosine")
 
 
-@sound
+@held_out
 def coin_with_a_bias() -> Built:
     """An outcome that is mostly luck: nothing does much better than the base rate."""
     rng = np.random.default_rng(139)
@@ -69,7 +58,7 @@ def coin_with_a_bias() -> Built:
     return task, r("sgd", 0.05, 6, momentum=0.9, batch_size=64, schedule="cosine")
 
 
-@sound
+@held_out
 def ninety_patients() -> Built:
     """Ninety patients, two measurements that tell nearly all, a logistic regression."""
     rng = np.random.default_rng(149)
@@ -79,7 +68,7 @@ def ninety_patients() -> Built:
     return task, r("adam", 0.05, 60, batch_size=16, weight_decay=1e-2)
 
 
-@sound
+@held_out
 def sugar_in_a_year() -> Built:
     """How far diabetes goes in a year, by ten measurements of 442 patients: half of it is luck."""
     from sklearn.datasets import load_diabetes
@@ -90,7 +79,7 @@ def sugar_in_a_year() -> Built:
     return task, r("adam", 0.01, 30, batch_size=32, weight_decay=0.02, schedule="cosine")
 
 
-@sound
+@held_out
 def three_quantiles() -> Built:
     """The tenth, the middle and the nineteenth twentieth of a skewed waiting time: a loss of one's own."""
     rng = np.random.default_rng(151)
@@ -110,7 +99,7 @@ def three_quantiles() -> Built:
     return task, r("adam", 0.01, 12, batch_size=64, schedule="cosine")
 
 
-@sound
+@held_out
 def flaw_or_none() -> Built:
     """Welds by a small convolution; three of four have a flaw, as in the records."""
     x, y = welds()
