@@ -25,6 +25,9 @@ TEST_NOISE = 1.5
 FAR_FACTOR, FAR_SHARE = 2.0, 0.05
 # Training that is above reachable by this share of MARGIN, with validation above by all of it, is large too.
 NEARLY = 0.8
+# Rows are learned by rote where training ends below this share of the validation loss, by so many shares of the distance. Of 190 sound trainings of
+# bench/zoo hardly any does.
+ROTE, ROTE_GAP = 0.25, 0.25
 # Or the ranks of the chunks' losses leave no doubt, where a few hard rows widen the interval of the mean.
 HARM_P = 1e-4
 REFERENCES = ("linear", "nearest-neighbours", "gradient-boosting", "small-network", "convolutional-network")
@@ -234,6 +237,12 @@ class Reading:
         """Training got far below what any reference reaches on unseen rows, and below its own validation."""
         below = self.share(self.reachable - self.train)
         return not self.training_is_large and self.generalization_gap > MARGIN and (math.isnan(below) or below > MARGIN)
+
+    @property
+    def by_rote(self) -> bool:
+        """Training ended at a small share of the validation loss, and far below it: worth an experiment even where no reference does better."""
+        small = self.train - self.least < ROTE * (self.judged_validation - self.least)
+        return not self.training_is_large and small and self.train >= self.least and self.generalization_gap > ROTE_GAP
 
     @property
     def test(self) -> float:

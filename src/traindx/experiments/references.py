@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from traindx.experiments.base import Lab
-from traindx.experiments.convolutional import FEWEST_ROWS, ConvolutionalReference, layout
+from traindx.experiments.convolutional import FEWEST_ROWS, ConvolutionalReference
+from traindx.experiments.layout import coded_columns, places
 from traindx.records import Evidence, Question
 from traindx.tasks import (
     Form,
@@ -62,7 +63,7 @@ class References:
             reason = "inputs and targets are not plain arrays of one class or one number a row"
             return [*_constant_only(lab.task), Evidence(experiment="references", measure="not-applicable", value=math.nan, text=reason)]
         inputs, targets, form = rows
-        features = _features(inputs, targets)
+        features = _features(lab.task, inputs, targets)
         least, found = None, []
         if form in (Form.POSITIVE, Form.LOGARITHMS):  # such losses have any level: the least is where outputs mean the targets
             least = as_outputs(lab.task, _flat(targets).double().numpy(), targets, form)
@@ -80,11 +81,11 @@ class References:
 def reference_rows(task: Task) -> tuple[np.ndarray, Tensor, Form] | None:
     """(features, targets, form of outputs) of at most MAX_ROWS training rows; None where reference models do not apply."""
     rows = _usable_rows(task)
-    return None if rows is None else (_features(*rows[:2]), *rows[1:])
+    return None if rows is None else (_features(task, *rows[:2]), *rows[1:])
 
 
-def _features(inputs: Tensor, targets: Tensor) -> np.ndarray:
-    return _raw(inputs) if copies(inputs, targets) else Features(inputs)(inputs)
+def _features(task: Task, inputs: Tensor, targets: Tensor) -> np.ndarray:
+    return _raw(inputs) if copies(inputs, targets) else Features(inputs, coded_columns(task))(inputs)
 
 
 def _of_places(task: Task, inputs: Tensor, targets: Tensor) -> Predictor | None:
@@ -93,7 +94,7 @@ def _of_places(task: Task, inputs: Tensor, targets: Tensor) -> Predictor | None:
     finite = bool(torch.isfinite(inputs.float()).all())
     if len(inputs) < FEWEST_ROWS or numbers > MOST_IN_NETWORK or not finite or copies(inputs, targets):
         return None
-    shape = layout(task, inputs)
+    shape = places(task, inputs)
     outputs = (task.classes or 2) if task.kind is Kind.CLASSIFICATION else numbers
     return None if shape is None else ConvolutionalReference(task.kind, inputs, shape, outputs, fold_count(len(inputs)))
 
