@@ -7,6 +7,7 @@ import math
 import pytest
 from evidence_by_hand import CONSTANT, NOISE, REACHABLE, Facts
 
+from traindx.diagnosis import next_question
 from traindx.diagnosis.reading import LEAST_DISTANCE, MARGIN, REFERENCES, Reading
 from traindx.records import RemedyRef
 
@@ -139,3 +140,26 @@ def test_other_parameters_must_agree(facts: Facts) -> None:
     facts = facts.underfitted().raced(RemedyRef(id="widen", params={"factor": 8, "layer": "2"}), 0.6)
     assert facts.reading.raced(RemedyRef(id="widen", params={"factor": 4, "layer": "2"})) is not None
     assert facts.reading.raced(RemedyRef(id="widen", params={"factor": 4, "layer": ""})) is None
+
+
+def test_a_loss_of_any_level_is_read_above_the_least_there_is(facts: Facts) -> None:
+    moved = facts
+    for (experiment, measure, subject), item in {(e.experiment, e.measure, e.subject): e for e in facts.evidence}.items():
+        if measure.endswith("loss") and experiment in ("baseline", "references"):
+            moved = moved.put(experiment, measure, item.value - 40.0, subject)
+    moved = moved.put("references", "out_of_fold_loss", -40.0, "targets")
+    here, there = facts.reading, moved.reading
+    assert there.distance == pytest.approx(here.distance)
+    assert (there.learned_nothing, there.references_beat_constant, there.training_is_large) == (False, True, False)
+    assert moved.baseline(train_loss=CONSTANT - 40.01).reading.learned_nothing
+
+
+def test_learned_by_rote_is_far_below_validation_though_no_reference_does_better(facts: Facts) -> None:
+    rote = facts.baseline(train_loss=0.0001, validation_loss=0.9, lowest_validation_loss=0.9)
+    for name in ("linear", "nearest-neighbours", "gradient-boosting"):
+        rote = rote.put("references", "out_of_fold_loss", 1.0, name)
+    assert rote.reading.by_rote and not rote.reading.overfits
+    question = next_question(rote.without("divisions").evidence, 20.0)
+    assert question is not None and question.experiment == "divisions"
+    assert not rote.baseline(train_loss=0.5).reading.by_rote, "it forgot some"
+    assert not facts.baseline(train_loss=0.0001).reading.by_rote, "the gap is small beside the distance"

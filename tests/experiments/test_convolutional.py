@@ -11,7 +11,8 @@ from small_labs import Net, answer, lab_for
 from torch import Tensor, nn
 
 from traindx.diagnosis.reading import REFERENCES
-from traindx.experiments.convolutional import FEWEST_ROWS, layout
+from traindx.experiments.convolutional import FEWEST_ROWS
+from traindx.experiments.layout import places
 from traindx.experiments.references import reference_rows
 from traindx.tasks import Task
 
@@ -75,7 +76,7 @@ def test_the_first_layer_of_places_tells_the_layout(
     model: Callable[[], nn.Module], row: tuple[int, ...], found: tuple[int, ...] | None
 ) -> None:
     x, y = np.random.default_rng(0).normal(size=(40, *row)).astype(np.float32), np.arange(40) % 2
-    assert layout(Task(model, nn.CrossEntropyLoss(), (x, y)), torch.from_numpy(x)) == found
+    assert places(Task(model, nn.CrossEntropyLoss(), (x, y)), torch.from_numpy(x)) == found
 
 
 def losses(task: Task) -> dict[str, float]:

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from traindx.diagnosis.reading import REFERENCES
-from traindx.experiments.references import MAX_ROWS, MAX_TARGETS, SMOOTHING, as_outputs, narrowest, out_of_fold, reference_rows
+from traindx.experiments.references import LEAST, MAX_ROWS, MAX_TARGETS, SMOOTHING, as_outputs, narrowest, out_of_fold, reference_rows
 from traindx.records import Evidence
-from traindx.tasks import Form, Kind, Task, find_form
+from traindx.tasks import Form, Kind, Task, find_form, number_form
 from traindx.tasks.features import MAX_FEATURES, Features
 
 
@@ -304,3 +304,44 @@ def test_outputs_keep_the_meaning_of_the_probabilities() -> None:
     p = np.full((40, 2), 0.5)
     outputs = as_outputs(task, p, targets, Form.LOGITS)
     assert outputs.softmax(1) == pytest.approx(torch.full((40, 2), 0.5))
+
+
+# --- Counts ------------------------------------------------------------------------------------------------------------------------
+
+
+def visits(rows: int = 600) -> tuple[np.ndarray, np.ndarray]:
+    """Counts whose rate depends on what is known."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(rows, 3)).astype(np.float32)
+    return x, rng.poisson(np.exp(0.8 * x[:, 0] + 1.5))[:, None].astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("loss", "form"),
+    [
+        (nn.MSELoss(), Form.NUMBERS),
+        (nn.PoissonNLLLoss(log_input=False), Form.POSITIVE),
+        (nn.PoissonNLLLoss(), Form.LOGARITHMS),
+        (lambda o, t: (o - t).abs().pow(1.5).mean(), Form.NUMBERS),
+        (lambda o, t: o.mean(), Form.UNKNOWN),
+    ],
+    ids=["distance", "rates", "their logarithms", "a distance of one's own", "no sense"],
+)
+def test_what_a_loss_of_numbers_wants(loss: Callable[[Tensor, Tensor], Tensor], form: Form) -> None:
+    assert number_form(loss, torch.from_numpy(visits()[1])) is form
+
+
+@pytest.mark.parametrize("log_input", [True, False])
+def test_references_of_counts(log_input: bool) -> None:
+    x, y = visits()
+    found = losses(vectors_task(x, y, 1, nn.PoissonNLLLoss(log_input=log_input)))
+    gap = found["constant"] - found[LEAST]
+    assert gap > 0
+    assert found["linear"] < found["constant"] - 0.5 * gap, "the logarithm of the rate is linear in what is known"
+    assert all(value > found[LEAST] for name, value in found.items() if name != LEAST)
+
+
+def test_numbers_far_from_a_prediction_are_no_wrong_labels_where_they_are_counts() -> None:
+    x, y = visits()
+    found = answer(lab_for(vectors_task(x, y, 1, nn.PoissonNLLLoss())), "label_noise")
+    assert [e.measure for e in found] == ["not-applicable"]

@@ -320,7 +320,7 @@ def _divisions(reading: Reading) -> Question | None:
         return None
     rows = reading.value("audit", "rows")
     doubtful = rows < SMALL_SET and (reading.memorizes or max(reading.validation_excess, reading.late_rise) > DOUBTFUL * MARGIN)
-    if not reading.overfits and not doubtful:
+    if not reading.overfits and not reading.by_rote and not doubtful:
         return None
     rule = next(rule for rule in RULES if rule.cause == "trained-too-long")
     refs = {ref: rule.sign(reading) for ref in rule.remedies(reading)}
@@ -360,14 +360,15 @@ def _constraints(reading: Reading) -> Question | None:
     found = [(sign, rule, refs) for sign, rule, refs in suspects(reading, "generalization") if rule.cause != "trained-too-long"]
     shifts = any(rule.cause == "missing-augmentation" and sign >= STRONG_SIGN for sign, rule, _ in found)
     left = reading.share(reading.lowest_validation - reading.reachable)
-    if not reading.overfits or (_settled(reading, "generalization") and not left > MARGIN):
+    if not (reading.overfits or reading.by_rote) or (_settled(reading, "generalization") and not left > MARGIN):
         if not shifts or reading.generalization_gap <= MARGIN:
             return None
         found = [s for s in found if s[1].cause == "missing-augmentation"]
     fresh = {ref: prior for ref, prior in _refs(found).items() if reading.raced(ref) is None}
     if not fresh:
         return None
-    gap = max(reading.judged_validation - reading.floor, MARGIN * reading.distance)
+    # To recover half of the gap is an effect of half of MARGIN where validation is above what is reachable, of all of it where it is not.
+    gap = max(reading.judged_validation - reading.floor, (1 if reading.overfits else 2) * MARGIN * reading.distance)
     return Question(
         experiment="constraints",
         remedies=tuple(fresh),

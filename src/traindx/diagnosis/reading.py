@@ -25,6 +25,9 @@ TEST_NOISE = 1.5
 FAR_FACTOR, FAR_SHARE = 2.0, 0.05
 # Training that is above reachable by this share of MARGIN, with validation above by all of it, is large too.
 NEARLY = 0.8
+# Rows are learned by rote where training ends below this share of the validation loss, by so many shares of the distance. Of 190 sound trainings of
+# bench/zoo hardly any does.
+ROTE, ROTE_GAP = 0.25, 0.25
 # Or the ranks of the chunks' losses leave no doubt, where a few hard rows widen the interval of the mean.
 HARM_P = 1e-4
 REFERENCES = ("linear", "nearest-neighbours", "gradient-boosting", "small-network", "convolutional-network")
@@ -95,6 +98,17 @@ class Reading:
         ]
         return min(found, key=lambda e: e.value, default=None)
 
+    @cached_property
+    def least(self) -> float:
+        """What predictions equal to the targets would pay: not 0 for likelihoods of counts, whose losses have any level."""
+        known = self.value("references", "out_of_fold_loss", "targets")
+        return 0.0 if math.isnan(known) else known
+
+    @property
+    def level(self) -> float:
+        """The constant predictor's loss above the least there is: what shares of a loss are taken of."""
+        return abs(self.constant - self.least)
+
     @property
     def reachable(self) -> float:
         """The best reference's out-of-fold loss (the constant's, if that is lower); NaN where there is none."""
@@ -117,7 +131,7 @@ class Reading:
         """From the constant predictor to the best that is known to be possible on unseen rows."""
         possible = [v for v in (self.reachable, self.sign("lowest_validation_loss")) if math.isfinite(v)]
         best = min(possible, default=self.constant)
-        return max(self.constant - best, LEAST_DISTANCE * abs(self.constant), 1e-12)
+        return max(self.constant - best, LEAST_DISTANCE * self.level, 1e-12)
 
     def share(self, difference: float) -> float:
         """A difference of losses, in shares of the distance."""
@@ -133,13 +147,13 @@ class Reading:
     @property
     def learned_nothing(self) -> bool:
         """Training ended where the constant predictor stands."""
-        return self.broken or self.train > self.constant - NOTHING_LEARNED * abs(self.constant)
+        return self.broken or self.train > self.constant - NOTHING_LEARNED * self.level
 
     @property
     def references_beat_constant(self) -> bool:
         """The best reference's interval lies below the constant predictor by a tenth of the least distance."""
         best = self.best_reference
-        return best is not None and (best.high or best.value) < self.constant - 0.1 * LEAST_DISTANCE * abs(self.constant)
+        return best is not None and (best.high or best.value) < self.constant - 0.1 * LEAST_DISTANCE * self.level
 
     @property
     def training_is_large(self) -> bool:
@@ -152,7 +166,9 @@ class Reading:
             return False
         if self.learned_nothing:
             return True
-        noise = math.hypot(_half_width(self.find("baseline", "train_loss")), _half_width(self.best_reference))
+        # Where a loss has any level, most of its spread over rows is that level's, which all predictions share.
+        own = self.best_reference if self.least else self.find("baseline", "train_loss")
+        noise = math.hypot(_half_width(own), _half_width(self.best_reference))
         return self.train - self.reachable > noise and (self.fit_excess > MARGIN or self.many_times or self.underfits)
 
     @property
@@ -174,7 +190,8 @@ class Reading:
     @property
     def many_times(self) -> bool:
         """Training ended at a multiple of a small reachable loss."""
-        return self.reachable > 0 and self.train > FAR_FACTOR * self.reachable and self.fit_excess > FAR_SHARE
+        reachable = self.reachable - self.least
+        return reachable > 0 and self.train - self.least > FAR_FACTOR * reachable and self.fit_excess > FAR_SHARE
 
     @property
     def judged_validation(self) -> float:
@@ -220,6 +237,12 @@ class Reading:
         """Training got far below what any reference reaches on unseen rows, and below its own validation."""
         below = self.share(self.reachable - self.train)
         return not self.training_is_large and self.generalization_gap > MARGIN and (math.isnan(below) or below > MARGIN)
+
+    @property
+    def by_rote(self) -> bool:
+        """Training ended at a small share of the validation loss, and far below it: worth an experiment even where no reference does better."""
+        small = self.train - self.least < ROTE * (self.judged_validation - self.least)
+        return not self.training_is_large and small and self.train >= self.least and self.generalization_gap > ROTE_GAP
 
     @property
     def test(self) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 from traindx.experiments.base import Lab
 from traindx.experiments.references import reference_rows
 from traindx.records import Evidence, Question
+from traindx.tasks import Form
 from traindx.tasks.features import one_thread
 
 FOLDS = 3
@@ -28,8 +29,9 @@ class ClassIndex:
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``gain_of_naming``: by how much more often the classifier is right, with its interval."""
         sample = reference_rows(lab.task)
-        if sample is None or len(sample[1]) < LEAST_ROWS:
-            return [Evidence(experiment="class_index", measure="not-applicable", value=math.nan, text=f"needs {LEAST_ROWS} rows of arrays")]
+        if sample is None or sample[2] is not Form.NUMBERS or len(sample[1]) < LEAST_ROWS or sample[1][0].numel() != 1:
+            text = f"needs {LEAST_ROWS} rows of arrays, with one number each for a loss that takes any"
+            return [Evidence(experiment="class_index", measure="not-applicable", value=math.nan, text=text)]
         features, targets, _ = sample
         numbers = targets.reshape(len(targets)).round().long().numpy()
         with one_thread():

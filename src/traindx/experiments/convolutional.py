@@ -17,11 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from traindx.tasks import Kind, Task
-from traindx.training import predict
+from traindx.tasks import Kind
 
-# Layers that look at places; the first one tells how a row is laid out.
-OF_PLACES = (nn.Conv1d, nn.Conv2d, nn.RNNBase, nn.MultiheadAttention)
 # Floating-point operations that all its training passes may take: one to three seconds on one core.
 OPERATIONS = 2e10
 FEWEST_EPOCHS, MOST_EPOCHS = 5, 20
@@ -32,33 +29,6 @@ HELD_OUT = 0.15
 PLACES, LONG = 4, 12
 # Fewer rows do not teach a convolution.
 FEWEST_ROWS = 200
-
-
-def layout(task: Task, inputs: Tensor) -> tuple[int, ...] | None:
-    """(channels, places...) of a row, or (places,) of tokens; None where the network has no layers that look at places.
-
-    Cost: one forward pass of two rows.
-    """
-    model, seen = task.build(0), []
-
-    def look(layer: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        if args and isinstance(args[0], Tensor):
-            seen.append((layer, tuple(args[0].shape[1:])))
-
-    hooks = [m.register_forward_hook(look) for m in model.modules() if isinstance(m, OF_PLACES)]
-    predict(task, model, task.train, torch.device("cpu"), torch.arange(min(2, len(task.train))))
-    for hook in hooks:
-        hook.remove()
-    if not seen:
-        return None
-    if not inputs.is_floating_point():
-        return tuple(inputs.shape[1:]) if inputs.ndim == 2 else None
-    layer, shape = seen[0]
-    if math.prod(shape) != inputs[0].numel() or len(shape) < 2:
-        return None
-    if isinstance(layer, (nn.RNNBase, nn.MultiheadAttention)):
-        return (shape[1], shape[0]) if layer.batch_first else None
-    return shape
 
 
 class Convolutional(nn.Module):

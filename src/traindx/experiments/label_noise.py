@@ -17,7 +17,7 @@ from traindx.experiments.base import Lab
 from traindx.experiments.references import reference_rows
 from traindx.records import Evidence, Question
 from traindx.remedies.drop_suspect_labels import FAR, held_out_probabilities, robust_residuals, suspects
-from traindx.tasks import Kind, Task, labels_of
+from traindx.tasks import Form, Kind, Task, labels_of
 from traindx.tasks.features import one_thread
 
 LEAST_ROWS = 100
@@ -73,7 +73,7 @@ class LabelNoise:
 def _of_numbers(lab: Lab) -> list[Evidence]:
     """The share of numbers far from a held-out prediction, beside those less far."""
     sample = reference_rows(lab.task)
-    if sample is None or len(sample[1]) < LEAST_ROWS or sample[1][0].numel() != 1:
+    if sample is None or sample[2] is not Form.NUMBERS or len(sample[1]) < LEAST_ROWS or sample[1][0].numel() != 1:
         return [
             Evidence(
                 experiment="label_noise", measure="not-applicable", value=math.nan, text=f"needs {LEAST_ROWS} rows with one number each"

@@ -18,9 +18,21 @@ import torch
 from torch import Tensor, nn
 
 from traindx.experiments.base import Lab
-from traindx.experiments.convolutional import FEWEST_ROWS, ConvolutionalReference, layout
+from traindx.experiments.convolutional import FEWEST_ROWS, ConvolutionalReference
+from traindx.experiments.layout import coded_columns, places
 from traindx.records import Evidence, Question
-from traindx.tasks import Form, Kind, Task, find_form, is_distance, labels_of, output_form, outputs_from_probabilities, takes_numbers
+from traindx.tasks import (
+    Form,
+    Kind,
+    Task,
+    find_form,
+    is_distance,
+    labels_of,
+    number_form,
+    output_form,
+    outputs_from_numbers,
+    outputs_from_probabilities,
+)
 from traindx.tasks.features import Features, array_pairs, one_thread
 from traindx.training import chunk_losses, evaluated_index, mean_and_error, metric_of, predict
 from traindx.training.evaluation import chunk_size
@@ -31,6 +43,8 @@ BOOSTING_UNITS = 3e7
 # Class probabilities are mixed with the uniform distribution at this rate, so that one confident error does not rule a reference out.
 SMOOTHING = 0.01
 SMALL_SET = 1000
+# The subject under which the loss of predictions equal to the targets is told.
+LEAST = "targets"
 # Rows with more numbers to predict have no references; boosting fits one model a number, and a small network of 64 units few numbers.
 MAX_TARGETS, MOST_BOOSTED, MOST_IN_NETWORK = 4096, 4, 64
 
@@ -40,7 +54,7 @@ Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 class References:
     """Out-of-fold losses of the reference models."""
 
-    name, title, version, reads_test = "references", "reference models", 2, False
+    name, title, version, reads_test = "references", "reference models", 3, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``out_of_fold_loss`` and ``out_of_fold_metric`` a model; ``not-applicable`` where inputs or targets are not array-like."""
@@ -49,26 +63,29 @@ class References:
             reason = "inputs and targets are not plain arrays of one class or one number a row"
             return [*_constant_only(lab.task), Evidence(experiment="references", measure="not-applicable", value=math.nan, text=reason)]
         inputs, targets, form = rows
-        features = _features(inputs, targets)
-        found = []
-        for name, predictor in predictors(lab.task, features, targets).items():
+        features = _features(lab.task, inputs, targets)
+        least, found = None, []
+        if form in (Form.POSITIVE, Form.LOGARITHMS):  # such losses have any level: the least is where outputs mean the targets
+            least = as_outputs(lab.task, _flat(targets).double().numpy(), targets, form)
+            found += judged(lab.task, LEAST, least, targets)
+        for name, predictor in predictors(lab.task, features, targets, form).items():
             outputs = out_of_fold(lab.task, predictor, features, targets, form)
-            found += judged(lab.task, name, outputs, targets)
+            found += judged(lab.task, name, outputs, targets, least)
         network = _of_places(lab.task, inputs, targets)
         if network is not None:
             outputs = out_of_fold(lab.task, network, inputs.numpy(), targets, form)
-            found += judged(lab.task, "convolutional-network", outputs, targets)
+            found += judged(lab.task, "convolutional-network", outputs, targets, least)
         return found
 
 
 def reference_rows(task: Task) -> tuple[np.ndarray, Tensor, Form] | None:
     """(features, targets, form of outputs) of at most MAX_ROWS training rows; None where reference models do not apply."""
     rows = _usable_rows(task)
-    return None if rows is None else (_features(*rows[:2]), *rows[1:])
+    return None if rows is None else (_features(task, *rows[:2]), *rows[1:])
 
 
-def _features(inputs: Tensor, targets: Tensor) -> np.ndarray:
-    return _raw(inputs) if copies(inputs, targets) else Features(inputs)(inputs)
+def _features(task: Task, inputs: Tensor, targets: Tensor) -> np.ndarray:
+    return _raw(inputs) if copies(inputs, targets) else Features(inputs, coded_columns(task))(inputs)
 
 
 def _of_places(task: Task, inputs: Tensor, targets: Tensor) -> Predictor | None:
@@ -77,7 +94,7 @@ def _of_places(task: Task, inputs: Tensor, targets: Tensor) -> Predictor | None:
     finite = bool(torch.isfinite(inputs.float()).all())
     if len(inputs) < FEWEST_ROWS or numbers > MOST_IN_NETWORK or not finite or copies(inputs, targets):
         return None
-    shape = layout(task, inputs)
+    shape = places(task, inputs)
     outputs = (task.classes or 2) if task.kind is Kind.CLASSIFICATION else numbers
     return None if shape is None else ConvolutionalReference(task.kind, inputs, shape, outputs, fold_count(len(inputs)))
 
@@ -105,7 +122,7 @@ def _form_of_numbers(task: Task, targets: Tensor) -> Form:
     if targets.reshape(len(targets), -1).shape[1] > MAX_TARGETS:
         return Form.UNKNOWN
     if task.kind is Kind.REGRESSION:
-        return Form.NUMBERS if takes_numbers(task.loss, targets) and _one_output_a_target(task) else Form.UNKNOWN
+        return number_form(task.loss, targets) if _one_output_a_target(task) else Form.UNKNOWN
     return output_form(task.loss, task.kind) if task.kind is Kind.MULTILABEL and targets.is_floating_point() else Form.UNKNOWN
 
 
@@ -137,6 +154,8 @@ def single_output(task: Task, targets: Tensor) -> bool:
 
 def as_outputs(task: Task, predictions: np.ndarray, targets: Tensor, form: Form) -> Tensor:
     """Predictions in the form that the task's loss expects, on the CPU."""
+    if task.kind is Kind.REGRESSION:
+        return outputs_from_numbers(torch.from_numpy(predictions), targets, form)
     if form is Form.NUMBERS or task.kind is Kind.MULTILABEL:
         numbers = torch.from_numpy(predictions).to(targets.dtype).reshape(targets.shape)
         if form is Form.NUMBERS:
@@ -148,11 +167,15 @@ def as_outputs(task: Task, predictions: np.ndarray, targets: Tensor, form: Form)
     return outputs_from_probabilities(smooth, targets, form, single_output(task, targets))
 
 
-def judged(task: Task, name: str, outputs: Tensor, targets: Tensor) -> list[Evidence]:
-    """The loss of these outputs with its interval, and the metric."""
+def judged(task: Task, name: str, outputs: Tensor, targets: Tensor, least: Tensor | None = None) -> list[Evidence]:
+    """The loss of these outputs with its interval, and the metric. The interval is that of the loss above what the ``least`` outputs pay."""
     size = chunk_size(len(targets))
     parts, wanted = list(outputs.split(size)), list(targets.split(size))
-    loss, error = mean_and_error(*chunk_losses(task, parts, wanted))
+    losses, sizes = chunk_losses(task, parts, wanted)
+    loss, error = mean_and_error(losses, sizes)
+    if least is not None:
+        lowest, _ = chunk_losses(task, list(least.split(size)), wanted)
+        error = mean_and_error([a - b for a, b in zip(losses, lowest, strict=True)], sizes)[1]
     shared: dict[str, Any] = {"experiment": "references", "subject": name, "details": {"rows": len(targets)}}
     margin = 1.96 * error if math.isfinite(error) else 0.0
     found = [Evidence(measure="out_of_fold_loss", value=loss, low=loss - margin, high=loss + margin, **shared)]
@@ -196,14 +219,15 @@ def fold_count(rows: int) -> int:
     return 5 if rows < SMALL_SET else 3
 
 
-def predictors(task: Task, features: np.ndarray, targets: Tensor) -> dict[str, Predictor]:
+def predictors(task: Task, features: np.ndarray, targets: Tensor, form: Form) -> dict[str, Predictor]:
     """The reference models by name, the constant predictor first."""
     if task.kind is Kind.CLASSIFICATION:
         return {"constant": _constant(task), **_classifiers(task, *features.shape)}
     if copies(torch.from_numpy(features), targets.double()):
         return {"constant": _constant(task), **_linear_code(task, features.shape[1])}
     rows, width = features.shape
-    return {"constant": _constant(task), **_regressors(rows, width, _flat(targets).shape[1])}
+    positive = form in (Form.POSITIVE, Form.LOGARITHMS)
+    return {"constant": _constant(task), **_regressors(rows, width, _flat(targets).shape[1], positive)}
 
 
 def _linear_code(task: Task, width: int) -> dict[str, Predictor]:
@@ -302,20 +326,26 @@ def _probabilities(make: Callable[[], Any], classes: int) -> Predictor:
     return predict
 
 
-def _regressors(rows: int, width: int, numbers: int) -> dict[str, Predictor]:
+def _regressors(rows: int, width: int, numbers: int, positive: bool) -> dict[str, Predictor]:
+    """Of positive numbers the linear model is one of their logarithm, as is the sum of trees (Poisson regression)."""
     from sklearn.ensemble import HistGradientBoostingRegressor
-    from sklearn.linear_model import RidgeCV
+    from sklearn.linear_model import PoissonRegressor, RidgeCV
     from sklearn.multioutput import MultiOutputRegressor
     from sklearn.neighbors import KNeighborsRegressor
     from sklearn.neural_network import MLPRegressor
 
     rounds, small = boosting_rounds(rows, width, max(numbers, 2)), rows < SMALL_SET
     regressors = {
-        "linear": _numbers(lambda: RidgeCV(np.logspace(-2, 4, 7))),
+        "linear": (
+            _rates(lambda: MultiOutputRegressor(PoissonRegressor(alpha=0.01, max_iter=300)))
+            if positive
+            else _numbers(lambda: RidgeCV(np.logspace(-2, 4, 7)))
+        ),
         "nearest-neighbours": _numbers(lambda: KNeighborsRegressor(n_neighbors=min(10, max(1, rows // 10)))),
-        "gradient-boosting": _numbers(
+        "gradient-boosting": (_rates if positive else _numbers)(
             lambda: MultiOutputRegressor(
                 HistGradientBoostingRegressor(
+                    loss="poisson" if positive else "squared_error",
                     max_iter=rounds,
                     learning_rate=0.1,
                     max_leaf_nodes=15,
@@ -347,5 +377,14 @@ def _numbers(make: Callable[[], Any]) -> Predictor:
         mean, std = y.mean(0), np.where(y.std(0) > 0, y.std(0), 1.0)
         fitted = make().fit(x, (y - mean) / std)
         return np.asarray(fitted.predict(held).reshape(len(held), -1) * std + mean)
+
+    return predict
+
+
+def _rates(make: Callable[[], Any]) -> Predictor:
+    def predict(x: np.ndarray, y: np.ndarray, held: np.ndarray) -> np.ndarray:
+        mean = np.maximum(y.mean(0), 1e-12)
+        fitted = make().fit(x, (y / mean).reshape(len(y), -1))
+        return np.asarray(fitted.predict(held).reshape(len(held), -1) * mean)
 
     return predict

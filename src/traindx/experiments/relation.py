@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from traindx.experiments.base import Lab
+from traindx.experiments.layout import coded_columns
 from traindx.records import Evidence, Question
 from traindx.tasks import Kind, labels_of
 from traindx.tasks.features import Features, array_pairs, one_thread
@@ -35,7 +36,7 @@ OFFSETS = (-2, -1, 1, 2)
 class Relation:
     """Explained variance out of fold, of the labels as they are, permuted, and shifted."""
 
-    name, title, version, reads_test = "relation", "labels against permuted labels", 3, False
+    name, title, version, reads_test = "relation", "labels against permuted labels", 4, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``explained`` with the p-value of a permutation test and what it could have detected, and ``explained_shifted`` by the best offset."""
@@ -44,13 +45,13 @@ class Relation:
         rows = array_pairs(ordered, torch.arange(min(len(ordered), MAX_ROWS)))
         if rows is None or not bool(torch.isfinite(rows[1].float()).all()):
             return [_missing("inputs and targets are not plain arrays of finite numbers")]
-        features = Features(rows[0])
+        features = Features(rows[0], coded_columns(task))
         if features.tokens is not None:
             rows = rows[0][:MAX_TOKEN_ROWS], rows[1][:MAX_TOKEN_ROWS]
         labels = labels_of(rows[1], task.kind)
         if labels is not None and len(labels.unique()) >= 2:
             y = np.eye(int(labels.max()) + 1)[labels.clamp_min(0).numpy()]
-        elif task.kind is Kind.REGRESSION:
+        elif task.kind in (Kind.REGRESSION, Kind.MULTILABEL):
             y = rows[1].reshape(len(rows[1]), -1).double().numpy()
         else:
             return [_missing("rows have no single class or number")]

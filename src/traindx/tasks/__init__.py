@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from traindx.tasks.kinds import Form, Kind, Loss, find_form, is_distance, labels_of, output_form, outputs_from_probabilities, takes_numbers
+from traindx.tasks.kinds import (
+    Form,
+    Kind,
+    Loss,
+    find_form,
+    is_distance,
+    labels_of,
+    number_form,
+    output_form,
+    outputs_from_numbers,
+    outputs_from_probabilities,
+)
 from traindx.tasks.metrics import Metric
 from traindx.tasks.random_states import preserved_rng, seed_everything
 from traindx.tasks.readers import read
@@ -28,11 +39,12 @@ __all__ = [
     "find_form",
     "is_distance",
     "labels_of",
+    "number_form",
     "output_form",
+    "outputs_from_numbers",
     "outputs_from_probabilities",
     "preserved_rng",
     "read",
     "seed_everything",
-    "takes_numbers",
     "to_device",
 ]

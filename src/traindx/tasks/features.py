@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -17,19 +17,29 @@ MAX_FEATURES = 64
 SAMPLED_ROWS = 768
 # Integer inputs with values below this are tokens: rows become counts of tokens.
 MAX_TOKENS = 4096
+# Columns of 0 and 1 for all names together.
+MAX_NAMES = 512
 
 
 class Features:
-    """A projection learned on some rows and applied to any: missing values to the mean, standardised, principal components when wide."""
+    """A projection learned on some rows and applied to any: missing values to the mean, standardised, principal components when wide.
 
-    def __init__(self, inputs: Tensor) -> None:
-        self.tokens = _vocabulary(inputs)
+    ``codes`` are columns of a table that hold names: each of their commonest values becomes a column of 0 and 1.
+    """
+
+    def __init__(self, inputs: Tensor, codes: Sequence[int] = ()) -> None:
+        self.codes = {j: _commonest(inputs[:, j], MAX_NAMES // len(codes)) for j in codes}
+        inputs = self._numbers(inputs)
+        self.tokens = None if codes else _vocabulary(inputs)
         raw = self._raw(inputs)
         self.mean = np.nan_to_num(_silent_mean(raw))
         raw = np.where(np.isfinite(raw), raw, self.mean)
         spread = raw.std(0)
         self.scale = np.where(spread > 1e-9 * np.maximum(np.abs(self.mean), 1e-9), spread, 1.0)
         self.basis = _basis((raw - self.mean) / self.scale)
+
+    def _numbers(self, inputs: Tensor) -> Tensor:
+        return inputs[:, [j for j in range(inputs.shape[1]) if j not in self.codes]].float() if self.codes else inputs
 
     def _raw(self, inputs: Tensor) -> np.ndarray:
         if self.tokens is None:
@@ -39,10 +49,19 @@ class Features:
         return np.asarray(counts.scatter_add_(1, flat, torch.ones_like(flat, dtype=torch.float64)).numpy())
 
     def __call__(self, inputs: Tensor) -> np.ndarray:
-        """(N, F) float64, F at most MAX_FEATURES."""
-        raw = self._raw(inputs)
+        """(N, F) float64, F at most MAX_FEATURES, and MAX_NAMES beside them where columns are codes."""
+        raw = self._raw(self._numbers(inputs))
         scaled = (np.where(np.isfinite(raw), raw, self.mean) - self.mean) / self.scale
-        return np.asarray(scaled if self.basis is None else scaled @ self.basis)
+        numbers = np.asarray(scaled if self.basis is None else scaled @ self.basis)
+        names = [np.asarray((inputs[:, j, None].cpu() == values).double().numpy()) for j, values in self.codes.items()]
+        return np.concatenate([numbers, *names], axis=1)
+
+
+def _commonest(column: Tensor, most: int) -> Tensor:
+    """The values that the most rows have."""
+    values, counts = column.cpu().unique(return_counts=True)
+    chosen: Tensor = values[counts.argsort(descending=True, stable=True)[:most]]
+    return chosen
 
 
 def _silent_mean(raw: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ know, the form is found by behaviour: the first for which right predictions cost
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
@@ -21,6 +22,8 @@ Loss = Callable[[Any, Any], Tensor]
 
 # Probabilities are kept this far from 0 and 1 when a loss takes their logarithm.
 PROBABILITY_FLOOR = 1e-6
+# Predictions of numbers that must be positive are at least this share of the targets' mean.
+LEAST_RATE = 0.05
 # Integer targets with more values than this, or whose loss measures distances, are quantities rather than classes.
 MAX_CLASSES = 1000
 
@@ -40,6 +43,8 @@ class Form(StrEnum):
     LOGITS = "logits"
     PROBABILITIES = "probabilities"
     NUMBERS = "numbers"
+    POSITIVE = "positive numbers"
+    LOGARITHMS = "logarithms of positive numbers"
     UNKNOWN = "unknown"
 
 
@@ -131,16 +136,50 @@ def outputs_from_probabilities(probabilities: Tensor, targets: Tensor, form: For
     return p.log() if form is Form.LOGITS else p
 
 
-def takes_numbers(loss: Loss, targets: Tensor) -> bool:
-    """Whether the loss is least where outputs of the targets' shape equal the targets: a distance, by what it is or by how it behaves."""
+def number_form(loss: Loss, targets: Tensor) -> Form:
+    """What a loss of numbers wants: any numbers, positive ones such as rates of counts, or their logarithms; UNKNOWN where it is least elsewhere.
+
+    Of the first it is known by what it is; else the loss must be least where outputs of the targets' shape mean the targets.
+    """
     if is_distance(loss):
-        return True
+        return Form.NUMBERS
+    targets = targets if targets.is_floating_point() else targets.float()
     step = targets.double().std().to(targets.dtype)
+    if _least_at(loss, targets, lambda n: targets + n * step) and _is_finite(loss, -targets.abs() - 1, targets):
+        return Form.NUMBERS
+    if bool((targets < 0).any()):
+        return Form.UNKNOWN
+    above = targets.clamp_min(least_rate(targets))
+    if _least_at(loss, above, lambda n: above * 2**n):
+        return Form.POSITIVE
+    return Form.LOGARITHMS if _least_at(loss, above, lambda n: above.log() + n) else Form.UNKNOWN
+
+
+def least_rate(targets: Tensor) -> float:
+    """What a prediction of positive numbers is raised to: a share of their mean."""
+    return max(LEAST_RATE * float(targets.double().mean()), 1e-12)
+
+
+def _least_at(loss: Loss, targets: Tensor, at: Callable[[int], Tensor]) -> bool:
+    """Whether the loss is less at 0 than at -1 and at 1."""
     try:
-        right, above, below = (float(loss(targets + n * step, targets)) for n in (0, 1, -1))
+        right, above, below = (float(loss(at(n), targets)) for n in (0, 1, -1))
     except (RuntimeError, ValueError, IndexError, TypeError):
         return False  # the loss refuses outputs of this shape: it wants more than one number for each
-    return right < min(above, below)
+    return right < above < math.inf and right < below < math.inf
+
+
+def _is_finite(loss: Loss, outputs: Tensor, targets: Tensor) -> bool:
+    return math.isfinite(float(loss(outputs, targets)))
+
+
+def outputs_from_numbers(numbers: Tensor, targets: Tensor, form: Form) -> Tensor:
+    """Outputs that mean these numbers, of the targets' shape; what must be positive is at least `least_rate`."""
+    shaped = numbers.reshape(targets.shape).to(targets.dtype if targets.is_floating_point() else torch.float32)
+    if form is Form.NUMBERS:
+        return shaped
+    positive = shaped.clamp_min(least_rate(targets))
+    return positive.log() if form is Form.LOGARITHMS else positive
 
 
 def find_form(loss: Loss, kind: Kind, targets: Tensor, single: bool, classes: int) -> Form:

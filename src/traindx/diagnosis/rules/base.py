@@ -235,7 +235,8 @@ class GeneralizationRule(RacedRule):
         """Nothing to explain where validation is where it can be."""
         if reading.training_is_large:
             return "the training loss itself is large: the gap to validation says nothing yet"
-        return "" if max(reading.validation_excess, reading.late_rise) > MARGIN else "validation is at what is reachable"
+        above = max(reading.validation_excess, reading.late_rise) > MARGIN or reading.by_rote
+        return "" if above else "validation is at what is reachable"
 
 
 def _percent(share: float) -> str:

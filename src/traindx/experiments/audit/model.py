@@ -6,12 +6,14 @@ import contextlib
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from traindx.experiments.audit.measured import evidence
 from traindx.experiments.base import Lab
+from traindx.experiments.layout import coded_columns
 from traindx.records import Evidence, NotApplicable
 from traindx.remedies.remove_regularization import dropouts
 from traindx.remedies.surgery import remove_output_activation
@@ -111,6 +113,8 @@ def _affinity(task: Task, model: nn.Module, other: nn.Module) -> list[Evidence]:
     with contextlib.suppress(NotApplicable):  # an activation behind the last layer bends what is one affine map before it
         model, other = (remove_output_activation(m, lambda fresh: task.forward(fresh, _batch(task, 4))[0]) for m in (model, other))
     batch = _batch(task, ROWS)
+    if codes := coded_columns(task):
+        return _affinity_with_codes(task, (model, other), batch, codes)
     if not (isinstance(batch, (tuple, list)) and isinstance(batch[0], Tensor) and batch[0].is_floating_point() and len(batch[0]) >= 4):
         return []
     noise = torch.randn(batch[0].shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -135,6 +139,44 @@ def _affinity(task: Task, model: nn.Module, other: nn.Module) -> list[Evidence]:
         finally:
             fresh.float()
     return [evidence("distance_from_affine", max(errors), weight_layers=_chained(model))]
+
+
+def _affinity_with_codes(task: Task, models: Sequence[nn.Module], batch: Any, codes: Sequence[int]) -> list[Evidence]:
+    """The same where columns are looked up as vectors: affine in the numbers of a row, and codes and numbers of two rows can be exchanged.
+
+    Without a bend f(a, x) + f(b, y) = f(a, y) + f(b, x) for codes a and b and numbers x and y, and likewise for one code among several.
+    """
+    numbers = torch.tensor([j not in codes for j in range(batch[0].shape[1])])
+    half = len(batch[0]) // 2
+    a, b = batch[0][:half].double(), batch[0][half : 2 * half].double()
+    noise = torch.randn(2, *a.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x, y = (
+        FAR * batch[0].double().nan_to_num(0.0, 0.0, 0.0)[:, numbers].abs().amax().clamp_min(1e-12) * noise
+        if bool(numbers.any())
+        else noise
+    )
+    errors = []
+    for fresh in models:
+        double = fresh.double()
+
+        def f(names: Tensor, values: Tensor, network: nn.Module = double) -> Tensor:
+            outputs: Tensor = task.forward(network, (torch.where(numbers, values, names), *[column[:half] for column in batch[1:]]))[0]
+            return outputs
+
+        try:
+            with evaluation_mode(double):
+                bends = [f(a, x + y) + f(a, 0 * x) - f(a, x) - f(a, y), f(a, x) + f(b, y) - f(a, y) - f(b, x)]
+                for j in codes if len(codes) > 1 else ():
+                    this = torch.arange(a.shape[1]) == j
+                    bends.append(f(torch.where(this, b, a), x) + f(torch.where(this, a, b), x) - f(a, x) - f(b, x))
+                spread = (f(a, x) - f(b, y)).abs().amax()
+            errors.append(float(max(bend.abs().amax() for bend in bends) / spread.clamp_min(1e-30)))
+        except Exception:  # a forward pass may refuse doubles: then nothing can be said
+            return []
+        finally:
+            fresh.float()
+    layers = sum(isinstance(m, WEIGHTED) and not isinstance(m, nn.Embedding) for m in models[0].modules())
+    return [evidence("distance_from_affine", max(errors), weight_layers=layers)]
 
 
 def _chained(model: nn.Module) -> int:
