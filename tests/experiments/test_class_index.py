@@ -30,3 +30,10 @@ def test_counts_are_quantities() -> None:
 
 def test_few_rows_are_declined() -> None:
     assert asked(np.eye(20), np.arange(20) % 4).measure == "not-applicable"
+
+
+def test_quantities_in_large_steps_are_quantities() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 5))
+    found = asked(x, 200 * np.clip(np.rint(2 * x[:, 0] + 4 + rng.normal(0, 0.3, 600)), 0, 8))
+    assert found.low is not None and found.low < 0.05

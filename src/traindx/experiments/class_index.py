@@ -24,7 +24,7 @@ LEAST_ROWS = 100
 class ClassIndex:
     """The better of two classifiers against the better of two rounded regressions, out of fold on the same rows."""
 
-    name, title, version, reads_test = "class_index", "classes or quantities", 1, False
+    name, title, version, reads_test = "class_index", "classes or quantities", 2, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``gain_of_naming``: by how much more often the classifier is right, with its interval."""
@@ -64,5 +64,10 @@ def _right(features: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.nd
         held = folds == fold
         for model in right:
             predicted = model.fit(features[~held], numbers[~held]).predict(features[held])
-            right[model][held] = np.rint(predicted).astype(int) == numbers[held]
+            right[model][held] = _nearest(predicted, np.unique(numbers)) == numbers[held]
     return tuple(max((right[m] for m in models), key=lambda r: float(r.mean())) for models in (classifiers, regressors))  # type: ignore[return-value]
+
+
+def _nearest(predicted: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Of the values that there are, sorted, the nearest to each prediction: stars in hundreds are rounded to hundreds."""
+    return np.asarray(known[np.searchsorted((known[1:] + known[:-1]) / 2, predicted)])
