@@ -9,7 +9,7 @@ machine.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -34,8 +34,15 @@ PLACES, LONG = 4, 12
 FEWEST_ROWS = 200
 
 
-def layout(task: Task, inputs: Tensor) -> tuple[int, ...] | None:
-    """(channels, places...) of a row, or (places,) of tokens; None where the network has no layers that look at places.
+class Layout(NamedTuple):
+    """How a row lies: (channels, places...), or (places,) of tokens; ``channels_last`` where the row itself has its channels behind its places."""
+
+    shape: tuple[int, ...]
+    channels_last: bool = False
+
+
+def layout(task: Task, inputs: Tensor) -> Layout | None:
+    """What the first layer that looks at places reads of a row; None where the network has no such layer.
 
     Cost: one forward pass of two rows.
     """
@@ -52,13 +59,14 @@ def layout(task: Task, inputs: Tensor) -> tuple[int, ...] | None:
     if not seen:
         return None
     if not inputs.is_floating_point():
-        return tuple(inputs.shape[1:]) if inputs.ndim == 2 else None
-    layer, shape = seen[0]
+        return Layout(tuple(inputs.shape[1:])) if inputs.ndim == 2 else None
+    (layer, shape), given = seen[0], tuple(inputs.shape[1:])
     if math.prod(shape) != inputs[0].numel() or len(shape) < 2:
         return None
-    if isinstance(layer, (nn.RNNBase, nn.MultiheadAttention)):
-        return (shape[1], shape[0]) if layer.batch_first else None
-    return shape
+    if isinstance(layer, (nn.RNNBase, nn.MultiheadAttention)):  # these read (places, channels)
+        turned = (shape[1], shape[0])
+        return Layout(turned, given != turned or shape == turned) if layer.batch_first else None
+    return Layout(shape, given == (*shape[1:], shape[0]) != shape)
 
 
 class Convolutional(nn.Module):
@@ -95,8 +103,8 @@ class Convolutional(nn.Module):
 class ConvolutionalReference:
     """Fits the network on some rows and predicts others: probabilities of classes or labels, or numbers."""
 
-    def __init__(self, kind: Kind, inputs: Tensor, shape: tuple[int, ...], outputs: int, folds: int) -> None:
-        self.kind, self.shape, self.outputs, self.folds = kind, shape, outputs, folds
+    def __init__(self, kind: Kind, inputs: Tensor, layout: Layout, outputs: int, folds: int) -> None:
+        self.kind, self.shape, self.channels_last, self.outputs, self.folds = kind, *layout, outputs, folds
         self.tokens = 0 if inputs.is_floating_point() else int(inputs.max()) + 1
 
     def __call__(self, x: np.ndarray, y: np.ndarray, held: np.ndarray) -> np.ndarray:
@@ -119,10 +127,16 @@ class ConvolutionalReference:
         """In the layout of places; every channel by the mean and spread of the known rows."""
         if self.tokens:
             return torch.from_numpy(rows).long()
-        x = torch.from_numpy(rows).float().reshape(-1, *self.shape)
-        seen = torch.from_numpy(known).float().reshape(-1, *self.shape)
+        x, seen = self._shaped(rows), self._shaped(known)
         others = [0, *range(2, seen.ndim)]
         return (x - seen.mean(others, keepdim=True)) / seen.std(others, keepdim=True).clamp_min(1e-6)
+
+    def _shaped(self, rows: np.ndarray) -> Tensor:
+        """(N, ...) -> (N, channels, places...)."""
+        values = torch.from_numpy(rows).float()
+        if self.channels_last:
+            return values.reshape(-1, *self.shape[1:], self.shape[0]).movedim(-1, 1)
+        return values.reshape(-1, *self.shape)
 
     def _fitted(self, x: Tensor, y: Tensor) -> nn.Module:
         model = Convolutional(self.shape, self.outputs, self.tokens)
