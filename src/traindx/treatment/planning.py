@@ -97,7 +97,7 @@ def _without_the_idle(choosing: Choosing, selected: Remedies, found: Remedies) -
 def branch_of(diagnosis: Diagnosis, runs: Sequence[Run]) -> Branch:
     """Where these trainings stand now: a cure of the descent may leave a training that learns its rows by heart."""
     train, validation = (float(np.mean([run.last(name) for run in runs])) for name in ("train_loss", "validation_loss"))
-    return Branch.OVERFITTING if train < BY_HEART * validation else diagnosis.branch
+    return Branch.OVERFITTING if validation - train > (1 - BY_HEART) * abs(validation) else diagnosis.branch
 
 
 def _applicable(lab: Lab, chosen: Remedies, numbers: tuple[Number, ...]) -> tuple[Number, ...]:
