@@ -68,7 +68,7 @@ def compare_on_validation(lab: Lab, paired: Sequence[Pair]) -> list[Comparison]:
     found = [_comparison("validation_loss", False, runs, [tuple(final_loss(run) for run in two) for two in runs])]
     metric = lab.task.metric
     if metric is not None:
-        values = [tuple(run.last("validation_metric") for run in two) for two in runs]
+        values = [tuple(run.last("validation_metric") if _ended(run) else math.nan for run in two) for two in runs]
         found.append(_comparison(f"validation {metric.name}", metric.higher_is_better, runs, values))
     if metric is not None and metric.name == "accuracy" and all(_ended(run) for two in runs for run in two):
         recalls = [tuple(_mean_recall(lab, job) for job in pair) for pair in paired]
