@@ -84,7 +84,10 @@ def _wait() -> None:
 
 
 def noise_scale(task: Task, recipe: Recipe, model: nn.Module) -> float:
-    """The simple noise scale in rows at the weights of ``model``; infinite where the mean gradient is lost in its noise. Cost: one epoch."""
+    """The simple noise scale in rows at the weights of ``model``; infinite where the mean gradient is lost in its noise.
+
+    Cost: one pass over the training rows that are evaluated.
+    """
     measured = list(descended(task, recipe, model.to(resolve_device(recipe.device))).batch_gradients())
     rows = np.array([n for n, _ in measured], dtype=float)
     gradients = torch.stack([g.double().cpu() for _, g in measured])
@@ -113,10 +116,12 @@ def sizes(recipe: Recipe, rows: int) -> list[int]:
 
 def seconds_per_update(task: Task, recipe: Recipe) -> tuple[float, str]:
     """(median seconds of an update on this device, "") or (NaN, why there is none). Cost: TIMED + WARM_UP updates."""
-    run = fit(task, recipe.replace(epochs=TIMED + WARM_UP, max_steps=TIMED + WARM_UP), [_Clock()], horizon=TIMED + WARM_UP).run
+    updates = TIMED + WARM_UP
+    run = fit(task, recipe.replace(epochs=updates, max_steps=updates, early_stopping=None), [_Clock()], horizon=updates).run
     if run.outcome is Outcome.FAILED:
         return math.nan, run.reason
-    return float(np.median(run.curves["update_seconds"].values[WARM_UP:])), ""
+    timed = run.curves["update_seconds"].values[WARM_UP:]
+    return (float(np.median(timed)), "") if timed else (math.nan, run.reason)
 
 
 def best(tried: Sequence[Tried]) -> Tried | None:

@@ -31,7 +31,7 @@ class LearningCurve:
         half = FewerRows(0.5).ref
         horizon = self._horizon(lab, wholes)
         try:
-            jobs = [lab.job(half, repeat=repeat, refold=True, horizon=horizon) for repeat in range(len(wholes))]
+            jobs = [lab.job(half, repeat=run.seed - lab.recipe.seed, refold=True, horizon=horizon) for run in wholes]
         except NotApplicable as reason:
             return [Evidence(experiment=self.name, measure="not-applicable", value=math.nan, text=str(reason))]
         if not jobs:
