@@ -109,7 +109,17 @@ def test_scoreboard_counts_claims() -> None:
     assert shown.scoreboard(results).endswith("Of 2 claims: 1 reproduced, 1 differs.")
 
 
-@pytest.mark.parametrize("arguments", [["nothing-of-the-kind"], [], ["softmax", "--report", "labs.pdf"], ["softmax", "--seeds", "0"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nothing-of-the-kind"],
+        [],
+        ["softmax", "--report", "labs.pdf"],
+        ["softmax", "--seeds", "0"],
+        ["softmax", "--data", "nowhere"],
+        ["softmax", "--pictures", __file__],
+    ],
+)
 def test_what_cannot_be_run_is_refused(arguments: list[str]) -> None:
     assert CliRunner().invoke(app, ["lab", "run", *arguments]).exit_code != 0
 
