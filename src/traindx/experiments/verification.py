@@ -1,4 +1,7 @@
-"""Before against after, paired: does a treatment hold on seeds, divisions and rows that played no part in choosing it?"""
+"""Before against after, paired: does a treatment hold on seeds, and on sealed test rows, that played no part in choosing it?
+
+The divisions are all five there are; a choice saw three of them, with other seeds.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What may help on a branch of the guide beyond what a diagnosis confirms, and the few numbers that matter there.
 
-A candidate is kept only where it lowers the validation loss on every repeat, so the lists may be generous: what cannot be applied, or does
-harm here, costs a training and is left out.
+A candidate is kept only where it lowers the validation loss by more than chance, so the lists may be generous: what does harm here costs a
+training and is left out.
 """
 
 from __future__ import annotations

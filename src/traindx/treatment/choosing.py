@@ -1,4 +1,4 @@
-"""Trainings by which a treatment is chosen: on repeats that play no part in its verification, as far as the budget and the clock go."""
+"""Trainings by which a treatment is chosen: on repeats whose seeds play no part in its verification, as far as the budget and the clock go."""
 
 from __future__ import annotations
 

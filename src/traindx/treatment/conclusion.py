@@ -39,7 +39,7 @@ def concluded(lab: Lab, diagnosis: Diagnosis, remedies: Remedies, comparisons: S
 
 def _sentence(remedies: Remedies, verified: bool, repairing: bool, comparisons: Sequence[Comparison], tried: bool) -> str:
     if not remedies:
-        further = ", and nothing else that was tried is better on every repeat" if tried else ""
+        further = ", and nothing else that was tried is better by more than chance" if tried else ""
         return f"Nothing was changed: the diagnosis confirmed no cause that a change of the training can cure{further}."
     named = ", ".join(str(r) for r in remedies)
     told = next((c for c in reversed(comparisons) if c.higher_is_better), comparisons[0] if comparisons else None)

@@ -1,6 +1,6 @@
 """What a treatment applies: remedies that the diagnosis confirmed, then what else lowers the validation loss, while budget and room are left.
 
-Three steps, each on the seeds and divisions of `verification.CHOOSING`, which play no part in the verification: confirmed remedies, the top
+Three steps, each on the repeats of `verification.CHOOSING`, whose seeds play no part in the verification: confirmed remedies, the top
 finding's first; a greedy selection among candidates of the diagnosed branch; a search over the numbers that matter on it. The test set is
 never asked.
 """
