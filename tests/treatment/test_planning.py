@@ -17,13 +17,24 @@ from traindx.experiments import Lab
 from traindx.experiments.verification import CHOOSING, REPEATS
 from traindx.probes import default_probes
 from traindx.records import Branch, Curve, Diagnosis, Evidence, Finding, NotApplicable, Recipe, RemedyRef, Standing
-from traindx.remedies import AddDropout, Augment, InsertNormalization, MoreEpochs, ScaleBatch, ScaleRate, SetSchedule, ShareParameters
+from traindx.remedies import (
+    AddDropout,
+    Augment,
+    InsertNormalization,
+    MoreEpochs,
+    ScaleBatch,
+    ScaleRate,
+    SetOptimizer,
+    SetSchedule,
+    ShareParameters,
+)
 from traindx.store import MemoryStore, Store
 from traindx.tasks import Rows, SealedTest, Task
 from traindx.training.executors import Serial
 from traindx.treatment.candidates import CANDIDATES, NUMBERS, Number, in_order
 from traindx.treatment.choosing import WORTH, Choosing, Score
 from traindx.treatment.comparing import compared
+from traindx.treatment.conclusion import concluded
 from traindx.treatment.planning import _without_the_idle, branch_of, plan, validation_decides
 from traindx.treatment.search import search, with_numbers
 from traindx.treatment.selection import select
@@ -193,6 +204,14 @@ def test_what_cannot_be_verified_everywhere_gives_way_to_what_can() -> None:
     remedies, comparisons = compared(mine, diagnosis(Branch.OPTIMIZATION), [(wide,), (faster,)])
     assert remedies == (faster,) and comparisons[0].improved
     assert compared(mine, diagnosis(Branch.OPTIMIZATION), [(wide,)]) == ((), [])
+
+
+def test_a_training_that_was_rescued_is_told_by_its_loss() -> None:
+    """What diverged has no accuracy."""
+    mine = lab(60, SLOW.replace(lr=1e30))
+    known = diagnosis(Branch.OPTIMIZATION)
+    treatment = concluded(mine, known, *compared(mine, known, [(SetOptimizer("adam", 0.01).ref,)]), test_openings=0)
+    assert treatment.verified and "(validation loss inf before" in treatment.sentence and "nan" not in treatment.sentence
 
 
 # --- The selection -----------------------------------------------------------------------------------------------------------------
