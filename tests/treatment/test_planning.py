@@ -185,12 +185,12 @@ def test_it_is_said_whether_anything_was_tried(monkeypatch: pytest.MonkeyPatch) 
     assert "nothing else that was tried" in tdx.treat(healthy, task=task(), budget=30).sentence
 
 
-def denied(lab: Lab, repeat: int, ref: RemedyRef) -> Lab:
-    """The lab, where the remedy cannot be applied to the rows of one repeat."""
+def denied(lab: Lab, ref: RemedyRef, *repeats: int) -> Lab:
+    """The lab, where the remedy cannot be applied to the rows of these repeats."""
     job = lab.job
 
     def some(*refs: RemedyRef, **options: Any) -> Any:
-        if ref in refs and options.get("repeat") == repeat:
+        if ref in refs and options.get("repeat") in repeats:
             raise NotApplicable("a class has too few rows here")
         return job(*refs, **options)
 
@@ -198,12 +198,26 @@ def denied(lab: Lab, repeat: int, ref: RemedyRef) -> Lab:
     return lab
 
 
-def test_what_cannot_be_verified_everywhere_gives_way_to_what_can() -> None:
-    wide, faster = ScaleRate(100.0).ref, ScaleRate(30.0).ref
-    mine = denied(lab(60), REPEATS[3], wide)
-    remedies, comparisons = compared(mine, diagnosis(Branch.OPTIMIZATION), [(wide,), (faster,)])
+def test_what_applies_on_some_divisions_is_verified_there() -> None:
+    faster = ScaleRate(30.0).ref
+    remedies, comparisons = compared(denied(lab(60), faster, REPEATS[3]), diagnosis(Branch.OPTIMIZATION), [(faster,)])
     assert remedies == (faster,) and comparisons[0].improved
-    assert compared(mine, diagnosis(Branch.OPTIMIZATION), [(wide,)]) == ((), [])
+    assert comparisons[0].seeds == tuple(SLOW.seed + r for r in REPEATS if r != REPEATS[3])
+
+
+def test_what_cannot_be_verified_gives_way_to_what_can() -> None:
+    fastest, faster, known = ScaleRate(100.0).ref, ScaleRate(30.0).ref, diagnosis(Branch.OPTIMIZATION)
+    mine = denied(lab(60), fastest, *REPEATS[1:])
+    remedies, comparisons = compared(mine, known, [(fastest,), (faster,)])
+    assert remedies == (faster,) and comparisons[0].improved
+    nothing = concluded(mine, known, *compared(mine, known, [(fastest,)]), test_openings=0)
+    assert not nothing.verified and nothing.remedies == () and "did not hold" in nothing.sentence
+
+
+def test_what_is_confirmed_on_one_division_alone_is_not_built_upon() -> None:
+    faster = ScaleRate(30.0).ref
+    mine = denied(lab(60), faster, CHOOSING[2])
+    assert plan(mine, diagnosis(Branch.OPTIMIZATION, finding("learning-rate-too-low", faster))) == [(faster,)]
 
 
 def test_a_training_that_was_rescued_is_told_by_its_loss() -> None:
@@ -265,7 +279,7 @@ def test_the_best_is_taken_then_the_best_on_top_of_it() -> None:
 
 def test_what_cannot_be_applied_on_every_repeat_is_not_taken() -> None:
     best, next_best = ScaleRate(30.0).ref, ScaleRate(10.0).ref
-    choosing = Choosing(denied(lab(60), CHOOSING[1], best), None)
+    choosing = Choosing(denied(lab(60), best, CHOOSING[1]), None)
     assert select(choosing, [(best,), (next_best,)], (), choosing.score((), "before"))[0] == (next_best,)
 
 

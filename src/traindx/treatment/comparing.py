@@ -16,15 +16,15 @@ from traindx.treatment.choosing import Remedies
 def compared(lab: Lab, diagnosis: Diagnosis, plans: Sequence[Remedies]) -> tuple[Remedies, list[Comparison]]:
     """The first plan that improves validation on fresh seeds, else the last; on the test set, too, then or when only that can show it.
 
-    A plan that cannot be applied on every division of the rows does not hold.
+    A plan that cannot be applied on other divisions of the rows does not improve anything there.
     """
     remedies, comparisons = Remedies(), list[Comparison]()
-    for plan in plans:
+    for remedies in plans:
         try:
-            paired = pairs(lab, plan)
-        except NotApplicable:  # to the rows of every division
+            paired = pairs(lab, remedies)
+        except NotApplicable:
+            comparisons = []
             continue
-        remedies = plan
         comparisons = compare_on_validation(lab, paired)
         if decided_on_test(diagnosis) or improved(decisive(diagnosis, remedies, comparisons)):
             return remedies, comparisons + compare_on_test(lab, paired, remedies)

@@ -66,7 +66,10 @@ def _further(choosing: Choosing, diagnosis: Diagnosis, chosen: Remedies) -> Reme
     """What is chosen, and what lowers the validation loss on top of it; as it was where that cannot be paid."""
     if not validation_decides(diagnosis, chosen) or choosing.left(chosen) < LEAST_CHOICE * choosing.cost(chosen):
         return chosen
-    runs = choosing.runs(chosen, "before further remedies" if chosen else "before any remedy")
+    try:
+        runs = choosing.runs(chosen, "before further remedies" if chosen else "before any remedy")
+    except NotApplicable:  # to the rows of another division: there is nothing to compare with
+        return chosen
     branch = branch_of(diagnosis, runs)
     selected, score = select(choosing, _candidates(diagnosis, branch), chosen, choosing.score(chosen, "before"))
     numbers = _applicable(choosing.lab, selected, NUMBERS[branch])
