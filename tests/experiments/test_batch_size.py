@@ -64,7 +64,9 @@ def test_sizes_can_be_drawn_and_hold_the_recipe_own() -> None:
 def test_rates_go_with_sizes() -> None:
     assert scaled(RECIPE, 128, 192).lr == pytest.approx(4 * RECIPE.lr)
     assert scaled(RECIPE.replace(optimizer="adam"), 128, 192).lr == pytest.approx(2 * RECIPE.lr)
+    assert scaled(Recipe(optimizer=torch.optim.Adam, batch_size=32, lr=0.1), 128, 192).lr == pytest.approx(0.2), "a class, not a name"
     assert scaled(RECIPE.replace(max_steps=100), 128, 192).max_steps == 25
+    assert scaled(RECIPE.replace(lr=0.123456), 32, 192) == RECIPE.replace(lr=0.123456), "the recipe's own size changes nothing"
 
 
 def test_the_proposal_was_tried_and_is_as_good_as_the_best() -> None:

@@ -103,7 +103,10 @@ def noise_scale(task: Task, recipe: Recipe, model: nn.Module) -> float:
 def scaled(recipe: Recipe, size: int, rows: int) -> Recipe:
     """The recipe with this batch size, the rate that goes with it, and as many epochs."""
     factor = size / min(recipe.batch_size, rows)
-    rate = recipe.lr * (math.sqrt(factor) if recipe.optimizer in RESCALING else factor)
+    if factor == 1:
+        return recipe.replace(batch_size=size)
+    optimizer = recipe.optimizer.rpartition(":")[2].lower()  # a class is told as module:Class
+    rate = recipe.lr * (math.sqrt(factor) if optimizer in RESCALING else factor)
     longest = None if recipe.max_steps is None else max(1, math.ceil(recipe.max_steps / factor))
     return recipe.replace(batch_size=size, lr=float(f"{rate:.4g}"), max_steps=longest, warmup_steps=round(recipe.warmup_steps / factor))
 
@@ -137,7 +140,7 @@ def best(tried: Sequence[Tried]) -> Tried | None:
 class BatchSize:
     """The noise scale where the baseline begins and ends, and batch sizes tried and timed."""
 
-    name, title, version, reads_test = "batch_size", "batch sizes, tried and timed", 1, False
+    name, title, version, reads_test = "batch_size", "batch sizes, tried and timed", 2, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``noise_scale`` in rows at the "start" and the "end"; one ``tried`` a size, its loss; ``proposed_batch_size``."""
