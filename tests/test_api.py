@@ -217,7 +217,7 @@ def test_a_deep_sigmoid_network_is_treated_and_verified() -> None:
 
     treatment = tdx.treat(diagnosis)
     assert treatment.verified and treatment.sentence.startswith("Verified")
-    assert treatment.remedies and set(treatment.remedies) <= {r for f in diagnosis.findings for r in f.remedies}
+    assert treatment.remedies[0] in diagnosis.top.remedies, "what else holds may follow, as far as the budget goes"
     assert all(str(ref) in treatment.sentence for ref in treatment.remedies)
     assert len(task.test.questions) == 1 and treatment.test_openings == 1
 

@@ -221,6 +221,12 @@ def test_treat_diagnoses_first(api: Api, command: Command) -> None:
     assert api.called["treat"]["budget"] == 5
 
 
+@pytest.mark.parametrize("path", ["fixed.txt", "no/such/folder/fixed.py"])
+def test_a_script_that_cannot_be_written_is_refused_before_the_work(path: str, api: Api, command: Command) -> None:
+    ended = command("treat", "x.csv", "--export", path)
+    assert ended.status == 2 and "--export" in ended.err and not api.called
+
+
 def test_treat_as_json(api: Api, command: Command) -> None:
     assert Treatment.model_validate_json(command("treat", "x.csv", "--json").out).verified
 

@@ -169,9 +169,9 @@ def treat(
 ) -> Treatment:
     """Apply the remedies that the diagnosis confirmed, and verify them: before against after over seeds, then once on the test set.
 
-    The top finding's remedy comes first; a further one is added where it lowers the validation loss on top, on each of three seeds. While
-    budget is left, and the loss is above what is reachable, further candidates of the branch and a search over the numbers that matter there
-    follow by the same rule; see `traindx.treatment`. What makes an evaluation honest (copies left out of training) is verified by looking
+    The top finding's remedy comes first; a further confirmed one is added where it lowers the validation loss on top, on each of three seeds.
+    While budget is left, further candidates of the branch and a search over the numbers that matter there follow, and are kept where they
+    lower it by more than chance; see `traindx.treatment`. What makes an evaluation honest (copies left out of training) is verified by looking
     for its cause again.
 
     Args:

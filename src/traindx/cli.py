@@ -167,7 +167,7 @@ def treat(
     recipe_changes = {"lr": lr, "epochs": epochs, "batch_size": batch_size, "optimizer": optimizer, "seed": seed}
     output = Output(as_json, quiet, _report_path(report))
     branches = _branches(fail_on)
-    _in_a_folder("--export", export)
+    _script_path(export)
     for name, value in (("--budget", budget), ("--diagnosis-budget", diagnosis_budget), ("--seconds", seconds)):
         _positive(name, value)
     with working(quiet, "treatment") as progress:
@@ -175,8 +175,9 @@ def treat(
         treatment = _treated(task, recipe, diagnosis_budget, budget, seconds, _writable(store), progress)
     output.show(treatment)
     if export is not None:
-        files = treatment.export(export)
-        for file in (files.script, files.data, files.recipe, files.weights):
+        with _printing_to_stderr():
+            exported = treatment.export(export)
+        for file in exported.files:
             if not quiet:
                 typer.echo(f"traindx: wrote {file}", err=True)
     _exit_on(treatment.diagnosis.branch, branches)
@@ -226,9 +227,14 @@ def lab_run(
     unknown = [name for name in chosen if name not in LABS]
     if unknown or not chosen:
         raise InputError("NAME", f"found {unknown[0]!r}" if unknown else "found none", f"use --all, or some of {', '.join(LABS)}")
-    _in_a_folder("--report", report)
+    report = _report_path(report)
     if report is not None and report.suffix != ".html":
         raise InputError("--report", f"found {report}", "give a path that ends in .html")
+    for option, folder in (("--data", data), ("--pictures", pictures)):
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise InputError(option, f"found the file {folder}", "name a folder")
+    if data is not None and not data.exists():
+        raise InputError("--data", f"found no folder {data}", "name the one in which the data sets lie")
 
     def tell(text: str) -> None:
         if not quiet and not as_json:
@@ -445,13 +451,6 @@ def _positive(argument: str, value: float | None) -> None:
         raise InputError(argument, f"found {value:g}", "give a number above 0")
 
 
-def _in_a_folder(option: str, path: Path | None) -> None:
-    if path is not None and not path.resolve().parent.is_dir():
-        from traindx.records import InputError
-
-        raise InputError(option, f"found no folder {path.parent}", "make it first, or name another")
-
-
 def _report_path(path: Path | None) -> Path | None:
     """Asked before the work, so that no hour of training ends in a report that cannot be written."""
     if path is not None:
@@ -459,6 +458,14 @@ def _report_path(path: Path | None) -> Path | None:
 
         report.destination(path, "--report")
     return path
+
+
+def _script_path(path: Path | None) -> None:
+    """The same for a script."""
+    if path is not None:
+        from traindx import handover
+
+        handover.destination(path, "--export")
 
 
 def _writable(url: str | None) -> str:

@@ -406,7 +406,7 @@ class Comparison(Record):
 
 
 class Treatment(Shown):
-    """The remedies applied, and their verification on data that played no part in choosing them.
+    """The remedies applied, and their verification on seeds, and where there is one on a test set, that played no part in choosing them.
 
     ``changes`` tells them for the user's own code: a sentence a remedy, lines of code for the network, counts of rows, numbers of the recipe.
     """

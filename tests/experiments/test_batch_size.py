@@ -9,7 +9,8 @@ import torch
 from small_labs import RECIPE, Net, answer, digits_task, lab_for
 from torch import Tensor, nn
 
-from traindx.experiments.batch_size import SHARE, SMALLEST, Tried, best, noise_scale, scaled, sizes
+from traindx.experiments.batch_size import SHARE, SMALLEST, Tried, best, noise_scale, scaled, seconds_per_update, sizes
+from traindx.records import Recipe
 from traindx.tasks import Task
 from traindx.training.trainer import OUT_OF_MEMORY
 
@@ -63,7 +64,9 @@ def test_sizes_can_be_drawn_and_hold_the_recipe_own() -> None:
 def test_rates_go_with_sizes() -> None:
     assert scaled(RECIPE, 128, 192).lr == pytest.approx(4 * RECIPE.lr)
     assert scaled(RECIPE.replace(optimizer="adam"), 128, 192).lr == pytest.approx(2 * RECIPE.lr)
+    assert scaled(Recipe(optimizer=torch.optim.Adam, batch_size=32, lr=0.1), 128, 192).lr == pytest.approx(0.2), "a class, not a name"
     assert scaled(RECIPE.replace(max_steps=100), 128, 192).max_steps == 25
+    assert scaled(RECIPE.replace(lr=0.123456), 32, 192) == RECIPE.replace(lr=0.123456), "the recipe's own size changes nothing"
 
 
 def test_the_proposal_was_tried_and_is_as_good_as_the_best() -> None:
@@ -87,6 +90,12 @@ def test_of_sizes_that_are_as_good_the_fastest_is_proposed() -> None:
     listed = [tried(8, 1.0, 4.0), tried(32, 1.05, 2.0), tried(128, 1.5, 1.0), tried(512, math.nan, 0.5)]
     assert best(listed) == listed[1]
     assert best(listed[3:]) is None
+
+
+@pytest.mark.parametrize("recipe", [RECIPE.replace(lr=1e30), RECIPE.replace(batch_size=192, early_stopping=1, lr=1e-12)])
+def test_a_training_that_ends_early_is_timed_as_far_as_it_goes(recipe: Recipe) -> None:
+    seconds, reason = seconds_per_update(digits_task(240), recipe)
+    assert seconds > 0 or (math.isnan(seconds) and "finite" in reason)
 
 
 class Greedy(Net):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from traindx.diagnosis.reading import REFERENCES
 from traindx.experiments.convolutional import FEWEST_ROWS
-from traindx.experiments.layout import places
+from traindx.experiments.layout import Layout, places
 from traindx.experiments.references import reference_rows
 from traindx.tasks import Task
 
@@ -64,17 +64,27 @@ def shaped(first: Callable[[], nn.Module], *shape: int, outputs: int = 2) -> Cal
 @pytest.mark.parametrize(
     ("model", "row", "found"),
     [
-        (shaped(lambda: nn.Conv2d(2, 3, 3), 2, 6, 4), (48,), (2, 6, 4)),
-        (shaped(lambda: nn.Conv1d(3, 2, 3), 3, 10), (3, 10), (3, 10)),
-        (shaped(lambda: nn.LSTM(3, 4, batch_first=True), 10, 3), (10, 3), (3, 10)),
+        (shaped(lambda: nn.Conv2d(2, 3, 3), 2, 6, 4), (48,), Layout((2, 6, 4))),
+        (shaped(lambda: nn.Conv1d(3, 2, 3), 3, 10), (3, 10), Layout((3, 10))),
+        (shaped(lambda: nn.Conv1d(3, 2, 3), 3, 10), (10, 3), Layout((3, 10), channels_last=True)),
+        (shaped(lambda: nn.LSTM(3, 4, batch_first=True), 10, 3), (10, 3), Layout((3, 10), channels_last=True)),
+        (shaped(lambda: nn.LSTM(3, 4, batch_first=True), 10, 3), (30,), Layout((3, 10), channels_last=True)),
+        (shaped(lambda: nn.LSTM(3, 4, batch_first=True), 10, 3), (3, 10), Layout((3, 10))),
         (shaped(lambda: nn.Sequential(nn.Linear(3, 4), nn.Conv1d(10, 2, 3)), 10, 3), (10, 3), None),
         (Net(48), (48,), None),
     ],
-    ids=["pictures handed over flat", "signals", "sequences, channels last", "not the rows themselves", "no places"],
+    ids=[
+        "pictures handed over flat",
+        "signals",
+        "signals, channels last",
+        "sequences, channels last",
+        "sequences handed over flat",
+        "sequences that the network turns",
+        "not the rows themselves",
+        "no places",
+    ],
 )
-def test_the_first_layer_of_places_tells_the_layout(
-    model: Callable[[], nn.Module], row: tuple[int, ...], found: tuple[int, ...] | None
-) -> None:
+def test_the_first_layer_of_places_tells_the_layout(model: Callable[[], nn.Module], row: tuple[int, ...], found: Layout | None) -> None:
     x, y = np.random.default_rng(0).normal(size=(40, *row)).astype(np.float32), np.arange(40) % 2
     assert places(Task(model, nn.CrossEntropyLoss(), (x, y)), torch.from_numpy(x)) == found
 
@@ -91,6 +101,13 @@ def ahead(found: dict[str, float]) -> float:
 def test_it_sees_what_stands_anywhere() -> None:
     x, y = marks()
     assert ahead(losses(Task(shaped(lambda: nn.Conv1d(1, 4, 5), 1, 24), nn.CrossEntropyLoss(), (x, y)))) < 0.5
+
+
+def test_channels_that_come_last_are_told_apart() -> None:
+    """The marks in one channel of three, the others noise, place by place."""
+    x, y = marks()
+    rows = np.concatenate([x, np.random.default_rng(1).normal(size=(len(x), 2, 24))], 1).astype(np.float32).transpose(0, 2, 1)
+    assert ahead(losses(Task(shaped(lambda: nn.LSTM(3, 8, batch_first=True), 24, 3), nn.CrossEntropyLoss(), (rows, y)))) < 0.6
 
 
 def test_it_sees_the_order_of_tokens() -> None:

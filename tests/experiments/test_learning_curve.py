@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from small_labs import RECIPE, answer, digits_task, lab_for, values
 
+from traindx.experiments import Lab, learning_curve
 from traindx.experiments.learning_curve import LEAST_SHARE, _bounds, _doubtful
 from traindx.records import Curve, Run
 from traindx.remedies.fewer_rows import LEAST_ROWS
@@ -43,6 +44,17 @@ def test_repeats_are_as_many_as_the_budget_pays() -> None:
     found = answer(lab, "learning_curve", params={"repeats": 4})
     assert len(found[0].seeds) == 1
     assert lab.spending.runs <= 2.0
+
+
+def test_halves_go_with_the_baselines_that_did_not_diverge(monkeypatch: pytest.MonkeyPatch) -> None:
+    def first_and_third(lab: Lab, repeats: int) -> list[Run]:
+        return lab.train([lab.job(repeat=repeat, refold=True) for repeat in (0, 2)], "baselines")
+
+    monkeypatch.setattr(learning_curve, "baselines", first_and_third)
+    lab = lab_for(digits_task(240), SHORT)
+    found = answer(lab, "learning_curve", params={"repeats": 5})
+    seeds = [lab.runs[key].seed for key in found[0].runs]
+    assert seeds == [0, 2, 0, 2], "the same seeds and divisions on both sides"
 
 
 def test_declines_too_few_rows() -> None:

@@ -41,6 +41,13 @@ def test_a_training_that_is_rescued_improves_without_bound() -> None:
     assert loss.gain == math.inf and loss.improved and loss.wins == 1
 
 
+def test_a_training_that_diverges_has_no_metric_to_gain_by() -> None:
+    lab = lab_for(digits_task(240), RECIPE.replace(epochs=3))
+    loss, accuracy = compare_on_validation(lab, pairs(lab, [ScaleRate(1e30).ref]))
+    assert all(math.isnan(value) for value in accuracy.after) and math.isfinite(sum(accuracy.before))
+    assert not loss.improved and not accuracy.improved and accuracy.wins == 0
+
+
 def test_pairs_are_fresh_and_cover_every_division() -> None:
     lab = lab_for(digits_task(240), WEAK)
     found = pairs(lab, STRONGER)

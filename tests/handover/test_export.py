@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+import users_names
 import users_trainings as programs
 from handed_over import Program, printed, ref, treated
 from hypothesis import given
@@ -36,6 +37,9 @@ from traindx.records import InputError, Recipe, RemedyRef
         (programs.structured, []),
         (programs.structured, [ref("standardize-inputs"), ref("insert-normalization")]),
         (programs.rare, [ref("balance-classes")]),
+        (users_names.by_name, []),
+        (users_names.by_name, [ref("widen"), ref("set-schedule", schedule="cosine")]),
+        (users_names.by_lambda, [ref("stop-early", patience=2)]),
         (programs.rare, [ref("stop-early", patience=2), ref("clip-gradients", norm=1.0), ref("deepen", width=16)]),
     ],
     ids=lambda value: value.__name__ if callable(value) else "+".join(r.id for r in value),
@@ -49,6 +53,18 @@ def test_a_script_alone_gives_the_numbers(program: Program, refs: list[RemedyRef
     model.load_state_dict(load_file(files.weights))
     code = files.script.read_text()
     assert all(str(r) in code for r in refs) and "traindx" not in code.partition('"""\n\n')[2]
+
+
+def spread(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    return nn.functional.gaussian_nll_loss(outputs[:, :1], targets, outputs[:, 1:].exp())
+
+
+def test_a_metric_that_does_not_fit_is_left_out(tmp_path: Path) -> None:
+    x = torch.randn(100, 4, generator=torch.Generator().manual_seed(0))
+    task = tdx.Task(lambda: nn.Linear(4, 2), spread, (x, x[:, :1] + 0.3 * x[:, 1:2]), kind="regression")
+    files = export(treated(lambda: (task, Recipe(epochs=2, device="cpu"))), tmp_path / "fixed.py")
+    assert set(files.expected) == {"validation loss"}
+    assert printed(files.script) == pytest.approx(dict(files.expected), rel=1e-3)
 
 
 def test_other_seeds_draw_weights_of_the_same_scale(tmp_path: Path) -> None:

@@ -59,9 +59,10 @@ def test_the_verdict_follows_from_the_checks(holds: bool, differs: bool, verdict
     assert conduct(Fixed(holds, differs), Context()).verdict is verdict
 
 
-def test_a_lab_without_its_data_is_skipped_by_name() -> None:
+def test_a_lab_without_its_data_is_skipped_by_name(tmp_path: Path) -> None:
     result = conduct(LABS["mismatch"], Context())
-    assert result.verdict is Verdict.SKIPPED and "gas-drift" in result.sentence
+    assert result.verdict is Verdict.SKIPPED and "gas-drift" in result.sentence and "--data" in result.sentence
+    assert f"not in {tmp_path}" in conduct(LABS["mismatch"], Context(data=tmp_path)).sentence
 
 
 @pytest.mark.parametrize("name", EXACT)
@@ -109,7 +110,17 @@ def test_scoreboard_counts_claims() -> None:
     assert shown.scoreboard(results).endswith("Of 2 claims: 1 reproduced, 1 differs.")
 
 
-@pytest.mark.parametrize("arguments", [["nothing-of-the-kind"], [], ["softmax", "--report", "labs.pdf"], ["softmax", "--seeds", "0"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nothing-of-the-kind"],
+        [],
+        ["softmax", "--report", "labs.pdf"],
+        ["softmax", "--seeds", "0"],
+        ["softmax", "--data", "nowhere"],
+        ["softmax", "--pictures", __file__],
+    ],
+)
 def test_what_cannot_be_run_is_refused(arguments: list[str]) -> None:
     assert CliRunner().invoke(app, ["lab", "run", *arguments]).exit_code != 0
 

@@ -93,6 +93,45 @@ def test_numbers_are_robust_by_their_own_scale() -> None:
         RobustLoss().apply(regression(loss=nn.L1Loss()), RECIPE)
 
 
+def test_numbers_that_are_mostly_one_value_have_no_robust_scale() -> None:
+    y = np.where(np.arange(240) % 3 == 0, rows(240)[0][:, 3], 0).astype(np.float32)[:, None]
+    with pytest.raises(NotApplicable, match="one value"):
+        RobustLoss().apply(sound(lambda: nn.Linear(6, 1), nn.MSELoss(), y, test=None), RECIPE)
+
+
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss(reduction="sum"), nn.MSELoss(reduction="sum")])
+def test_what_was_summed_over_the_batch_still_is(loss: nn.Module) -> None:
+    task = sound(loss=loss) if isinstance(loss, nn.CrossEntropyLoss) else regression(loss=loss)
+    summed = RobustLoss().apply(task, RECIPE)[0].training_loss
+    outputs = task.build(0)(inputs_of(task)[:10]).detach()
+    targets = task.train.targets
+    assert targets is not None
+    apart = sum(float(summed(o[None], t[None])) for o, t in zip(outputs, targets[:10], strict=True))
+    assert float(summed(outputs, targets[:10])) == pytest.approx(apart, rel=1e-4)
+
+
+def some_ignored() -> np.ndarray:
+    return np.where(np.arange(240) % 7 == 0, -100, rows(240)[1])
+
+
+@pytest.mark.parametrize("remedy", [MixUp(), RobustLoss()])
+def test_rows_that_the_loss_ignores_have_no_class_to_change(remedy: Remedy) -> None:
+    with pytest.raises(NotApplicable, match="no class"):
+        remedy.apply(sound(y=some_ignored()), RECIPE)
+
+
+def test_class_numbers_that_are_no_shares_are_not_mixed() -> None:
+    def of_floats(outputs: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(outputs, targets.long())
+
+    given = {"y": rows(240)[1].astype(np.float32), "test": None, "kind": "classification"}
+    with pytest.raises(NotApplicable, match="shares"):
+        MixUp().apply(sound(loss=of_floats, **given), RECIPE)
+    x, y = rows(240)
+    one_of_two = Task(lambda: nn.Linear(6, 1), nn.BCEWithLogitsLoss(), (x, (y > 0).astype(np.float32)[:, None]))
+    assert MixUp().apply(one_of_two, RECIPE)[0].forward is not one_of_two.forward
+
+
 def scaled_targets(factor: float) -> Task:
     task = regression()
     return task.changed(RobustLoss().ref, map_targets=lambda y: y * factor)
@@ -170,6 +209,61 @@ def test_tables_are_no_signals() -> None:
     assert neighbours(torch.ones(5, 4)) == 0.0
 
 
+class ChannelsLast(nn.Module):
+    """A convolution over rows (N, length, channels)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv1d(channels, 4, 5), nn.Linear(4 * 44, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 48, channels) -> (N, 3)."""
+        out: Tensor = self.last(self.first(x.reshape(len(x), 48, -1).transpose(1, 2)).flatten(1))
+        return out
+
+
+def test_signals_whose_channels_come_last_are_left_alone() -> None:
+    x = inputs_of(of_signals())
+    y = np.arange(len(x)) % 3
+    one, two = (Task(lambda c=c: ChannelsLast(c), nn.CrossEntropyLoss(), (x[:, :, None].repeat(1, 1, c), y)) for c in (1, 2))
+    assert signal_shape(one) == (1, 48) and signal_shape(two) is None
+
+
+def test_images_whose_channels_come_last_are_left_alone() -> None:
+    turned = nn.Sequential(nn.Unflatten(1, (8, 8, 3)), Turned(), nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 3))
+    x = torch.zeros(40, 8, 8, 3)
+    task = Task(lambda: nn.Sequential(nn.Flatten(), *turned), nn.CrossEntropyLoss(), (x, torch.arange(40) % 3))
+    with pytest.raises(NotApplicable, match="not images"):
+        Erase().apply(task, RECIPE)
+
+
+class Turned(nn.Module):
+    """Channels first."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, H, W, C) -> (N, C, H, W)."""
+        return x.movedim(-1, 1)
+
+
+class Named(nn.Module):
+    """A network with an argument that is given by its name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(6, 3)
+
+    def forward(self, x: Tensor, scale: float = 1.0) -> Tensor:
+        """(N, 6) -> (N, 3)."""
+        out: Tensor = self.layer(x * scale)
+        return out
+
+
+def test_what_changes_inputs_passes_on_arguments_by_name() -> None:
+    task = sound(Named, forward=lambda model, batch: (model(batch[0], scale=0.1), batch[1]))
+    changed, recipe = InputNoise(0.2).apply(task, RECIPE)
+    assert fit(changed, recipe).run.outcome == "finished"
+
+
 def test_mixtures_have_the_shares_of_their_rows() -> None:
     task = sound()
     changed, _ = MixUp(1.0).apply(task, RECIPE)
@@ -220,6 +314,16 @@ def test_convolutions_take_the_place_of_full_connections_only_on_a_grid() -> Non
         ShareParameters().apply(of_images(), RECIPE)
 
 
+def test_convolutions_give_no_logarithms_of_probabilities() -> None:
+    """The negative log-likelihood of raw outputs falls without end: a network that is no good would look better than any other."""
+    model = lambda: nn.Sequential(nn.Linear(48, 64), nn.ReLU(), nn.Linear(64, 3), nn.LogSoftmax(1))  # noqa: E731
+    signals = of_signals()
+    task = Task(model, nn.NLLLoss(), signals.train.columns)
+    with pytest.raises(NotApplicable, match="logits"):
+        ShareParameters().apply(task, RECIPE)
+    assert ShareParameters().apply(signals, RECIPE)[0] is not signals
+
+
 # --- Proportions without labels ----------------------------------------------------------------------------------------------------
 
 
@@ -230,3 +334,10 @@ def test_proportions_are_estimated_without_the_labels_of_the_test_set() -> None:
     assert weights is not None and labels is not None and float(weights.max()) <= LARGEST_WEIGHT
     shares = torch.stack([weights[labels == c].sum() for c in range(3)]) / weights.sum()
     assert shares.tolist() == pytest.approx([0.1, 0.3, 0.6], abs=0.08)
+
+
+def test_one_class_has_no_proportions() -> None:
+    x, y = rows(100)
+    task = Task(lambda: nn.Linear(6, 3), nn.CrossEntropyLoss(), (x, np.zeros_like(y)), test=rows(80, 2))
+    with pytest.raises(NotApplicable, match="two classes"):
+        BlackBoxShift().apply(task, RECIPE)

@@ -153,6 +153,29 @@ class Named(torch.utils.data.Dataset[Any]):
         return {"x": self.x[index], "y": int(self.y[index])}
 
 
+class Drawn(torch.utils.data.Dataset[Any]):
+    """Rows that are drawn anew each time, from the global random state."""
+
+    def __init__(self) -> None:
+        self.x, self.targets = rows(60)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return torch.from_numpy(self.x[index]) + 0.1 * torch.randn(6), int(self.targets[index])
+
+
+def test_rows_that_are_drawn_leave_the_random_state_as_it_was(remedy: Remedy, recipe: Recipe) -> None:
+    task = Task(network, nn.CrossEntropyLoss(), Drawn())
+    state = torch.get_rng_state()
+    try:
+        remedy.apply(task, recipe)
+    except NotApplicable as reason:
+        assert len(str(reason)) > 10
+    assert torch.equal(torch.get_rng_state(), state)
+
+
 def test_batches_of_any_structure_train_or_the_reason_is_said(remedy: Remedy, recipe: Recipe) -> None:
     task = Task(network, nn.CrossEntropyLoss(), Named(), forward=pairs_of_columns, kind="classification")
     try:

@@ -16,13 +16,25 @@ import traindx as tdx
 from traindx.experiments import Lab
 from traindx.experiments.verification import CHOOSING, REPEATS
 from traindx.probes import default_probes
-from traindx.records import Branch, Diagnosis, Evidence, Finding, Recipe, RemedyRef, Standing
-from traindx.remedies import AddDropout, Augment, InsertNormalization, MoreEpochs, ScaleBatch, ScaleRate, SetSchedule, ShareParameters
+from traindx.records import Branch, Curve, Diagnosis, Evidence, Finding, NotApplicable, Recipe, RemedyRef, Standing
+from traindx.remedies import (
+    AddDropout,
+    Augment,
+    InsertNormalization,
+    MoreEpochs,
+    ScaleBatch,
+    ScaleRate,
+    SetOptimizer,
+    SetSchedule,
+    ShareParameters,
+)
 from traindx.store import MemoryStore, Store
 from traindx.tasks import Rows, SealedTest, Task
 from traindx.training.executors import Serial
 from traindx.treatment.candidates import CANDIDATES, NUMBERS, Number, in_order
 from traindx.treatment.choosing import WORTH, Choosing, Score
+from traindx.treatment.comparing import compared
+from traindx.treatment.conclusion import concluded
 from traindx.treatment.planning import _without_the_idle, branch_of, plan, validation_decides
 from traindx.treatment.search import search, with_numbers
 from traindx.treatment.selection import select
@@ -91,6 +103,14 @@ def test_a_cure_of_the_descent_may_leave_a_training_that_learns_by_heart() -> No
     slow, fast = (mine.train([mine.job(*refs)], "one") for refs in ((), (ScaleRate(100.0).ref, MoreEpochs(4.0).ref)))
     assert branch_of(diagnosis(Branch.OPTIMIZATION), slow) is Branch.OPTIMIZATION
     assert branch_of(diagnosis(Branch.OPTIMIZATION), fast) is Branch.OVERFITTING
+
+
+@pytest.mark.parametrize(("train", "branch"), [(-1.05, Branch.OPTIMIZATION), (-2.0, Branch.OVERFITTING)])
+def test_losses_may_be_negative(train: float, branch: Branch) -> None:
+    losses = {"train_loss": train, "validation_loss": -1.0}
+    (run,) = lab(30).train([lab(30).job()], "one")
+    run = run.replace(curves={name: Curve(steps=(0,), values=(value,)) for name, value in losses.items()})
+    assert branch_of(diagnosis(Branch.OPTIMIZATION), [run]) is branch
 
 
 def test_a_short_budget_is_kept_for_the_verification() -> None:
@@ -165,6 +185,49 @@ def test_it_is_said_whether_anything_was_tried(monkeypatch: pytest.MonkeyPatch) 
     assert "nothing else that was tried" in tdx.treat(healthy, task=task(), budget=30).sentence
 
 
+def denied(lab: Lab, ref: RemedyRef, *repeats: int) -> Lab:
+    """The lab, where the remedy cannot be applied to the rows of these repeats."""
+    job = lab.job
+
+    def some(*refs: RemedyRef, **options: Any) -> Any:
+        if ref in refs and options.get("repeat") in repeats:
+            raise NotApplicable("a class has too few rows here")
+        return job(*refs, **options)
+
+    lab.job = some  # type: ignore[method-assign]
+    return lab
+
+
+def test_what_applies_on_some_divisions_is_verified_there() -> None:
+    faster = ScaleRate(30.0).ref
+    remedies, comparisons = compared(denied(lab(60), faster, REPEATS[3]), diagnosis(Branch.OPTIMIZATION), [(faster,)])
+    assert remedies == (faster,) and comparisons[0].improved
+    assert comparisons[0].seeds == tuple(SLOW.seed + r for r in REPEATS if r != REPEATS[3])
+
+
+def test_what_cannot_be_verified_gives_way_to_what_can() -> None:
+    fastest, faster, known = ScaleRate(100.0).ref, ScaleRate(30.0).ref, diagnosis(Branch.OPTIMIZATION)
+    mine = denied(lab(60), fastest, *REPEATS[1:])
+    remedies, comparisons = compared(mine, known, [(fastest,), (faster,)])
+    assert remedies == (faster,) and comparisons[0].improved
+    nothing = concluded(mine, known, *compared(mine, known, [(fastest,)]), test_openings=0)
+    assert not nothing.verified and nothing.remedies == () and "did not hold" in nothing.sentence
+
+
+def test_what_is_confirmed_on_one_division_alone_is_not_built_upon() -> None:
+    faster = ScaleRate(30.0).ref
+    mine = denied(lab(60), faster, CHOOSING[2])
+    assert plan(mine, diagnosis(Branch.OPTIMIZATION, finding("learning-rate-too-low", faster))) == [(faster,)]
+
+
+def test_a_training_that_was_rescued_is_told_by_its_loss() -> None:
+    """What diverged has no accuracy."""
+    mine = lab(60, SLOW.replace(lr=1e30))
+    known = diagnosis(Branch.OPTIMIZATION)
+    treatment = concluded(mine, known, *compared(mine, known, [(SetOptimizer("adam", 0.01).ref,)]), test_openings=0)
+    assert treatment.verified and "(validation loss inf before" in treatment.sentence and "nan" not in treatment.sentence
+
+
 # --- The selection -----------------------------------------------------------------------------------------------------------------
 
 
@@ -182,6 +245,12 @@ def test_better_is_more_than_chance_and_more_than_nothing() -> None:
 def test_what_diverges_is_worse_than_anything() -> None:
     assert not Score((0.5, math.inf, 0.5), 0.5).better(KNOWN)
     assert Score((0.5, 9.0, 0.5), 0.1).better(Score((1.0, math.inf, 3.0), 0.5))
+
+
+def test_a_metric_that_cannot_be_had_says_nothing() -> None:
+    unknown = KNOWN._replace(metric=math.nan)
+    assert Score((0.8, 1.8, 2.8), math.nan).better(unknown) and not unknown.better(unknown)
+    assert not Score((0.8, 1.8, 2.8), math.nan).better(KNOWN), "it could be had before"
 
 
 def test_errors_are_better_when_lower() -> None:
@@ -206,6 +275,12 @@ def test_the_best_is_taken_then_the_best_on_top_of_it() -> None:
     assert {r.id for r in chosen} == {"scale-rate", "set-schedule", "more-epochs"}
     assert ScaleRate(30.0).ref in chosen, "the better of two that take the same place"
     assert score.better(before) and score == choosing.score(chosen, "chosen")
+
+
+def test_what_cannot_be_applied_on_every_repeat_is_not_taken() -> None:
+    best, next_best = ScaleRate(30.0).ref, ScaleRate(10.0).ref
+    choosing = Choosing(denied(lab(60), best, CHOOSING[1]), None)
+    assert select(choosing, [(best,), (next_best,)], (), choosing.score((), "before"))[0] == (next_best,)
 
 
 def test_what_does_not_help_costs_one_training() -> None:
@@ -264,6 +339,13 @@ def test_numbers_take_the_place_of_those_chosen_before() -> None:
     chosen = (ScaleRate(30.0).ref, AddDropout(0.2).ref)
     assert rate.within(chosen) == (3.0, 300.0) and rate.within(()) == (0.1, 10.0)
     assert with_numbers(chosen, (rate,), {ScaleRate.id: 12.0}) == (AddDropout(0.2).ref, ScaleRate(12.0).ref)
+
+
+def test_the_search_begins_at_what_is_chosen() -> None:
+    rate, dropout = Number(ScaleRate.id, "factor", 0.1, 10.0, relative=True), Number(AddDropout.id, "p", 0.05, 0.6)
+    chosen = (ScaleRate(30.0).ref, AddDropout(0.2).ref)
+    assert (rate.nearest(chosen), dropout.nearest(chosen)) == (30.0, 0.2)
+    assert (rate.nearest(()), dropout.nearest(())) == (1.0, 0.05), "where nothing is, as little as can be"
 
 
 def test_operations_on_layers_come_between_another_network_and_what_changes_its_inputs() -> None:

@@ -84,7 +84,10 @@ def _wait() -> None:
 
 
 def noise_scale(task: Task, recipe: Recipe, model: nn.Module) -> float:
-    """The simple noise scale in rows at the weights of ``model``; infinite where the mean gradient is lost in its noise. Cost: one epoch."""
+    """The simple noise scale in rows at the weights of ``model``; infinite where the mean gradient is lost in its noise.
+
+    Cost: one pass over the training rows that are evaluated.
+    """
     measured = list(descended(task, recipe, model.to(resolve_device(recipe.device))).batch_gradients())
     rows = np.array([n for n, _ in measured], dtype=float)
     gradients = torch.stack([g.double().cpu() for _, g in measured])
@@ -100,7 +103,10 @@ def noise_scale(task: Task, recipe: Recipe, model: nn.Module) -> float:
 def scaled(recipe: Recipe, size: int, rows: int) -> Recipe:
     """The recipe with this batch size, the rate that goes with it, and as many epochs."""
     factor = size / min(recipe.batch_size, rows)
-    rate = recipe.lr * (math.sqrt(factor) if recipe.optimizer in RESCALING else factor)
+    if factor == 1:
+        return recipe.replace(batch_size=size)
+    optimizer = recipe.optimizer.rpartition(":")[2].lower()  # a class is told as module:Class
+    rate = recipe.lr * (math.sqrt(factor) if optimizer in RESCALING else factor)
     longest = None if recipe.max_steps is None else max(1, math.ceil(recipe.max_steps / factor))
     return recipe.replace(batch_size=size, lr=float(f"{rate:.4g}"), max_steps=longest, warmup_steps=round(recipe.warmup_steps / factor))
 
@@ -113,10 +119,12 @@ def sizes(recipe: Recipe, rows: int) -> list[int]:
 
 def seconds_per_update(task: Task, recipe: Recipe) -> tuple[float, str]:
     """(median seconds of an update on this device, "") or (NaN, why there is none). Cost: TIMED + WARM_UP updates."""
-    run = fit(task, recipe.replace(epochs=TIMED + WARM_UP, max_steps=TIMED + WARM_UP), [_Clock()], horizon=TIMED + WARM_UP).run
+    updates = TIMED + WARM_UP
+    run = fit(task, recipe.replace(epochs=updates, max_steps=updates, early_stopping=None), [_Clock()], horizon=updates).run
     if run.outcome is Outcome.FAILED:
         return math.nan, run.reason
-    return float(np.median(run.curves["update_seconds"].values[WARM_UP:])), ""
+    timed = run.curves["update_seconds"].values[WARM_UP:]
+    return (float(np.median(timed)), "") if timed else (math.nan, run.reason)
 
 
 def best(tried: Sequence[Tried]) -> Tried | None:
@@ -132,7 +140,7 @@ def best(tried: Sequence[Tried]) -> Tried | None:
 class BatchSize:
     """The noise scale where the baseline begins and ends, and batch sizes tried and timed."""
 
-    name, title, version, reads_test = "batch_size", "batch sizes, tried and timed", 1, False
+    name, title, version, reads_test = "batch_size", "batch sizes, tried and timed", 2, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``noise_scale`` in rows at the "start" and the "end"; one ``tried`` a size, its loss; ``proposed_batch_size``."""

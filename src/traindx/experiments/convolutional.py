@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from traindx.experiments.layout import Layout
 from traindx.tasks import Kind
 
 # Floating-point operations that all its training passes may take: one to three seconds on one core.
@@ -65,8 +66,8 @@ class Convolutional(nn.Module):
 class ConvolutionalReference:
     """Fits the network on some rows and predicts others: probabilities of classes or labels, or numbers."""
 
-    def __init__(self, kind: Kind, inputs: Tensor, shape: tuple[int, ...], outputs: int, folds: int) -> None:
-        self.kind, self.shape, self.outputs, self.folds = kind, shape, outputs, folds
+    def __init__(self, kind: Kind, inputs: Tensor, layout: Layout, outputs: int, folds: int) -> None:
+        self.kind, self.shape, self.channels_last, self.outputs, self.folds = kind, *layout, outputs, folds
         self.tokens = 0 if inputs.is_floating_point() else int(inputs.max()) + 1
 
     def __call__(self, x: np.ndarray, y: np.ndarray, held: np.ndarray) -> np.ndarray:
@@ -89,10 +90,16 @@ class ConvolutionalReference:
         """In the layout of places; every channel by the mean and spread of the known rows."""
         if self.tokens:
             return torch.from_numpy(rows).long()
-        x = torch.from_numpy(rows).float().reshape(-1, *self.shape)
-        seen = torch.from_numpy(known).float().reshape(-1, *self.shape)
+        x, seen = self._shaped(rows), self._shaped(known)
         others = [0, *range(2, seen.ndim)]
         return (x - seen.mean(others, keepdim=True)) / seen.std(others, keepdim=True).clamp_min(1e-6)
+
+    def _shaped(self, rows: np.ndarray) -> Tensor:
+        """(N, ...) -> (N, channels, places...)."""
+        values = torch.from_numpy(rows).float()
+        if self.channels_last:
+            return values.reshape(-1, *self.shape[1:], self.shape[0]).movedim(-1, 1)
+        return values.reshape(-1, *self.shape)
 
     def _fitted(self, x: Tensor, y: Tensor) -> nn.Module:
         model = Convolutional(self.shape, self.outputs, self.tokens)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +18,15 @@ OF_PLACES = (nn.Conv1d, nn.Conv2d, nn.RNNBase, nn.MultiheadAttention)
 ROWS = 64
 
 
-def places(task: Task, inputs: Tensor) -> tuple[int, ...] | None:
-    """(channels, places...) of a row, or (places,) of tokens; None where the network has no layers that look at places.
+class Layout(NamedTuple):
+    """How a row lies: (channels, places...), or (places,) of tokens; ``channels_last`` where the row itself has its channels behind its places."""
+
+    shape: tuple[int, ...]
+    channels_last: bool = False
+
+
+def places(task: Task, inputs: Tensor) -> Layout | None:
+    """What the first layer that looks at places reads of a row; None where the network has no such layer.
 
     Cost: one forward pass of two rows.
     """
@@ -27,14 +34,15 @@ def places(task: Task, inputs: Tensor) -> tuple[int, ...] | None:
     if not seen:
         return None
     if not inputs.is_floating_point():
-        return tuple(inputs.shape[1:]) if inputs.ndim == 2 else None
+        return Layout(tuple(inputs.shape[1:])) if inputs.ndim == 2 else None
     layer, handed = seen[0]
-    shape = tuple(handed.shape[1:])
+    shape, given = tuple(handed.shape[1:]), tuple(inputs.shape[1:])
     if math.prod(shape) != inputs[0].numel() or len(shape) < 2:
         return None
-    if isinstance(layer, (nn.RNNBase, nn.MultiheadAttention)):
-        return (shape[1], shape[0]) if layer.batch_first else None
-    return shape
+    if isinstance(layer, (nn.RNNBase, nn.MultiheadAttention)):  # these read (places, channels)
+        turned = (shape[1], shape[0])
+        return Layout(turned, given != turned or shape == turned) if layer.batch_first else None
+    return Layout(shape, given == (*shape[1:], shape[0]) != shape)
 
 
 def coded_columns(task: Task) -> tuple[int, ...]:

@@ -23,7 +23,7 @@ LEAST_SHARE = 0.2
 class LearningCurve:
     """Trains on half of the rows for as many updates, and compares the lowest validation losses: what each could give at its best."""
 
-    name, title, version, reads_test = "learning_curve", "learning curve", 3, False
+    name, title, version, reads_test = "learning_curve", "learning curve", 4, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``gain_of_doubling``: mean fall of the lowest validation loss from half to all rows, with its interval over divisions."""
@@ -31,7 +31,7 @@ class LearningCurve:
         half = FewerRows(0.5).ref
         horizon = self._horizon(lab, wholes)
         try:
-            jobs = [lab.job(half, repeat=repeat, refold=True, horizon=horizon) for repeat in range(len(wholes))]
+            jobs = [lab.job(half, repeat=run.seed - lab.recipe.seed, refold=True, horizon=horizon) for run in wholes]
         except NotApplicable as reason:
             return [Evidence(experiment=self.name, measure="not-applicable", value=math.nan, text=str(reason))]
         if not jobs:

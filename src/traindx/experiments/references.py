@@ -54,7 +54,7 @@ Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 class References:
     """Out-of-fold losses of the reference models."""
 
-    name, title, version, reads_test = "references", "reference models", 3, False
+    name, title, version, reads_test = "references", "reference models", 4, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``out_of_fold_loss`` and ``out_of_fold_metric`` a model; ``not-applicable`` where inputs or targets are not array-like."""
@@ -94,9 +94,9 @@ def _of_places(task: Task, inputs: Tensor, targets: Tensor) -> Predictor | None:
     finite = bool(torch.isfinite(inputs.float()).all())
     if len(inputs) < FEWEST_ROWS or numbers > MOST_IN_NETWORK or not finite or copies(inputs, targets):
         return None
-    shape = places(task, inputs)
+    found = places(task, inputs)
     outputs = (task.classes or 2) if task.kind is Kind.CLASSIFICATION else numbers
-    return None if shape is None else ConvolutionalReference(task.kind, inputs, shape, outputs, fold_count(len(inputs)))
+    return None if found is None else ConvolutionalReference(task.kind, inputs, found, outputs, fold_count(len(inputs)))
 
 
 def _usable_rows(task: Task) -> tuple[Tensor, Tensor, Form] | None:

@@ -1,4 +1,7 @@
-"""Before against after, paired: does a treatment hold on seeds, divisions and rows that played no part in choosing it?"""
+"""Before against after, paired: does a treatment hold on seeds, and on sealed test rows, that played no part in choosing it?
+
+The divisions are all five there are; a choice saw three of them, with other seeds.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from numpy.typing import NDArray
 from traindx.experiments.base import Lab
 from traindx.experiments.class_balance import hits
 from traindx.experiments.selection_bias import error_of_each
-from traindx.records import Comparison, Outcome, RemedyRef, Run
+from traindx.records import Comparison, NotApplicable, Outcome, RemedyRef, Run
 from traindx.training import Evaluation, Job, evaluate, evaluated_index
 
 # Repeats that no race uses: other seeds, each on one of the five divisions where the validation rows were split off by traindx.
@@ -47,14 +50,22 @@ class Pair(NamedTuple):
 
 
 def pairs(lab: Lab, remedies: Sequence[RemedyRef]) -> list[Pair]:
-    """One pair a repeat, as many as the budget pays for, at least LEAST_PAIRS; what was trained already costs nothing.
+    """One pair a repeat to whose rows the remedies apply, as many as the budget pays for, at least LEAST_PAIRS.
+
+    What was trained already costs nothing.
 
     Raises:
-        NotApplicable: when a remedy cannot be applied.
+        NotApplicable: when they apply to fewer repeats than LEAST_PAIRS.
 
     """
-    jobs = [[lab.job(*refs, repeat=r, refold=True, keep_weights=True) for refs in ((), tuple(remedies))] for r in REPEATS]
-    paired = [Pair(*two) for two in jobs]
+    paired, reason = list[Pair](), NotApplicable("there are no repeats")
+    for repeat in REPEATS:
+        try:
+            paired.append(Pair(*(lab.job(*refs, repeat=repeat, refold=True, keep_weights=True) for refs in ((), tuple(remedies)))))
+        except NotApplicable as found:
+            reason = found
+    if len(paired) < LEAST_PAIRS:
+        raise reason
     costs = np.cumsum([sum(lab.cost(job) for job in pair if job.key not in lab.runs) for pair in paired])
     return paired[: max(LEAST_PAIRS, int((costs <= lab.left + 1e-9).sum()))]
 
@@ -68,7 +79,7 @@ def compare_on_validation(lab: Lab, paired: Sequence[Pair]) -> list[Comparison]:
     found = [_comparison("validation_loss", False, runs, [tuple(final_loss(run) for run in two) for two in runs])]
     metric = lab.task.metric
     if metric is not None:
-        values = [tuple(run.last("validation_metric") for run in two) for two in runs]
+        values = [tuple(run.last("validation_metric") if _ended(run) else math.nan for run in two) for two in runs]
         found.append(_comparison(f"validation {metric.name}", metric.higher_is_better, runs, values))
     if metric is not None and metric.name == "accuracy" and all(_ended(run) for two in runs for run in two):
         recalls = [tuple(_mean_recall(lab, job) for job in pair) for pair in paired]

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from traindx.handover.changes import changes
-from traindx.handover.export import Exported, export
+from traindx.handover.export import Exported, destination, export
 
-__all__ = ["Exported", "changes", "export"]
+__all__ = ["Exported", "changes", "destination", "export"]

@@ -63,17 +63,28 @@ def export(treatment: Treatment, path: str | Path) -> Exported:
             script does not give the numbers of the treated training. Nothing is written then.
 
     """
-    path = Path(path)
-    if path.suffix != ".py":
-        raise InputError("path", f"found {path.name}", "give a name that ends in .py")
-    if not path.resolve().parent.is_dir():
-        raise InputError("path", f"found no folder {path.parent}", "make it first, or name another")
+    path = destination(path)
     with tempfile.TemporaryDirectory() as folder, preserved_rng():
         written = _write(treatment, Path(folder) / path.name)
         _try(written, treatment.recipe)
         for file in written.files:
             shutil.copyfile(file, path.with_name(file.name))
     return Exported.beside(path, written.expected)
+
+
+def destination(path: str | Path, argument: str = "path") -> Path:
+    """Where a script can be written.
+
+    Raises:
+        InputError: naming the argument, for another ending or a folder that is not there.
+
+    """
+    path = Path(path)
+    if path.suffix != ".py":
+        raise InputError(argument, f"found {path.name}", "give a name that ends in .py")
+    if not path.resolve().parent.is_dir():
+        raise InputError(argument, f"found no folder {path.parent}", "make it first, or name another")
+    return path
 
 
 def _write(treatment: Treatment, path: Path) -> Exported:
@@ -88,7 +99,8 @@ def _write(treatment: Treatment, path: Path) -> Exported:
     fitted = fit(treated, recipe, keep_weights=True)
     if fitted.weights is None or fitted.run.outcome not in (Outcome.FINISHED, Outcome.STOPPED):
         raise refuse(f"the treated training {fitted.run.outcome.value}", "look at the treatment's report")
-    files = Exported.beside(path, _numbers(treated, recipe, fitted.weights, question if "test_inputs" in rows.arrays else None))
+    expected = _numbers(treated, recipe, fitted.weights, question if "test_inputs" in rows.arrays else None, judged.metric_name)
+    files = Exported.beside(path, expected)
     training = Training(treated, recipe, network, judged, rows, stored, fitted.run.device)
     files.script.write_text(script(source, training, _header(treatment, files.expected), files.data.name), encoding="utf-8")
     start = {f"start/{name}": value.cpu().numpy() for name, value in treated.build(recipe.seed).state_dict().items()} if stored else {}
@@ -120,7 +132,7 @@ def _network(source: Source, original: Task, treated: Task, treatment: Treatment
     return [*before, "# Weights at the scale at which the treatment draws them.", *drawn, "return model"], "verified seed"
 
 
-def _numbers(task: Task, recipe: Recipe, weights: Mapping[str, Tensor], question: str | None) -> dict[str, float]:
+def _numbers(task: Task, recipe: Recipe, weights: Mapping[str, Tensor], question: str | None, metric: str) -> dict[str, float]:
     """Loss and metric of each split that the script prints: over all its rows at once, as the script does; of the test set for a question."""
     model = task.build(recipe.seed)
     model.load_state_dict(dict(weights))
@@ -134,8 +146,8 @@ def _numbers(task: Task, recipe: Recipe, weights: Mapping[str, Tensor], question
             raise refuse("outputs or targets are no tensors")
         losses, _ = chunk_losses(task, [torch.cat(outputs)], [torch.cat(targets)])
         found[f"{name} loss"] = losses[0]
-        if task.metric is not None:
-            found[f"{name} {task.metric.name}"] = metric_of(task, outputs, targets)
+        if metric:
+            found[f"{name} {metric}"] = metric_of(task, outputs, targets)
     return found
 
 

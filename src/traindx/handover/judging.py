@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from traindx.handover.source import Source
-from traindx.tasks import Kind, Task
+from traindx.tasks import Kind, Task, metrics
 from traindx.tasks.kinds import Form, output_form
 from traindx.tasks.task import pair_forward
-from traindx.training.evaluation import is_summed
+from traindx.training.evaluation import is_summed, metric_of
 
 SHOWN_ROWS = 8
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Expressions for the loss to descend on, the loss and the forward pass to be judged by, and the code of the metric.
+    """Expressions for the loss to descend on, the loss and the forward pass to be judged by, and the code of the metric, where there is one.
 
     ``summed``: the loss grows with the rows, and is told a row.
     """
@@ -44,14 +46,24 @@ def loss_and_metric(source: Source, task: Task, model: nn.Module) -> Judged:
         batch = next(iter(task.validation.batches([torch.arange(min(SHOWN_ROWS, len(task.validation)))], torch.device("cpu"))))
         outputs, targets = task.forward(model.eval(), batch)
     name, code = "", ""
-    if task.metric is not None:
+    if task.metric is not None and _fits(task, outputs, targets):
         name, code = task.metric.name, _metric(source, task, outputs, targets)
     return Judged(training, loss, forward, name, code, is_summed(task, outputs, targets))
 
 
+def _fits(task: Task, outputs: Any, targets: Any) -> bool:
+    """Whether the metric can be had of these outputs: the one of a kind of task cannot where a loss wants means and variances."""
+    return not _is_ours(task) or not math.isnan(metric_of(task, [outputs], [targets]))
+
+
+def _is_ours(task: Task) -> bool:
+    """Whether the metric is one of traindx's own, and not a user's of the same name."""
+    return task.metric is not None and getattr(task.metric.function, "__module__", "") == metrics.__name__
+
+
 def _metric(source: Source, task: Task, outputs: Tensor, targets: Tensor) -> str:
     assert task.metric is not None, "asked for where there is one"
-    body = _known(task, outputs, targets).get(task.metric.name)
+    body = _known(task, outputs, targets).get(task.metric.name) if _is_ours(task) else None
     if body is None:
         return f"metric = {source.value(task.metric.function)}\n"
     lines = [f'"""{task.metric.name.replace("_", " ").capitalize()} over all rows."""', *body.splitlines()]

@@ -20,7 +20,7 @@ import sys
 import textwrap
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,13 @@ COLUMNS = 110
 # Arguments of torch's layers and losses that are deprecated, or say where and not what.
 IGNORED = ("device", "dtype", "_weight", "_freeze", "size_average", "reduce")
 INSTALLED = ("site-packages", "dist-packages")
+# What the script names itself: a user's own of the same name is given another there.
+OF_THE_SCRIPT = (
+    *("make_model", "loss_fn", "loss_to_be_judged_by", "metric", "prepare", "prepare_test", "forward_pass", "rate", "evaluate"),
+    *("seed_everything", "train", "judge", "main", "DATA", "EPOCHS", "BATCH_SIZE", "UPDATES", "UPDATES_AN_EPOCH", "VERIFIED_SEED"),
+)
+# How the parts of torch are imported that expressions name.
+TORCHS = {"torch": "torch", "nn": "torch.nn", "F": "torch.nn.functional"}
 
 
 def enclosed(opening: str, parts: Sequence[str], closing: str) -> str:
@@ -261,15 +268,17 @@ class Source:
         if name in self._known:
             if self._known[name] is not item:
                 raise refuse(f"found two things named {name}", "give one of them another name")
-            return name
+            return _free(name)
         self._known[name] = item
         try:
             code = textwrap.dedent(inspect.getsource(item)).strip()
-        except (OSError, TypeError):
+            tree = ast.parse(code)
+        except (OSError, TypeError, SyntaxError):
             raise refuse(f"the source of {name} is not to be had", "define it in a file") from None
-        self._need(ast.parse(code), item)
-        self.definitions[name] = code
-        return name
+        self._need(tree, item)
+        renamed = _renamed(code, _scope(item))
+        self.definitions[_free(name)] = re.sub(rf"\b(def|class) {name}\b", rf"\1 {_free(name)}", renamed, count=1)
+        return _free(name)
 
     def _lambda(self, item: Any) -> str:
         return f"({self.body_of_lambda(item, parameters=True)})"
@@ -291,7 +300,9 @@ class Source:
         if len(same) != 1:
             raise refuse("the source of a lambda is not to be had, or two stand on one line", "give a function with a name")
         self._need(same[0], item)
-        return ast.unparse(same[0] if parameters else same[0].body)
+        found_again = ast.parse(_renamed(ast.unparse(same[0]), _scope(item)), mode="eval").body
+        assert isinstance(found_again, ast.Lambda), "names alone are other ones"
+        return ast.unparse(found_again if parameters else found_again.body)
 
     def _need(self, tree: ast.AST, item: Any) -> None:
         """Whatever the code of a class or function names."""
@@ -312,13 +323,16 @@ class Source:
             self._module(value, name)
         elif (isinstance(value, type) or inspect.isroutine(value)) and getattr(value, "__name__", None) != "<lambda>":
             defined = self.define(value)
-            if defined != name and name != defined.rpartition(".")[2]:
-                self.definitions[name] = f"{name} = {defined}"
+            root, _, last = defined.rpartition(".")
+            if root in TORCHS and last == _free(name):
+                self.imports.add(f"from {TORCHS[root]} import {last}")
+            elif defined != _free(name):
+                self.definitions[_free(name)] = f"{_free(name)} = {defined}"
         elif _is_form(value):
             self._annotate(name, value)
         else:
             self._known[name] = value
-            self.definitions[name] = f"{name} = {self._constant(name, value, module)}"
+            self.definitions[_free(name)] = f"{_free(name)} = {self._constant(name, value, module)}"
 
     def _constant(self, name: str, value: Any, module: types.ModuleType | None) -> str:
         """The value of a module's variable; where that cannot be told, the expression that the module gave it."""
@@ -329,7 +343,7 @@ class Source:
             if expression is None or module is None:
                 raise
             self._need_of(expression, dict(vars(module)), module)
-            return ast.unparse(expression)
+            return _renamed(ast.unparse(expression), dict(vars(module)))
 
     def _annotate(self, name: str, value: Any) -> None:
         """A name that stands for a type; classes of the user's own are left as names that nothing is done with when the script runs."""
@@ -352,10 +366,10 @@ class Source:
         if _is_copied_module(module):
             raise refuse(f"the code names the module {module.__name__}", "import the names that are used, one by one")
         parent, _, last = module.__name__.rpartition(".")
-        alias = "" if last == name else f" as {name}"
+        alias = "" if last == _free(name) else f" as {_free(name)}"
         self.imports.add(f"from {parent} import {last}{alias}" if parent else f"import {last}{alias}")
         self._known[name] = module
-        return name
+        return _free(name)
 
     def _imported(self, item: Any) -> str:
         module, name = getattr(item, "__module__", None) or "torch", item.__name__
@@ -370,9 +384,9 @@ class Source:
             return f"torch.{name}"
         if getattr(sys.modules.get(module), name, None) is not item:
             raise refuse(f"{module}.{name} cannot be imported by its name")
-        self.imports.add(f"from {module} import {name}")
+        self.imports.add(f"from {module} import {name}" + (f" as {_free(name)}" if name in OF_THE_SCRIPT else ""))
         self._known[name] = item
-        return str(name)
+        return _free(str(name))
 
 
 def _copied(item: Any) -> bool:
@@ -444,14 +458,37 @@ def _public_module(item: type) -> str:
     return next(p for p in prefixes if getattr(sys.modules.get(p), item.__name__, None) is item or p == item.__module__)
 
 
+def _free(name: str) -> str:
+    """The name in the script: another one, where the script has something of this name itself."""
+    return f"users_{name}" if name in OF_THE_SCRIPT else name
+
+
+def _renamed(code: str, scope: Mapping[str, Any]) -> str:
+    """The code with what the scope holds under a name that the script has itself under its free one."""
+    read, annotations = _places(ast.parse(code))
+    lines = [line.encode() for line in code.split("\n")]
+    taken = [node for node in (*read, *annotations) if node.id in OF_THE_SCRIPT and node.id in scope]
+    for node in sorted(taken, key=lambda n: (n.lineno, n.col_offset), reverse=True):
+        line, at = lines[node.lineno - 1], node.col_offset
+        if line[at:].startswith(node.id.encode()):  # within an f-string, places are told from Python 3.12 on
+            lines[node.lineno - 1] = line[:at] + _free(node.id).encode() + line[at + len(node.id) :]
+    return b"\n".join(lines).decode()
+
+
 def _names(tree: ast.AST) -> tuple[list[str], list[str]]:
     """Names of its surroundings that are read when the code runs, and those that annotations alone name."""
-    read: dict[str, None] = {}
-    annotations: dict[str, None] = {}
+    read, annotations = (dict.fromkeys(node.id for node in places) for places in _places(tree))
+    return list(read), [name for name in annotations if name not in read]
 
-    def visit(node: ast.AST, found: dict[str, None], own: frozenset[str]) -> None:
+
+def _places(tree: ast.AST) -> tuple[list[ast.Name], list[ast.Name]]:
+    """Where names of its surroundings are read when the code runs, and where in annotations."""
+    read: list[ast.Name] = []
+    annotations: list[ast.Name] = []
+
+    def visit(node: ast.AST, found: list[ast.Name], own: frozenset[str]) -> None:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id not in own and not hasattr(builtins, node.id):
-            found[node.id] = None
+            found.append(node)
         inside = own | _own_names(node)
         for name, child in ast.iter_fields(node):
             for each in child if isinstance(child, list) else [child]:
@@ -460,7 +497,7 @@ def _names(tree: ast.AST) -> tuple[list[str], list[str]]:
                     visit(each, annotations if name in ("annotation", "returns") else found, own if outside else inside)
 
     visit(tree, read, frozenset())
-    return list(read), [name for name in annotations if name not in read]
+    return read, annotations
 
 
 def _own_names(node: ast.AST) -> frozenset[str]:

@@ -59,7 +59,7 @@ class Context:
 
         """
         if self.data is None or not (self.data / name).is_dir():
-            raise MissingData(f"needs the data set {name}: give --data FOLDER")
+            raise MissingData(f"needs the data set {name}: " + ("give --data FOLDER" if self.data is None else f"not in {self.data}"))
         return self.data / name
 
     def train(self, task: Task, recipe: Recipe, told: str) -> list[Run]:

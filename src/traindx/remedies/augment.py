@@ -45,9 +45,9 @@ class Augmented(nn.Module):
         super().__init__()
         self.model, self.shape, self.shift, self.mirror = model, shape, shift, mirror
 
-    def forward(self, inputs: Tensor, *rest: Any) -> Any:
+    def forward(self, inputs: Tensor, *rest: Any, **named: Any) -> Any:
         """The model's outputs."""
-        return self.model(self._moved(inputs) if self.training else inputs, *rest)
+        return self.model(self._moved(inputs) if self.training else inputs, *rest, **named)
 
     def _moved(self, inputs: Tensor) -> Tensor:
         places = torch.randint(-self.shift, self.shift + 1, (2, len(inputs)))
@@ -96,9 +96,15 @@ def image_shape(task: Task) -> Shape | None:
     read = _read_by_convolution(task)
     if read is None and inputs.ndim == 4 and inputs.shape[1] in CHANNELS:
         read = tuple(inputs.shape[1:])
-    if read is None or math.prod(read) != math.prod(inputs.shape[1:]) or min(read[1:]) < LEAST_SIDE:
+    if read is None or not holds(inputs, read) or min(read[1:]) < LEAST_SIDE:
         return None
     return read[0], read[1], read[2]
+
+
+def holds(inputs: Tensor, shape: tuple[int, ...]) -> bool:
+    """Whether rows lie in memory as (channels, ...) of this shape: as they are, flat, or with one channel; not with the channels last."""
+    given = tuple(inputs.shape[1:])
+    return math.prod(given) == math.prod(shape) and (given == shape or len(given) == 1 or shape[0] == 1)
 
 
 def _read_by_convolution(task: Task) -> tuple[int, ...] | None:

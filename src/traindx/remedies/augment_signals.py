@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from traindx.records import NotApplicable, Recipe
+from traindx.remedies.augment import holds
 from traindx.remedies.base import PROBE_ROWS, Remedy, changed_in_training
 from traindx.tasks import Task, preserved_rng
 
@@ -80,7 +80,7 @@ def signal_shape(task: Task) -> tuple[int, int] | None:
         return None
     read = _read_by_convolution(task)
     if read is not None:
-        return read if math.prod(read) == math.prod(inputs.shape[1:]) and read[1] >= LEAST_LENGTH else None
+        return read if holds(inputs, read) and read[1] >= LEAST_LENGTH else None
     if any(isinstance(layer, nn.Conv2d) for layer in task.build(0).modules()):
         return None
     flat = inputs[:SAMPLED_ROWS].reshape(len(inputs[:SAMPLED_ROWS]), -1).double()

@@ -59,7 +59,8 @@ class _Operated:
     def __init__(self, task: Task, surgery: Surgery) -> None:
         self._task, self._surgery = task, surgery
         index = torch.arange(min(PROBE_ROWS, len(task.train)))
-        self._batch = next(iter(task.train.batches([index], torch.device("cpu"))))
+        with preserved_rng():  # a data set may augment at random
+            self._batch = next(iter(task.train.batches([index], torch.device("cpu"))))
 
     def __call__(self) -> nn.Module:
         return self._surgery(self._task.fresh_model(), self._forward)
@@ -91,9 +92,9 @@ class InTraining(nn.Module):
         super().__init__()
         self.model, self.change = model, change
 
-    def forward(self, inputs: Tensor, *rest: Any) -> Any:
+    def forward(self, inputs: Tensor, *rest: Any, **named: Any) -> Any:
         """The model's outputs."""
-        return self.model(self.change(inputs) if self.training else inputs, *rest)
+        return self.model(self.change(inputs) if self.training else inputs, *rest, **named)
 
 
 class _Changing:

@@ -36,6 +36,8 @@ class BlackBoxShift(Remedy):
         if labels is None or inputs is None or test is None:
             raise NotApplicable("needs class labels, array inputs and a test set")
         position = np.unique(labels.numpy(), return_inverse=True)[1]
+        if not position.any():
+            raise NotApplicable("needs two classes")
         if np.bincount(position).min() < FOLDS:
             raise NotApplicable(f"a class has fewer than {FOLDS} rows")
         features = Features(inputs)

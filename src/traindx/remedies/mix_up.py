@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from traindx.records import NotApplicable, Recipe
 from traindx.remedies.base import Remedy, outputs_of_a_few
-from traindx.tasks import Batch, Forward, Kind, Task
+from traindx.tasks import Batch, Form, Forward, Kind, Task, output_form
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,15 @@ class MixUp(Remedy):
         inputs, targets = task.train.inputs, task.train.targets
         if inputs is None or targets is None or not inputs.is_floating_point():
             raise NotApplicable("inputs are not arrays of numbers, which could be mixed")
-        if task.kind is Kind.CLASSIFICATION and not targets.is_floating_point():
-            loss = task.training_loss
-            if not (loss is F.cross_entropy or type(loss) is nn.CrossEntropyLoss) or targets.ndim != 1:
-                raise NotApplicable("the loss is not torch's cross-entropy, which takes shares of classes")
-            return task.changed(self.ref, forward=Mixing(task.forward, self.alpha, outputs_of_a_few(task).shape[1])), recipe
-        return task.changed(self.ref, forward=Mixing(task.forward, self.alpha, None)), recipe
+        if targets.is_floating_point():
+            if task.kind is Kind.CLASSIFICATION and targets[0].numel() == 1 and output_form(task.training_loss, task.kind) is Form.UNKNOWN:
+                raise NotApplicable("the loss is not known to take shares of classes")
+            return task.changed(self.ref, forward=Mixing(task.forward, self.alpha, None)), recipe
+        loss = task.training_loss
+        if not (loss is F.cross_entropy or type(loss) is nn.CrossEntropyLoss) or task.kind is not Kind.CLASSIFICATION or targets.ndim != 1:
+            raise NotApplicable("the loss is not torch's cross-entropy, which takes shares of classes")
+        classes = outputs_of_a_few(task).shape[1]
+        ignored = loss.ignore_index if isinstance(loss, nn.CrossEntropyLoss) else nn.CrossEntropyLoss().ignore_index
+        if bool(((targets < 0) | (targets >= classes) | (targets == ignored)).any()):
+            raise NotApplicable("some rows have no class that the network tells")
+        return task.changed(self.ref, forward=Mixing(task.forward, self.alpha, classes)), recipe

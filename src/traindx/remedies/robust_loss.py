@@ -26,11 +26,13 @@ class GeneralizedCrossEntropy:
     """
 
     q: float
+    summed: bool = False
 
     def __call__(self, outputs: Any, targets: Any) -> Tensor:
-        """(N, C) logits and (N,) class indices -> scalar."""
+        """(N, C) logits and (N,) class indices -> scalar, the mean over rows or their sum."""
         log_p = F.log_softmax(outputs, 1).gather(1, targets[:, None])
-        return -(log_p * self.q).expm1().mean() / self.q
+        losses = -(log_p * self.q).expm1() / self.q
+        return losses.sum() if self.summed else losses.mean()
 
 
 @dataclass(frozen=True)
@@ -43,16 +45,20 @@ class RobustLoss(Remedy):
 
     def apply(self, task: Task, recipe: Recipe) -> tuple[Task, Recipe]:
         """A new task."""
-        targets = task.train.targets
+        targets, reduction = task.train.targets, getattr(task.training_loss, "reduction", "mean")
         if task.kind is Kind.CLASSIFICATION and _classes(task) and targets is not None and not targets.is_floating_point():
-            return task.changed(self.ref, training_loss=GeneralizedCrossEntropy(self.q)), recipe
+            if bool((targets < 0).any()):
+                raise NotApplicable("some rows have no class")
+            return task.changed(self.ref, training_loss=GeneralizedCrossEntropy(self.q, reduction == "sum")), recipe
         if task.kind is Kind.REGRESSION and _squares(task) and targets is not None:
-            return task.changed(self.ref, training_loss=nn.HuberLoss(delta=_normal_range(targets))), recipe
+            return task.changed(self.ref, training_loss=nn.HuberLoss(reduction, _normal_range(targets))), recipe
         raise NotApplicable("the loss is neither torch's cross-entropy over class indices nor its mean squared error")
 
 
 def _classes(task: Task) -> bool:
-    return task.training_loss is F.cross_entropy or type(task.training_loss) is nn.CrossEntropyLoss
+    """Classes that weigh the same."""
+    loss = task.training_loss
+    return loss is F.cross_entropy or (type(loss) is nn.CrossEntropyLoss and loss.weight is None)
 
 
 def _squares(task: Task) -> bool:
@@ -60,6 +66,13 @@ def _squares(task: Task) -> bool:
 
 
 def _normal_range(targets: Tensor) -> float:
-    """NORMAL robust standard deviations of the targets: an upper bound of that of the residuals, known before training."""
+    """NORMAL robust standard deviations of the targets: an upper bound of that of the residuals, known before training.
+
+    Raises:
+        NotApplicable: where more than half of the targets are one value, which have no such deviation.
+
+    """
     distances = (targets.double() - targets.double().median()).abs()
-    return NORMAL * MEDIAN_TO_DEVIATION * max(float(distances.median()), 1e-12)
+    if not float(distances.median()) > 0:
+        raise NotApplicable("more than half of the targets are one value: nothing says how far the others should be")
+    return NORMAL * MEDIAN_TO_DEVIATION * float(distances.median())

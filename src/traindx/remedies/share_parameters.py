@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from traindx.records import NotApplicable, Recipe
 from traindx.remedies.augment import CHANNELS, LEAST_SIDE
@@ -63,7 +64,7 @@ class ShareParameters(Remedy):
         model = task.build(0)
         if any(isinstance(layer, (nn.modules.conv._ConvNd, nn.RNNBase, nn.MultiheadAttention, nn.Embedding)) for layer in model.modules()):
             raise NotApplicable("the network is not fully connected: it shares parameters already")
-        if output_form(task.loss, task.kind) not in (Form.LOGITS, Form.NUMBERS):
+        if output_form(task.loss, task.kind) not in (Form.LOGITS, Form.NUMBERS) or _takes_logarithms(task.loss):
             raise NotApplicable("the loss is not known to take logits or numbers")
         shape = grid_shape(task)
         if shape is None:
@@ -93,6 +94,11 @@ def _picture(flat: Tensor) -> tuple[int, int, int] | None:
             if min(neighbours(planes), neighbours(planes, side)) >= PICTURE_ALIKE:
                 return channels, side, side
     return None
+
+
+def _takes_logarithms(loss: object) -> bool:
+    """Whether outputs must be logarithms of probabilities: of any other numbers this loss has no least value."""
+    return loss is F.nll_loss or isinstance(loss, nn.NLLLoss)
 
 
 def _outputs(task: Task) -> int:

@@ -169,7 +169,7 @@ def _treatment(treatment: Treatment) -> Iterable[RenderableType]:
     yield _heading("What was changed")
     yield _bullets(_changes(treatment) or ["nothing"])
     if treatment.comparisons:
-        yield _heading("Before and after, on data that played no part in the choice")
+        yield _heading("Before and after, on seeds that played no part in the choice")
         yield _comparisons(treatment.comparisons)
     if effects := content.own_effects(treatment):
         yield _heading("Each remedy by itself: mean validation loss")

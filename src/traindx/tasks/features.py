@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from traindx.tasks.random_states import preserved_rng, seed_everything
 from traindx.tasks.rows import Rows
 
 # Wider inputs are projected on this many principal components of the training rows.
@@ -86,12 +87,17 @@ def _basis(scaled: np.ndarray) -> np.ndarray | None:
 
 
 def array_pairs(rows: Rows, index: Tensor) -> tuple[Tensor, Tensor] | None:
-    """(inputs, targets) of these rows on the CPU, where rows are pairs of arrays; data sets are read row by row."""
+    """(inputs, targets) of these rows on the CPU, where rows are pairs of arrays; data sets are read row by row.
+
+    A data set that draws its rows at random draws the same ones for every call.
+    """
     if rows.inputs is not None and rows.targets is not None:
         return rows.inputs[index].cpu(), rows.targets[index].cpu()
     if rows.targets is None:
         return None
-    parts = list(rows.batches(list(index.split(256)), torch.device("cpu")))
+    with preserved_rng():
+        seed_everything(0)
+        parts = list(rows.batches(list(index.split(256)), torch.device("cpu")))
     if not all(isinstance(p, (tuple, list)) and len(p) == 2 and isinstance(p[0], Tensor) and isinstance(p[1], Tensor) for p in parts):
         return None
     if len({tuple(p[0].shape[1:]) for p in parts}) != 1:

@@ -1,7 +1,7 @@
 """What may help on a branch of the guide beyond what a diagnosis confirms, and the few numbers that matter there.
 
-A candidate is kept only where it lowers the validation loss on every repeat, so the lists may be generous: what cannot be applied, or does
-harm here, costs a training and is left out.
+A candidate is kept only where it lowers the validation loss by more than chance, so the lists may be generous: what does harm here costs a
+training and is left out.
 """
 
 from __future__ import annotations
@@ -101,8 +101,16 @@ class Number:
 
     def within(self, chosen: Sequence[RemedyRef]) -> tuple[float, float]:
         """The bounds, around what is chosen."""
-        known = next((float(r.params[self.parameter]) for r in chosen if r.id == self.remedy), 1.0) if self.relative else 1.0
+        known = self._chosen(chosen, 1.0) if self.relative else 1.0
         return self.low * known, self.high * known
+
+    def nearest(self, chosen: Sequence[RemedyRef]) -> float:
+        """The value within the bounds that changes least: the one that is chosen; where none is, the middle of factors, or the least."""
+        low, high = self.within(chosen)
+        return min(max(self._chosen(chosen, 1.0 if self.relative else low), low), high)
+
+    def _chosen(self, chosen: Sequence[RemedyRef], otherwise: float) -> float:
+        return next((float(r.params[self.parameter]) for r in chosen if r.id == self.remedy), otherwise)
 
     def ref(self, value: float) -> RemedyRef:
         """The remedy with this value."""

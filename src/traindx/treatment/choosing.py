@@ -1,4 +1,4 @@
-"""Trainings by which a treatment is chosen: on repeats that play no part in its verification, as far as the budget and the clock go."""
+"""Trainings by which a treatment is chosen: on repeats whose seeds play no part in its verification, as far as the budget and the clock go."""
 
 from __future__ import annotations
 
@@ -67,7 +67,10 @@ class Choosing:
 
 
 class Score(NamedTuple):
-    """The final validation loss of every repeat, and the mean metric, negative where lower is better; 0 without a metric."""
+    """The final validation loss of every repeat, and the mean metric, negative where lower is better; 0 without a metric.
+
+    It is NaN where the metric cannot be had of these outputs; the losses alone decide then.
+    """
 
     losses: tuple[float, ...]
     metric: float = 0.0
@@ -84,4 +87,5 @@ class Score(NamedTuple):
             return all(map(math.isfinite, self.losses))
         gains = paired_gains(known.losses, self.losses)
         least = WORTH if min(*self.losses, *known.losses) > 0 else WORTH * abs(known.mean)
-        return bool(gains.mean() > max(gains.std(ddof=1) / math.sqrt(len(gains)), least) and self.metric >= known.metric)
+        as_good = self.metric >= known.metric or math.isnan(known.metric)
+        return bool(gains.mean() > max(gains.std(ddof=1) / math.sqrt(len(gains)), least) and as_good)

@@ -8,16 +8,23 @@ from traindx.diagnosis.reading import Reading
 from traindx.diagnosis.rules import RULES
 from traindx.experiments import EXPERIMENTS, Lab
 from traindx.experiments.verification import MEAN_RECALL, compare_on_test, compare_on_validation, pairs
-from traindx.records import Branch, Comparison, Diagnosis, Question, Standing
+from traindx.records import Branch, Comparison, Diagnosis, NotApplicable, Question, Standing
 from traindx.remedies import BalanceClasses, make_remedy
 from traindx.treatment.choosing import Remedies
 
 
 def compared(lab: Lab, diagnosis: Diagnosis, plans: Sequence[Remedies]) -> tuple[Remedies, list[Comparison]]:
-    """The first plan that improves validation on fresh seeds, else the last; on the test set, too, then or when only that can show it."""
+    """The first plan that improves validation on fresh seeds, else the last; on the test set, too, then or when only that can show it.
+
+    A plan that cannot be applied on other divisions of the rows does not improve anything there.
+    """
     remedies, comparisons = Remedies(), list[Comparison]()
     for remedies in plans:
-        paired = pairs(lab, remedies)
+        try:
+            paired = pairs(lab, remedies)
+        except NotApplicable:
+            comparisons = []
+            continue
         comparisons = compare_on_validation(lab, paired)
         if decided_on_test(diagnosis) or improved(decisive(diagnosis, remedies, comparisons)):
             return remedies, comparisons + compare_on_test(lab, paired, remedies)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from traindx.experiments import Lab
@@ -39,10 +40,11 @@ def concluded(lab: Lab, diagnosis: Diagnosis, remedies: Remedies, comparisons: S
 
 def _sentence(remedies: Remedies, verified: bool, repairing: bool, comparisons: Sequence[Comparison], tried: bool) -> str:
     if not remedies:
-        further = ", and nothing else that was tried is better on every repeat" if tried else ""
+        further = ", and nothing else that was tried is better by more than chance" if tried else ""
         return f"Nothing was changed: the diagnosis confirmed no cause that a change of the training can cure{further}."
     named = ", ".join(str(r) for r in remedies)
-    told = next((c for c in reversed(comparisons) if c.higher_is_better), comparisons[0] if comparisons else None)
+    measured = (c for c in reversed(comparisons) if c.higher_is_better and math.isfinite(sum(c.before) + sum(c.after)))
+    told = next(measured, comparisons[0] if comparisons else None)
     change = "" if told is None else f" ({_told(told)})"
     if verified and repairing:
         return f"Verified: after {named} the cause is found no more{change}: what is measured now can be believed."

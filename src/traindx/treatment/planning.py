@@ -1,6 +1,6 @@
 """What a treatment applies: remedies that the diagnosis confirmed, then what else lowers the validation loss, while budget and room are left.
 
-Three steps, each on the seeds and divisions of `verification.CHOOSING`, which play no part in the verification: confirmed remedies, the top
+Three steps, each on the repeats of `verification.CHOOSING`, whose seeds play no part in the verification: confirmed remedies, the top
 finding's first; a greedy selection among candidates of the diagnosed branch; a search over the numbers that matter on it. The test set is
 never asked.
 """
@@ -66,7 +66,10 @@ def _further(choosing: Choosing, diagnosis: Diagnosis, chosen: Remedies) -> Reme
     """What is chosen, and what lowers the validation loss on top of it; as it was where that cannot be paid."""
     if not validation_decides(diagnosis, chosen) or choosing.left(chosen) < LEAST_CHOICE * choosing.cost(chosen):
         return chosen
-    runs = choosing.runs(chosen, "before further remedies" if chosen else "before any remedy")
+    try:
+        runs = choosing.runs(chosen, "before further remedies" if chosen else "before any remedy")
+    except NotApplicable:  # to the rows of another division: there is nothing to compare with
+        return chosen
     branch = branch_of(diagnosis, runs)
     selected, score = select(choosing, _candidates(diagnosis, branch), chosen, choosing.score(chosen, "before"))
     numbers = _applicable(choosing.lab, selected, NUMBERS[branch])
@@ -97,7 +100,7 @@ def _without_the_idle(choosing: Choosing, selected: Remedies, found: Remedies) -
 def branch_of(diagnosis: Diagnosis, runs: Sequence[Run]) -> Branch:
     """Where these trainings stand now: a cure of the descent may leave a training that learns its rows by heart."""
     train, validation = (float(np.mean([run.last(name) for run in runs])) for name in ("train_loss", "validation_loss"))
-    return Branch.OVERFITTING if train < BY_HEART * validation else diagnosis.branch
+    return Branch.OVERFITTING if validation - train > (1 - BY_HEART) * abs(validation) else diagnosis.branch
 
 
 def _applicable(lab: Lab, chosen: Remedies, numbers: tuple[Number, ...]) -> tuple[Number, ...]:

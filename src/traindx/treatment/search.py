@@ -108,7 +108,7 @@ def _space(choosing: Choosing, chosen: Remedies, numbers: Sequence[Number]) -> t
     from optuna.distributions import FloatDistribution
 
     bounds = {number.remedy: number.within(chosen) for number in numbers}
-    nearest = {n.remedy: math.sqrt(math.prod(bounds[n.remedy])) if n.relative else bounds[n.remedy][0] for n in numbers}
+    nearest = {number.remedy: number.nearest(chosen) for number in numbers}
     beginnings = [nearest]
     if ScaleRate.id in bounds and (band := _factors(choosing, chosen)) is not None:
         low, high = max(bounds[ScaleRate.id][0], band[0]), min(bounds[ScaleRate.id][1], band[2])

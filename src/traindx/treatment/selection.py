@@ -29,8 +29,12 @@ def select(choosing: Choosing, candidates: Sequence[Remedies], chosen: Remedies,
         helpful = _helpful_once(choosing, candidates, chosen, known.losses[0], purse)
         scores: dict[Remedies, Score] = {}
         for plan in (_on_top(chosen, refs) for refs in helpful[:FINALISTS]):
-            if _rest(choosing, plan) <= _left(choosing, plan, *scores):
+            if _rest(choosing, plan) > _left(choosing, plan, *scores):
+                continue
+            try:
                 scores[plan] = choosing.score(plan, _stage(plan))
+            except NotApplicable:  # to the rows of another division
+                continue
         better = [plan for plan, score in scores.items() if score.better(known)]
         if not better:
             break
