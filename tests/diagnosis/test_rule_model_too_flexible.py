@@ -34,3 +34,11 @@ def test_more_parameters_than_rows_are_a_stronger_sign(facts: Facts) -> None:
     facts = facts.overfitted()
     signs = [rule(CAUSE).sign(facts.audit(parameters=count).reading) for count in (10.0, 1e6)]
     assert 0 < signs[0] < signs[1]
+
+
+def test_what_lowers_the_training_loss_as_well_is_no_constraint(facts: Facts) -> None:
+    high = facts.baseline(train_loss=0.35, lowest_train_loss=0.35, validation_loss=0.9, lowest_validation_loss=0.9)
+    remedy = high.remedies(CAUSE)[0]
+    there, gone = (high.raced(remedy, 1.0, "validation_loss", details={"train_loss": loss}).judged(CAUSE) for loss in (0.4, 0.05))
+    assert there.standing is Standing.CONFIRMED
+    assert gone.standing is Standing.UNDECIDED and "no overfitting" in gone.summary

@@ -231,6 +231,16 @@ class GeneralizationRule(RacedRule):
     branch = Branch.OVERFITTING
     question = "generalization"
 
+    def judge(self, reading: Reading) -> Finding:
+        """Not confirmed by what lowers the training loss as well: that cures the descent, and is no constraint."""
+        found = super().judge(reading)
+        race = next((e for e in found.evidence if e.measure == "recovered"), None)
+        if found.standing is not Standing.CONFIRMED or race is None:
+            return found
+        fall = reading.share(reading.train - float(race.details.get("train_loss", reading.train)))
+        said = f"{found.summary}, but the training loss falls as well, by {_percent(fall)} of the distance: no overfitting"
+        return found.replace(standing=Standing.UNDECIDED, confidence=0.2, summary=said) if fall > MARGIN else found
+
     def explained(self, reading: Reading) -> str:
         """Nothing to explain where validation is where it can be."""
         if reading.training_is_large:
