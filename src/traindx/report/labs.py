@@ -25,8 +25,12 @@ def scoreboard(results: Sequence[LabResult]) -> str:
 def total(results: Sequence[LabResult]) -> str:
     """How many claims were reproduced."""
     counts = {v: sum(len(r.claims) for r in results if r.verdict is v) for v in Verdict}
-    said = ", ".join(f"{n} {v.value.replace('-', ' ')}" for v, n in counts.items() if n)
+    said = ", ".join(f"{n} {_of_several(v) if n > 1 else v.value.replace('-', ' ')}" for v, n in counts.items() if n)
     return f"Of {words.plural(sum(counts.values()), 'claim')}: {said}."
+
+
+def _of_several(verdict: Verdict) -> str:
+    return "differ" if verdict is Verdict.DIFFERS else verdict.value.replace("-", " ")
 
 
 def details(result: LabResult) -> str:
