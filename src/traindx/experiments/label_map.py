@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from traindx.experiments.base import Lab
+from traindx.experiments.layout import coded_columns
 from traindx.records import Evidence, Question
 from traindx.remedies.drop_suspect_labels import held_out_probabilities
 from traindx.tasks import Kind, Rows, Task, labels_of
@@ -31,7 +32,7 @@ LEAST_CORRELATION, LEAST_SLOPE, LARGEST_SLOPE, LARGEST_OFFSET = 0.5, 0.6, 1.67, 
 class LabelMap:
     """Validation labels against what reference models expect of them."""
 
-    name, title, version, reads_test = "label_map", "validation labels against reference models", 1, False
+    name, title, version, reads_test = "label_map", "validation labels against reference models", 2, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``agreement`` and ``agreement_gain`` for classes, ``affine_map`` for numbers."""
@@ -47,7 +48,7 @@ def compared_labels(task: Task, rows: Rows, side: str) -> list[Evidence]:
         return [_missing(f"needs {LEAST_ROWS} {side} rows as arrays")]
     if not all(bool(torch.isfinite(pair[1].float()).all()) for pair in (mine, theirs)) or mine[0].shape[1:] != theirs[0].shape[1:]:
         return [_missing("targets are not finite, or inputs differ in shape")]
-    features = Features(mine[0])
+    features = Features(mine[0], coded_columns(task))
     x, held = features(mine[0]), features(theirs[0])
     labels, wanted = (labels_of(pair[1], task.kind) for pair in (mine, theirs))
     if labels is not None and wanted is not None:
