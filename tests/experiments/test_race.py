@@ -180,7 +180,7 @@ def test_a_contender_that_diverges_is_evidence() -> None:
 
 def test_a_baseline_that_diverged_is_rescued_by_lower_rates() -> None:
     x, y = digits()
-    lab = lab_for(vectors_task(x, (y / 5 - 1).astype(np.float32)[:, None], 1, nn.MSELoss()), RECIPE.replace(lr=10.0))
+    lab = lab_for(vectors_task(x, (y / 5 - 1).astype(np.float32)[:, None], 1, nn.MSELoss()), RECIPE.replace(lr=30.0))
     assert lab.baseline().outcome is Outcome.DIVERGED
     found = race(lab, rate(0.1), goal=0.2)
     best = max(found.values(), key=lambda e: e.value)

@@ -284,6 +284,7 @@ def test_columns_that_are_looked_up_keep_their_codes() -> None:
 
 def test_whole_numbers_that_saturate_a_network_are_no_codes() -> None:
     x = np.random.default_rng(0).integers(0, 5000, (100, 6)).astype(np.float32)
+    torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 1))
     task = Task(lambda: network, nn.MSELoss(), (x, x[:, :1] * 0))
     inputs = StandardizeInputs().apply(task, RECIPE)[0].train.inputs
