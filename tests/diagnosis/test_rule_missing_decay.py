@@ -5,7 +5,7 @@ from standings import declines, fires, is_silent, sign
 
 from traindx.diagnosis import next_question
 from traindx.diagnosis.rules.base import SYMPTOM
-from traindx.diagnosis.rules.missing_decay import COSINE_FULL, COSINE_NONE, GAIN_FULL, GAIN_NONE, JUMPS_FULL, JUMPS_NONE
+from traindx.diagnosis.rules.missing_decay import COSINE_FULL, COSINE_NONE, GAIN_BEYOND, GAIN_FULL, GAIN_NONE, JUMPS_FULL, JUMPS_NONE
 
 CAUSE = "missing-decay"
 
@@ -55,6 +55,7 @@ def test_where_training_is_not_large_both_must_gain_and_references_be_better(fac
     assert sign(averaged(above, GAIN_NONE, GAIN_FULL), CAUSE) == sign(averaged(above, GAIN_FULL, GAIN_NONE), CAUSE) == 0.0
     below = settled.baseline(validation_loss=settled.reading.reachable)
     assert sign(averaged(below, GAIN_FULL, GAIN_FULL), CAUSE) == 0.0
+    assert sign(averaged(below, GAIN_BEYOND, GAIN_BEYOND), CAUSE) == 1.0, "a noise floor shows even below all references"
 
 
 def test_where_rows_were_learned_by_heart_it_comes_last(facts: Facts) -> None:
