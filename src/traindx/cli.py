@@ -34,7 +34,6 @@ DEMO_REPORT: Final = Path("traindx-demo", "report.html")
 LINE_SECONDS = 5.0
 """Between two lines of progress where standard error is no terminal."""
 REFRESHES_PER_SECOND = 4
-TEXT_WIDTH = 100
 RUNS_SEARCHED = 10_000
 """Newest runs among which ``show`` looks for the beginning of a key."""
 
@@ -569,11 +568,14 @@ def _write_report(record: Diagnosis | Treatment | Run | Curvature, path: Path) -
 
 
 def _print_record(record: Diagnosis | Treatment | Run | Curvature) -> None:
-    from rich.console import Console
-
     from traindx import report
 
-    report.print_to(Console(width=None if sys.stdout.isatty() else TEXT_WIDTH, highlight=False), record)
+    if not sys.stdout.isatty():
+        sys.stdout.write(f"{report.to_text(record)}\n")  # no colours, and no spaces at the ends of lines
+        return
+    from rich.console import Console
+
+    report.print_to(Console(highlight=False), record)
 
 
 def _print_json(value: object) -> None:

@@ -27,6 +27,14 @@ def test_a_healthy_training_is_healthy(facts: Facts) -> None:
     assert answer.sentence.startswith("Nothing is wrong") and "0.15" in answer.sentence and "0.2" in answer.sentence
 
 
+def test_what_ends_below_the_references_is_not_said_to_fall_short(facts: Facts) -> None:
+    best = min(e.value for e in facts.evidence if e.measure == "out_of_fold_loss")
+    for name in ("validation_loss", "lowest_validation_loss"):
+        facts = facts.put("baseline", name, best / 2)
+    sentence = conclude(facts.evidence).sentence
+    assert f"validation loss at {best / 2:.3g}; the best reference model has {best:.3g}." in sentence
+
+
 def test_hard_data_are_healthy_and_the_floor_is_stated(facts: Facts) -> None:
     for name in REFERENCES:
         facts = facts.put("references", "out_of_fold_loss", CONSTANT, name)

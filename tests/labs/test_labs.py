@@ -101,6 +101,7 @@ def test_commands(tmp_path: Path) -> None:
     verdicts = {r["name"]: r["verdict"] for r in json.loads(done.stdout)}
     assert verdicts == {"softmax": "reproduced", "mismatch": "skipped"}
     assert "<svg" in page.read_text() and "Of 2 claims: 1 reproduced, 1 skipped." in page.read_text()
+    assert "traindx lab run softmax mismatch --report labs.html" in page.read_text()
     text = runner.invoke(app, ["lab", "run", "softmax"])
     assert "lecture: 0.8789" in text.output and "Of 1 claim: 1 reproduced." in text.output
 

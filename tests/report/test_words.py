@@ -42,6 +42,8 @@ def test_number(value: float, said: str) -> None:
         (0.004, "0.4%"),
         (0.995, "99.5%"),
         (1.03, "103%"),
+        (-0.004, "0%"),
+        (-0.02, "-2%"),
     ],
 )
 def test_percent(value: float, said: str) -> None:

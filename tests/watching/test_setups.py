@@ -315,6 +315,26 @@ def test_losses_that_are_not_finite_are_noticed_whatever_the_budget() -> None:
     assert "at step 56" in w.run.reason
 
 
+def test_memory_that_was_never_written_is_no_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", True)
+    torch.use_deterministic_algorithms(True)  # what a dropout has asked for and not yet written is then NaN
+    try:
+        model = nn.Sequential(nn.Linear(8, 16), nn.Dropout(0.2), nn.Linear(16, 2))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+        x, y = rows()
+        with watched(model, optimizer) as w:
+            outputs = model(x)
+            loss = nn.functional.cross_entropy(outputs, y) * torch.log(torch.tensor(-1.0))
+            loss.backward()
+            optimizer.step()
+            w.step(loss, outputs, y)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    (finding,) = w.findings
+    assert finding.cause == "non-finite-loss" and "empty" not in finding.summary
+    assert "the loss is not finite, although the weights of the model were" in finding.summary  # before the update that spoilt them
+
+
 @pytest.mark.parametrize("build", [lambda: nn.LSTM(4, 8, batch_first=True), lambda: nn.MultiheadAttention(8, 2, batch_first=True)])
 def test_layers_that_return_tuples(build: Callable[[], nn.Module]) -> None:
     torch.manual_seed(0)

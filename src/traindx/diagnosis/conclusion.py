@@ -129,7 +129,7 @@ def _speaks_for(finding: Finding) -> bool:
 
 def _sentence(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> str:
     if branch is Branch.HEALTHY:
-        said = f"Nothing is wrong: the training loss ended at {reading.train:.3g} and the validation loss at {reading.validation:.3g}{_reachable(reading)}"
+        said = f"Nothing is wrong: the training loss ended at {reading.train:.3g} and the validation loss at {reading.validation:.3g}{_beside(reading)}"
         return said + (f". Not settled: {_UNLABELLED}." if _shift_without_labels(findings) else ".")
     top = findings[0]
     if branch is Branch.UNDECIDED:
@@ -171,6 +171,13 @@ _TROUBLE = {
 
 def _reachable(reading: Reading) -> str:
     return "" if reading.best_reference is None else f", where {reading.reachable:.3g} is reachable"
+
+
+def _beside(reading: Reading) -> str:
+    """The same beside a training that may have got further."""
+    if reading.best_reference is None or not reading.validation < reading.reachable:
+        return _reachable(reading)
+    return f"; the best reference model has {reading.reachable:.3g}"
 
 
 _UNLABELLED = "the test inputs come from elsewhere, and without test labels nobody can tell whether that does harm"

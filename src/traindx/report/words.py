@@ -87,7 +87,7 @@ def percent(value: float) -> str:
     if 0 < value < 0.001 or 0.999 < value < 1:
         return "under 0.1%" if value < 0.5 else "over 99.9%"
     digits = 1 if 0 < value < 0.01 or 0.99 < value < 1 else 0
-    return f"{100 * value:.{digits}f}%"
+    return f"{100 * value:z.{digits}f}%"
 
 
 def duration(seconds: float) -> str:

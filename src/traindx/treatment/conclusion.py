@@ -49,7 +49,7 @@ def _sentence(remedies: Remedies, verified: bool, repairing: bool, comparisons: 
     if verified and repairing:
         return f"Verified: after {named} the cause is found no more{change}: what is measured now can be believed."
     if verified:
-        return f"Verified: {named} improves the training{change}."
+        return f"Verified: {named} {'improve' if len(remedies) > 1 else 'improves'} the training{change}."
     if repairing:
         return f"No improvement: after {named} the cause is found as before{change}; nothing was changed."
     return f"No improvement: {named} did not hold on other seeds{change}; nothing was changed."

@@ -110,4 +110,5 @@ def _sentence(run: Run, findings: tuple[Finding, ...]) -> str:
     ended = f"; the loss stands at {losses.last:.3g}" if len(losses) and math.isfinite(losses.last) else ""
     if not findings:
         return f"Nothing suspicious was seen in {run.steps} updates{ended}. Whether it could do better, only experiments can tell."
-    return f"Suspected after {run.steps} updates: {findings[0].cause.replace('-', ' ')}. {findings[0].summary}."
+    cause, summary = findings[0].cause.replace("-", " ").replace("non ", "non-"), findings[0].summary
+    return f"Suspected after {run.steps} updates: {cause}. {summary[:1].upper()}{summary[1:]}."

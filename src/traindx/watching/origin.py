@@ -20,6 +20,10 @@ from traindx.watching.places import Place, users_line
 # Operations of a graph that may make a number that is not finite out of finite ones, and those whose slope may be infinite.
 _RISKY = {"Log", "Log2", "Log10", "Log1P", "Div", "Pow", "Exp", "Reciprocal", "Acos", "Asin", "Atan2", "Rsqrt", "Sqrt"}
 _STEEP = {"Sqrt", "Rsqrt", "Pow", "Norm", "LinalgVectorNorm", "Std", "Var", "Acos", "Asin", "Log", "Div", "Reciprocal"}
+# Operations that hand out memory without writing to it: what stands there is no result.
+_UNWRITTEN = {"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided", "resize"}
+THE_LOSS = "the loss"
+"""Where the loss function computes, in place of the name of a layer."""
 _NODE = re.compile(r"(\w+?)Backward\d*")
 
 
@@ -32,7 +36,9 @@ class Origin:
     place: Place | None
 
     def __str__(self) -> str:
-        return f"{self.operation}" + (f" in {self.layer}" if self.layer else "")
+        if not self.layer:
+            return self.operation
+        return f"{self.operation} in {self.layer if self.layer == THE_LOSS else f'layer {self.layer}'}"
 
 
 def is_finite(value: Any) -> bool:
@@ -51,8 +57,8 @@ class _FirstNonFinite(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        if self.found is None and not is_finite(result) and is_finite((args, kwargs)):
-            name = str(func.overloadpacket).rpartition(".")[2].strip("_")
+        name = str(func.overloadpacket).rpartition(".")[2].strip("_")
+        if self.found is None and name not in _UNWRITTEN and not is_finite(result) and is_finite((args, kwargs)):
             self.found = Origin(name, self._layers[-1] if self._layers else "", users_line())
         return result
 
@@ -71,7 +77,7 @@ def in_model(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
 def in_loss(loss_fn: Callable[[Any, Any], Any], outputs: Any, targets: Any) -> Origin | None:
     """The same for a loss function."""
-    with preserved_rng(), torch.no_grad(), _FirstNonFinite(["the loss"]) as mode:
+    with preserved_rng(), torch.no_grad(), _FirstNonFinite([THE_LOSS]) as mode:
         loss_fn(outputs, targets)
     found: Origin | None = mode.found
     return found

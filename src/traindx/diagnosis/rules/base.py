@@ -250,7 +250,7 @@ class GeneralizationRule(RacedRule):
 
 
 def _percent(share: float) -> str:
-    return f"{share:.0%}"
+    return f"{share:z.0%}"
 
 
 def ramp(value: float, none: float, full: float) -> float:

@@ -176,7 +176,8 @@ def compared(train: Tensor, targets: Tensor | None, rows: Tensor, labels: Tensor
             )
     share, count = float(copied.mean()), int(copied.sum())
     text = (
-        f"{share:.0%} of the {subject} rows are copies of training rows, where {within:.0%} of the training rows are copies of one another"
+        f"{share:.0%} of the {subject} rows are copies or near copies of training rows,"
+        f" where {within:.0%} of the training rows are of one another"
     )
     error = float(np.sqrt(max(share * (1 - share), 1 / len(index)) / len(index) + max(within * (1 - within), 1 / len(own)) / len(own)))
     return [

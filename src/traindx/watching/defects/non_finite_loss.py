@@ -32,6 +32,7 @@ class NonFiniteLoss(Detector):
         super().__init__()
         self._flag: Tensor | None = None
         self._broken, self._fresh, self._backward = False, False, False
+        self._sound = False  # whether the weights were finite before the update that has spoilt them
         self._origin: origin.Origin | None = None
 
     def updating(self, loop: Loop) -> None:
@@ -41,6 +42,7 @@ class NonFiniteLoss(Detector):
             return
         if gradient.is_cpu:
             self._broken = self._fresh = not math.isfinite(gradient.sum().item())  # no wait: the number is here
+            self._sound = self._fresh and not _broken_parameters(loop)
         else:
             bad = ~gradient.isfinite().all()
             self._flag = bad if self._flag is None else self._flag | bad
@@ -82,12 +84,14 @@ class NonFiniteLoss(Detector):
             way = "the first NaN arose on the way back through" if self._backward else "the first such number arose in"
             return f"{what} is not finite: {way} {self._origin}{self._steep(loop)}", self._origin.place or loop.place
         said = f"{what} is not finite"
-        broken = [name for name, p in loop.parameters if not bool(p.isfinite().all())]
-        if broken:
+        broken = _broken_parameters(loop)
+        if broken and not self._sound:
             said += f"; {len(broken)} parameters are no longer finite, {broken[0]} among them"
         elif isinstance(loop.loss, Tensor) and loop.loss.grad_fn is not None:
             names = origin.on_the_way(loop.loss, steep=what == "a gradient")
-            said += ", although the weights of the model are" + (f"; on the way to the loss lie {', '.join(names[:4])}" if names else "")
+            said += f", although the weights of the model {'were' if broken else 'are'}" + (
+                f"; on the way to the loss lie {', '.join(names[:4])}" if names else ""
+            )
         return said, loop.place
 
     def _steep(self, loop: Loop) -> str:
@@ -111,6 +115,10 @@ class NonFiniteData(Detector):
         """Told by the search for the origin."""
         if loop.broken_inputs and self.held is None:
             self.saw(loop, "the batch holds numbers that are not finite", place=loop.place)
+
+
+def _broken_parameters(loop: Loop) -> list[str]:
+    return [name for name, p in loop.parameters if not bool(p.isfinite().all())]
 
 
 def _finite_loss(loop: Loop) -> bool:

@@ -19,4 +19,5 @@ class TrainModeWhileEvaluating(Detector):
         """In which mode was this measured?"""
         if self.held is None and loop.evaluations and all(loop.evaluations) and mode_dependent(loop.module):
             layer = type(mode_dependent(loop.module)[0]).__name__
-            self.saw(loop, f"the validation loss was measured in training mode, over {len(loop.evaluations)} batches", layer)
+            batches = "1 batch" if len(loop.evaluations) == 1 else f"{len(loop.evaluations)} batches"
+            self.saw(loop, f"the validation loss was measured in training mode, over {batches}", layer)
