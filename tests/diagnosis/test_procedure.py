@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from evidence_by_hand import Facts, healthy
+from evidence_by_hand import CONSTANT, Facts, healthy
 
 from traindx.diagnosis import RULES, next_question
-from traindx.diagnosis.procedure import DIVISIONS, FEW_ROWS, MOST_PARAMETERS, fit_goal
+from traindx.diagnosis.procedure import DIVISIONS, FEW_ROWS, MOST_PARAMETERS, fit_goal, hidden_before, hidden_goal
 from traindx.records import Question
 from traindx.remedies import make_remedy
 
@@ -259,3 +259,11 @@ def test_where_nothing_helped_the_point_is_looked_at_and_a_saddle_is_raced_off(f
 
 def test_a_large_network_is_not_looked_at(facts: Facts) -> None:
     assert asked(stuck(facts).audit(parameters=2.0 * MOST_PARAMETERS)) == "intervention"
+
+
+def test_to_learn_to_say_nothing_is_no_cure(facts: Facts) -> None:
+    worse = facts.baseline(train_loss=CONSTANT + 0.2, validation_loss=CONSTANT + 0.4)
+    assert hidden_before(worse.reading) == CONSTANT + 0.4
+    for name in ("linear", "nearest-neighbours", "gradient-boosting"):
+        worse = worse.put("references", "out_of_fold_loss", CONSTANT + 0.1, name)
+    assert hidden_before(worse.reading) == CONSTANT > hidden_goal(worse.reading)

@@ -215,12 +215,21 @@ def _hidden(reading: Reading, least_sign: float, margin: float) -> Question | No
     if reading.memorizes:  # batches of another size are dear to try, and training needs no more updates
         refs = {ref: sign for ref, sign in refs.items() if ref.id != "scale-batch"}
     goal = hidden_goal(reading, margin)
-    return _race(reading, refs, "validation_loss", reading.validation, goal, worth_repeating=CONFIRMING_SHARE)
+    return _race(reading, refs, "validation_loss", hidden_before(reading), goal, worth_repeating=CONFIRMING_SHARE)
 
 
 def hidden_goal(reading: Reading, margin: float = HIDDEN_MARGIN) -> float:
     """Below the validation loss by twice the margin: to recover half of this gap is an effect of the margin."""
-    return reading.validation - 2 * margin * reading.distance
+    return hidden_before(reading) - 2 * margin * reading.distance
+
+
+def hidden_before(reading: Reading) -> float:
+    """Where the validation loss ended; the constant predictor's at most where no reference beats that: to learn to say nothing is no cure."""
+    return (
+        reading.validation
+        if reading.references_beat_constant or reading.best_reference is None
+        else min(reading.validation, reading.constant)
+    )
 
 
 def _late(reading: Reading) -> Question | None:
@@ -244,7 +253,7 @@ def _decay(reading: Reading, least: float) -> Question | None:
     if reading.training_is_large:
         return _race(reading, _refs(found), "train_loss", reading.train, fit_goal(reading), first_heat=2)
     goal = hidden_goal(reading, DIRECT_MARGIN if found[0][0] >= DIRECT_SIGN else HIDDEN_MARGIN)
-    return _race(reading, _refs(found), "validation_loss", reading.validation, goal, first_heat=2)
+    return _race(reading, _refs(found), "validation_loss", hidden_before(reading), goal, first_heat=2)
 
 
 def _longer(reading: Reading) -> Question | None:
@@ -254,7 +263,13 @@ def _longer(reading: Reading) -> Question | None:
         return None
     if not reading.training_is_large:
         return _race(
-            reading, _refs(found), "validation_loss", reading.validation, hidden_goal(reading, LONGER_MARGIN), first_heat=2, goes_on=True
+            reading,
+            _refs(found),
+            "validation_loss",
+            hidden_before(reading),
+            hidden_goal(reading, LONGER_MARGIN),
+            first_heat=2,
+            goes_on=True,
         )
     if _settled(reading, "fit"):
         return None
