@@ -37,7 +37,7 @@ from traindx.treatment.comparing import compared
 from traindx.treatment.conclusion import concluded
 from traindx.treatment.planning import _without_the_idle, branch_of, plan, validation_decides
 from traindx.treatment.search import search, with_numbers
-from traindx.treatment.selection import _on_top, select
+from traindx.treatment.selection import select
 
 SLOW = Recipe(lr=3e-3, batch_size=32, epochs=12, device="cpu")
 """A rate some hundred times below the best."""
@@ -356,9 +356,3 @@ def test_operations_on_layers_come_between_another_network_and_what_changes_its_
 def test_every_branch_has_its_candidates_and_numbers() -> None:
     assert set(CANDIDATES) == set(NUMBERS) == set(Branch)
     assert all(len({str([r.ref for r in c]) for c in listed}) == len(listed) for listed in CANDIDATES.values())
-
-
-def test_a_factor_on_the_rate_is_one_on_top_of_what_is_chosen() -> None:
-    third, cosine = ScaleRate(1 / 3).ref, SetSchedule("cosine").ref
-    assert _on_top((ScaleRate(0.1).ref,), (ScaleRate(3.0).ref, cosine)) == (ScaleRate(0.3).ref, cosine)
-    assert _on_top((cosine,), (third, cosine)) == (cosine, third), "what is there already is not there twice"

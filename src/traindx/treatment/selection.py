@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from traindx.experiments.verification import CHOOSING
-from traindx.records import NotApplicable, RemedyRef
-from traindx.remedies import ScaleRate
+from traindx.records import NotApplicable
 from traindx.treatment.candidates import in_order
 from traindx.treatment.choosing import WORTH, Choosing, Remedies, Score
 
@@ -81,17 +80,9 @@ def _rest(choosing: Choosing, plan: Remedies) -> float:
 
 
 def _on_top(chosen: Remedies, refs: Remedies) -> Remedies:
-    """Both, without what would be there twice; a factor on the rate is one on top of the factor that is chosen."""
-    there = {ref.id: ref for ref in chosen}
-    for ref in refs:
-        known = there.get(ref.id)
-        if known is None:
-            there[ref.id] = ref
-        elif ref.id == ScaleRate.id:
-            there[ref.id] = RemedyRef(
-                id=ref.id, params={"factor": float(f"{float(known.params['factor']) * float(ref.params['factor']):.4g}")}
-            )
-    return in_order(tuple(there.values()))
+    """Both, without what would be there twice."""
+    there = {ref.id for ref in chosen}
+    return in_order((*chosen, *(ref for ref in refs if ref.id not in there)))
 
 
 def _stage(plan: Remedies) -> str:
