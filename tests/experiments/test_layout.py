@@ -104,3 +104,20 @@ class Fit(nn.Module):
 def test_a_product_of_vectors_is_a_bend() -> None:
     (found,) = (e for e in answer(lab_for(Task(Fit, nn.MSELoss(), shops())), "audit") if e.measure == "distance_from_affine")
     assert found.value > AFFINE
+
+
+def test_constant_outputs_and_a_forward_pass_that_fails_say_nothing_of_a_bend() -> None:
+    def silent() -> nn.Module:
+        model = Sold()
+        nn.init.zeros_(model.layers[-1].weight)
+        nn.init.zeros_(model.layers[-1].bias)
+        return model
+
+    def too_small() -> nn.Module:
+        model = Sold()
+        model.tables[0] = nn.Embedding(3, 4)
+        return model
+
+    for make in (silent, too_small):
+        found = answer(lab_for(Task(make, nn.MSELoss(), shops())), "audit")
+        assert "distance_from_affine" not in {e.measure for e in found}

@@ -1,10 +1,10 @@
 """Reference models: what loss is reachable on these rows, out of fold, and what the constant predictor pays.
 
 Constant, logistic or ridge regression, nearest neighbours, gradient boosting and a small network, each fitted on some folds and judged on
-the others, on the user's own loss; a small convolutional network too, where the user's network looks at places (see `convolutional`). Where several numbers or labels a row are predicted, the regressions do so. Where the targets are the
-inputs, as for an autoencoder, the reference is the best linear code (principal components) as narrow as the network's. At most MAX_ROWS
-rows and MAX_FEATURES columns are used, and sizes follow a model of the cost rather than the clock, so that the answer is the same on every
-machine.
+the others, on the user's own loss; a small convolutional network too, where the user's network looks at places (see `convolutional`). Where
+several numbers or labels a row are predicted, the regressions do so. Where the targets are the inputs, as for an autoencoder, the reference is
+the best linear code (principal components) as narrow as the network's. At most MAX_ROWS rows and MAX_FEATURES columns are used, and sizes
+follow a model of the cost rather than the clock, so that the answer is the same on every machine.
 """
 
 from __future__ import annotations

@@ -113,7 +113,11 @@ def _affinity(task: Task, model: nn.Module, other: nn.Module) -> list[Evidence]:
     with contextlib.suppress(NotApplicable):  # an activation behind the last layer bends what is one affine map before it
         model, other = (remove_output_activation(m, lambda fresh: task.forward(fresh, _batch(task, 4))[0]) for m in (model, other))
     batch = _batch(task, ROWS)
-    if codes := coded_columns(task):
+    try:
+        codes = coded_columns(task)
+    except Exception:  # a forward pass that fails is told by the audit of shapes, and by the baseline
+        return []
+    if codes:
         return _affinity_with_codes(task, (model, other), batch, codes)
     if not (isinstance(batch, (tuple, list)) and isinstance(batch[0], Tensor) and batch[0].is_floating_point() and len(batch[0]) >= 4):
         return []
@@ -169,8 +173,11 @@ def _affinity_with_codes(task: Task, models: Sequence[nn.Module], batch: Any, co
                 for j in codes if len(codes) > 1 else ():
                     this = torch.arange(a.shape[1]) == j
                     bends.append(f(torch.where(this, b, a), x) + f(torch.where(this, a, b), x) - f(a, x) - f(b, x))
-                spread = (f(a, x) - f(b, y)).abs().amax()
-            errors.append(float(max(bend.abs().amax() for bend in bends) / spread.clamp_min(1e-30)))
+                here = f(a, x)
+                spread = (here - f(b, y)).abs().amax()
+            if not spread > ROUNDING * here.abs().amax():
+                return []
+            errors.append(float(max(bend.abs().amax() for bend in bends) / spread))
         except Exception:  # a forward pass may refuse doubles: then nothing can be said
             return []
         finally:
