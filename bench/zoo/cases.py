@@ -1,7 +1,7 @@
 """Cases: a program with a planted fault, and its healthy twin that differs in that fault only.
 
 Programs: which of them a fault is planted in is drawn once, by a fixed hash, the first and the second lot of programs apart.
-Scripts: each with its own mistakes. The last scripts (clinic, workshop) are held out; the programs and the other scripts are for calibration.
+Scripts: each with its own mistakes. Which scripts are held out, they say themselves; the programs and all other scripts are for calibration.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Trainings written as scripts, with the mistakes that are made in them, one file a kind of data; those of the last files are held out."""
+"""Trainings written as scripts, with the mistakes that are made in them, one file a kind of data."""
 
 from zoo.scripts import clinic, market, mistakes, physics, pictures, registers, tokens, vibrations, weather, workshop
 from zoo.scripts.base import SCRIPTS, Mistake, Script, Training

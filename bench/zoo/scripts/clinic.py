@@ -104,7 +104,7 @@ class Expert(nn.Module):
         return self.out(x)
 
 
-@script("readmission-experts", held_out=True)
+@script("readmission-experts")
 def readmission_experts(
     draw: Draw,
     *,
@@ -274,7 +274,7 @@ class BeatNet(nn.Module):
         return self.last(y) if self.last else y
 
 
-@script("heartbeat-unet", held_out=True)
+@script("heartbeat-unet")
 def heartbeat_unet(
     draw: Draw,
     *,
@@ -376,7 +376,7 @@ class Exponential(nn.Module):
         return x.exp()
 
 
-@script("ambulance-visits", held_out=True)
+@script("ambulance-visits")
 def ambulance_visits(
     draw: Draw,
     *,

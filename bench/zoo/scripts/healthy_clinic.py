@@ -1,4 +1,4 @@
-"""Healthy trainings of a hospital and a factory that are no twins: odd, hard or imperfect, but sound. They are held out."""
+"""Healthy trainings of a hospital and a factory that are no twins: odd, hard or imperfect, but sound."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import traindx as tdx
 from zoo.healthy import Built, plain, r
 from zoo.scripts.base import by_label, given_validation, honest_test, scaled
 from zoo.scripts.clinic import ambulance_visits, heartbeat_unet, readmission_experts, stays
-from zoo.scripts.healthy import held_out, other
+from zoo.scripts.healthy import other, sound
 from zoo.scripts.mistakes import summed
 from zoo.scripts.workshop import engine_life, order_picking, weld_patches, welds
 
 # Imperfect, but it does the work.
-other("readmission-rate-a-third", readmission_experts, lr=5e-3, epochs=12, held_out=True)
-other("readmission-large-batch", readmission_experts, batch_size=400, epochs=14, lr=2e-2, held_out=True)
-other("readmission-sorted-but-shuffled", readmission_experts, by_label, held_out=True)
-other("heartbeat-summed-suitably", heartbeat_unet, summed, lr=0.2 / 64 / 40, clip_norm=None, held_out=True)
-other("heartbeat-nadam", heartbeat_unet, optimizer="nadam", lr=8e-3, momentum=0.0, held_out=True)
-other("visits-rate-doubled", ambulance_visits, lr=0.012, held_out=True)
-other("visits-small-dropout", ambulance_visits, drop=0.05, epochs=25, held_out=True)
-other("welds-honest-test", weld_patches, honest_test, held_out=True)
-other("engines-given-validation", engine_life, given_validation, held_out=True)
-other("engines-rmsprop", engine_life, optimizer="rmsprop", lr=4e-3, held_out=True)
-other("orders-huge-clip", order_picking, clip_norm=50.0, held_out=True)
-other("orders-wide", order_picking, width=64, lr=2e-3, held_out=True)
+other("readmission-rate-a-third", readmission_experts, lr=5e-3, epochs=12)
+other("readmission-large-batch", readmission_experts, batch_size=400, epochs=14, lr=2e-2)
+other("readmission-sorted-but-shuffled", readmission_experts, by_label)
+other("heartbeat-summed-suitably", heartbeat_unet, summed, lr=0.2 / 64 / 40, clip_norm=None)
+other("heartbeat-nadam", heartbeat_unet, optimizer="nadam", lr=8e-3, momentum=0.0)
+other("visits-rate-doubled", ambulance_visits, lr=0.012)
+other("visits-small-dropout", ambulance_visits, drop=0.05, epochs=25)
+other("welds-honest-test", weld_patches, honest_test)
+other("engines-given-validation", engine_life, given_validation)
+other("engines-rmsprop", engine_life, optimizer="rmsprop", lr=4e-3)
+other("orders-huge-clip", order_picking, clip_norm=50.0)
+other("orders-wide", order_picking, width=64, lr=2e-3)
 
 
-@held_out
+@sound
 def rare_relapse() -> Built:
     """One stay in eight ends in a relapse; the loss weighs them up."""
     x, y = stays()
@@ -48,7 +48,7 @@ def rare_relapse() -> Built:
     return task, r("adam", 8e-3, 8, batch_size=128, schedule="cosine")
 
 
-@held_out
+@sound
 def coin_with_a_bias() -> Built:
     """An outcome that is mostly luck: nothing does much better than the base rate."""
     rng = np.random.default_rng(139)
@@ -58,7 +58,7 @@ def coin_with_a_bias() -> Built:
     return task, r("sgd", 0.05, 6, momentum=0.9, batch_size=64, schedule="cosine")
 
 
-@held_out
+@sound
 def ninety_patients() -> Built:
     """Ninety patients, two measurements that tell nearly all, a logistic regression."""
     rng = np.random.default_rng(149)
@@ -68,7 +68,7 @@ def ninety_patients() -> Built:
     return task, r("adam", 0.05, 60, batch_size=16, weight_decay=1e-2)
 
 
-@held_out
+@sound
 def sugar_in_a_year() -> Built:
     """How far diabetes goes in a year, by ten measurements of 442 patients: half of it is luck."""
     from sklearn.datasets import load_diabetes
@@ -79,7 +79,7 @@ def sugar_in_a_year() -> Built:
     return task, r("adam", 0.01, 30, batch_size=32, weight_decay=0.02, schedule="cosine")
 
 
-@held_out
+@sound
 def three_quantiles() -> Built:
     """The tenth, the middle and the nineteenth twentieth of a skewed waiting time: a loss of one's own."""
     rng = np.random.default_rng(151)
@@ -99,7 +99,7 @@ def three_quantiles() -> Built:
     return task, r("adam", 0.01, 12, batch_size=64, schedule="cosine")
 
 
-@held_out
+@sound
 def flaw_or_none() -> Built:
     """Welds by a small convolution; three of four have a flaw, as in the records."""
     x, y = welds()

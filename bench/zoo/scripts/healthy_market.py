@@ -1,4 +1,4 @@
-"""Healthy trainings that are no twins, held out: hard, small or imperfect, but sound."""
+"""Healthy trainings that are no twins: hard, small or imperfect, but sound."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from torch import nn
 import traindx as tdx
 from zoo.healthy import Built, plain, r
 from zoo.scripts.base import by_label, honest_test, scaled
-from zoo.scripts.healthy import held_out, other
+from zoo.scripts.healthy import other, sound
 from zoo.scripts.market import loan_defaults, sales_gru, small_shops_first, stars_factors
 from zoo.scripts.mistakes import summed
 from zoo.scripts.weather import radar_residual, tide_harmonics, warning_transformer
 
 # Imperfect, but it does the work.
-other("stars-rate-times-two", stars_factors, lr=0.06, held_out=True)
-other("loans-rate-a-third", loan_defaults, lr=0.01, epochs=12, held_out=True)
-other("loans-large-batch", loan_defaults, batch_size=256, lr=0.06, epochs=12, held_out=True)
-other("loans-nadam", loan_defaults, optimizer="nadam", lr=3e-3, momentum=0.0, weight_decay=1e-4, epochs=6, held_out=True)
-other("loans-summed-suitably", loan_defaults, summed, norm=False, drop=0.0, lr=0.05 / 64, held_out=True)
-other("sales-sorted-but-shuffled", sales_gru, small_shops_first, held_out=True)
-other("sales-rmsprop", sales_gru, optimizer="rmsprop", lr=5e-3, held_out=True)
-other("radar-sorted-but-shuffled", radar_residual, by_label, held_out=True)
-other("warnings-honest-test", warning_transformer, honest_test, lr=1.5e-2, epochs=10, held_out=True)
-other("tides-rate-times-three", tide_harmonics, lr=0.1, held_out=True)
+other("stars-rate-times-two", stars_factors, lr=0.06)
+other("loans-rate-a-third", loan_defaults, lr=0.01, epochs=12)
+other("loans-large-batch", loan_defaults, batch_size=256, lr=0.06, epochs=12)
+other("loans-nadam", loan_defaults, optimizer="nadam", lr=3e-3, momentum=0.0, weight_decay=1e-4, epochs=6)
+other("loans-summed-suitably", loan_defaults, summed, norm=False, drop=0.0, lr=0.05 / 64)
+other("sales-sorted-but-shuffled", sales_gru, small_shops_first)
+other("sales-rmsprop", sales_gru, optimizer="rmsprop", lr=5e-3)
+other("radar-sorted-but-shuffled", radar_residual, by_label)
+other("warnings-honest-test", warning_transformer, honest_test, lr=1.5e-2, epochs=10)
+other("tides-rate-times-three", tide_harmonics, lr=0.1)
 
 
-@held_out
+@sound
 def one_fraud_in_ten() -> Built:
     """A rare class that is told apart well, by probabilities of its own."""
     rng = np.random.default_rng(137)
@@ -37,7 +37,7 @@ def one_fraud_in_ten() -> Built:
     return task, r("adam", 1e-2, 10, schedule="cosine")
 
 
-@held_out
+@sound
 def returns_are_noise() -> Built:
     """Tomorrow's return by the past ones: one part in ten can be told, and a linear model tells it."""
     rng = np.random.default_rng(139)
@@ -52,7 +52,7 @@ def returns_are_noise() -> Built:
     return task, r("sgd", 0.02, 10, momentum=0.9, schedule="cosine")
 
 
-@held_out
+@sound
 def eighty_shops() -> Built:
     """A turnover by two columns, of eighty shops."""
     rng = np.random.default_rng(149)
@@ -62,7 +62,7 @@ def eighty_shops() -> Built:
     return task, r("adam", 0.03, 30, batch_size=16, schedule="cosine")
 
 
-@held_out
+@sound
 def accidents_in_a_day() -> Built:
     """Few accidents a day by weather and weekday: a Poisson regression."""
     rng = np.random.default_rng(151)
@@ -77,7 +77,7 @@ def accidents_in_a_day() -> Built:
     return task, r("adam", 0.02, 15, schedule="cosine")
 
 
-@held_out
+@sound
 def progress_of_patients() -> Built:
     """442 patients, a third of the variance of whose progress can be told at most."""
     from sklearn.datasets import load_diabetes
@@ -88,7 +88,7 @@ def progress_of_patients() -> Built:
     return task, r("adamw", 0.01, 40, batch_size=16, weight_decay=0.01, schedule="cosine")
 
 
-@held_out
+@sound
 def odd_and_even_digits() -> Built:
     """Handwritten digits by a small network with a decay, odd numbers against even ones."""
     from sklearn.datasets import load_digits
@@ -99,7 +99,7 @@ def odd_and_even_digits() -> Built:
     return task, r("adamw", 1e-2, 25, weight_decay=0.05, schedule="cosine")
 
 
-@held_out
+@sound
 def temperatures_of_tomorrow() -> Built:
     """Tomorrow's temperature by a week's, the latest rows validate; seasons are in both."""
     rng = np.random.default_rng(157)

@@ -71,7 +71,7 @@ class Factors(nn.Module):
         return self.last(y) if self.last else y
 
 
-@script("stars-factors", held_out=True)
+@script("stars-factors")
 def stars_factors(
     draw: Draw,
     *,
@@ -154,7 +154,7 @@ class Softmax(nn.Softmax):
         super().__init__(1)
 
 
-@script("loan-defaults", held_out=True)
+@script("loan-defaults")
 def loan_defaults(
     draw: Draw,
     *,
@@ -294,7 +294,7 @@ class SalesNet(nn.Module):
         return self.last(self.head(self.drop(self.cell(x)[0][:, -1])))
 
 
-@script("sales-gru", held_out=True)
+@script("sales-gru")
 def sales_gru(
     draw: Draw,
     *,

@@ -82,7 +82,7 @@ class RadarBlock(nn.Module):
         return x + self.body(x) if self.skip else self.body(x)
 
 
-@script("radar-residual", held_out=True)
+@script("radar-residual")
 def radar_residual(
     draw: Draw,
     *,
@@ -227,7 +227,7 @@ class WarningNet(nn.Module):
         return self.head(self.drop(self.hidden(x).relu()))
 
 
-@script("warning-transformer", held_out=True)
+@script("warning-transformer")
 def warning_transformer(
     draw: Draw,
     *,
@@ -318,7 +318,7 @@ class Harmonics(nn.Module):
         return self.parts(torch.cat([phase.cos(), phase.sin()], 1)) + self.rest(x)
 
 
-@script("tide-harmonics", held_out=True)
+@script("tide-harmonics")
 def tide_harmonics(
     draw: Draw,
     *,

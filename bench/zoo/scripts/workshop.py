@@ -87,7 +87,7 @@ class PatchNet(nn.Module):
         return self.head(self.norm(self.layers(x)).mean(1))
 
 
-@script("weld-patches", held_out=True)
+@script("weld-patches")
 def weld_patches(
     draw: Draw,
     *,
@@ -189,7 +189,7 @@ class EngineNet(nn.Module):
         return self.last(y) if self.last else y
 
 
-@script("engine-life", held_out=True)
+@script("engine-life")
 def engine_life(
     draw: Draw,
     *,
@@ -304,7 +304,7 @@ class OrderNet(nn.Module):
         return self.last(y) if self.last else y
 
 
-@script("order-picking", held_out=True)
+@script("order-picking")
 def order_picking(
     draw: Draw,
     *,
