@@ -12,6 +12,7 @@ from evidence_by_hand import CONSTANT, Facts, healthy
 
 from traindx.diagnosis import RULES, next_question
 from traindx.diagnosis.procedure import DIVISIONS, FEW_ROWS, MOST_PARAMETERS, fit_goal, hidden_before, hidden_goal
+from traindx.diagnosis.rules.base import NOTICEABLE, STRONG_SIGN
 from traindx.records import Question
 from traindx.remedies import make_remedy
 
@@ -141,6 +142,22 @@ def test_a_strong_sign_is_asked_about_although_training_is_not_large(facts: Fact
     question = race(facts.audit(feature_scale_largest=1e4))
     assert [r.id for r in question.remedies] == ["standardize-inputs"]
     assert question.params["quantity"] == "validation_loss"
+
+
+def test_a_weak_sign_is_asked_about_last_and_only_where_nothing_looks_wrong(facts: Facts) -> None:
+    weak = facts.audit(feature_scale_largest=4.0)
+    sign = next(rule for rule in RULES if rule.cause == "unnormalized-input").sign(weak.reading)
+    assert NOTICEABLE < sign < STRONG_SIGN
+    question = race(weak)
+    assert [r.id for r in question.remedies] == ["standardize-inputs"]
+    assert question.params["goal"] == hidden_goal(weak.reading) < question.params["before"] == weak.reading.validation
+    assert asked(weak.raced(question.remedies[0], 0.0, "validation_loss")) == ""
+    assert asked(constrained(overfitted(weak), 0.0).put("learning_curve", "gain_of_doubling", 0.01)) == ""
+
+
+def test_the_test_set_is_opened_before_the_last_look(facts: Facts) -> None:
+    weak = facts.audit(feature_scale_largest=4.0)
+    assert asked(weak.without("two_sample")) == "two_sample"
 
 
 def test_a_race_states_its_gap_and_the_strength_of_each_sign(facts: Facts) -> None:

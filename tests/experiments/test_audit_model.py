@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from small_labs import dict_task, digits_task, lab_for, values, vectors_task
-from torch import nn
+from torch import Tensor, nn
 
 from traindx.diagnosis.rules.missing_nonlinearity import AFFINE
 from traindx.experiments.audit.model import model_evidence
@@ -171,6 +171,26 @@ def test_equal_units_have_no_spread_and_independent_ones_have_it() -> None:
     assert initialized(lambda w: w.zero_())["unit_spread"] == 0
     near = initialized(lambda w: w.fill_(0.1).add_(1e-3 * torch.randn(w.shape)))
     assert near["unit_spread"] == pytest.approx(1e-2, rel=0.2)
+
+
+class Factors(nn.Module):
+    """The product of two vectors that are looked up, and a bias a row of the first table."""
+
+    def __init__(self, fill: Callable[[Tensor], object]) -> None:
+        super().__init__()
+        self.buyers, self.goods, self.bias = nn.Embedding(5, 4), nn.Embedding(7, 4), nn.Embedding(5, 1)
+        nn.init.zeros_(self.bias.weight)
+        for table in (self.buyers, self.goods):
+            fill(table.weight.data)
+
+    def forward(self, x: Tensor) -> Tensor:
+        buyer, good = x[:, 0].long() % 5, x[:, 1].long() % 7
+        return (self.buyers(buyer) * self.goods(good)).sum(1, keepdim=True) + self.bias(buyer)
+
+
+def test_tables_of_equal_columns_have_no_spread_and_tables_of_one_column_may_be_zero() -> None:
+    assert audited(lambda: Factors(lambda w: w.zero_()))["unit_spread"].value == 0
+    assert audited(lambda: Factors(lambda w: w.normal_()))["unit_spread"].value > 0.5
 
 
 def test_biases_dropout_and_norms_are_seen() -> None:

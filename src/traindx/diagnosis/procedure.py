@@ -65,6 +65,7 @@ def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | 
         _consistency,
         *_constraints_and_curve(reading),
         _late_by_heart,
+        _last_look,
     ):
         question = ask(reading)
         if question is not None and _cost(question) <= runs_left:
@@ -254,6 +255,15 @@ def _decay(reading: Reading, least: float) -> Question | None:
         return _race(reading, _refs(found), "train_loss", reading.train, fit_goal(reading), first_heat=2)
     goal = hidden_goal(reading, DIRECT_MARGIN if found[0][0] >= DIRECT_SIGN else HIDDEN_MARGIN)
     return _race(reading, _refs(found), "validation_loss", hidden_before(reading), goal, first_heat=2)
+
+
+def _last_look(reading: Reading) -> Question | None:
+    """Nothing looks wrong: but what references reach is no bound. Whatever a sign points to, weak ones too, is tried on the validation loss."""
+    if reading.training_is_large or _by_heart(reading) or _explained_by_any(reading):
+        return None
+    found = [s for question in ("fit", "capacity") for s in suspects(reading, question, NOTICEABLE)]
+    goal = hidden_goal(reading)
+    return _race(reading, _refs(found), "validation_loss", hidden_before(reading), goal, worth_repeating=CONFIRMING_SHARE)
 
 
 def _longer(reading: Reading) -> Question | None:

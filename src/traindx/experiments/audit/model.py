@@ -79,6 +79,7 @@ def _widths(layer: nn.Module) -> tuple[int, int]:
 def _scales(model: nn.Module) -> list[Evidence]:
     """Gains of the fresh weights (root mean square times the root of the fan-in), spread of the units, biases against what their layer adds up."""
     gains, spreads, biases = [], [], []
+    tables = [_spread(m.weight.detach().double().T) for m in model.modules() if isinstance(m, nn.Embedding) and m.embedding_dim > 1]
     for module in model.modules():
         if not isinstance(module, WEIGHTED) or isinstance(module, nn.Embedding):
             continue
@@ -89,15 +90,14 @@ def _scales(model: nn.Module) -> list[Evidence]:
         bias = getattr(module, "bias", None)
         if isinstance(bias, Tensor) and bias.numel() > 1:
             biases.append(float(bias.detach().double().mean().abs()))
-    if not gains:
-        return []
-    found = [evidence("smallest_gain", min(gains)), evidence("largest_gain", max(gains))]
-    found += [evidence("unit_spread", min(spreads[:-1] or spreads))] if spreads else []
+    found = [evidence("smallest_gain", min(gains)), evidence("largest_gain", max(gains))] if gains else []
+    spreads = [*tables, *(spreads[:-1] or spreads)]
+    found += [evidence("unit_spread", min(spreads))] if spreads else []
     return [*found, evidence("bias_offset", max(biases))] if biases else found
 
 
 def _spread(weight: Tensor) -> float:
-    """How much the units of a layer (U, I) differ, in units of their weights: near 1 for independent draws, 0 for equal units."""
+    """How much the units of a layer (U, I), or the columns of a table, differ, in units of their weights: near 1 for independent draws, 0 for equal ones."""
     size = float(weight.square().mean().sqrt())
     return float(weight.std(0, correction=1).square().mean().sqrt()) / size if size else 0.0
 
