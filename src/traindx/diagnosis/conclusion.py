@@ -122,9 +122,11 @@ def _plainly_overfits(reading: Reading, finding: Finding) -> bool:
 
 
 def _speaks_for(finding: Finding) -> bool:
-    """Whether a suspicion rests on an intervention that brought the loss most of the way, though not beyond doubt."""
+    """Whether a suspicion rests on an intervention that brought the loss most of the way, or on the curvature where nothing did."""
+    if finding.standing is not Standing.SUSPECTED:
+        return False
     race = next((e for e in finding.evidence if e.measure == "recovered"), None)
-    return finding.standing is Standing.SUSPECTED and race is not None and race.value >= CONFIRMING_SHARE
+    return finding.cause == "local-minimum" if race is None else race.value >= CONFIRMING_SHARE
 
 
 def _sentence(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from traindx.diagnosis.reading import MARGIN, Reading
-from traindx.diagnosis.rules.base import CONFIRMING_SHARE, Rule, present
-from traindx.records import Branch, Finding, RemedyRef, Standing
+from traindx.diagnosis.rules.base import CLEARING_SHARE, CONFIRMING_SHARE, Rule, present
+from traindx.records import Branch, Evidence, Finding, RemedyRef, Standing
 
 # Other starts that are tried; one that gets near what is reachable shows that this one is stuck, not that the network cannot.
 STARTS = 8
+# What curvature says of a point from which no direction goes down by anything that counts.
+VALLEYS = ("minimum-like", "flat")
 # A loss that over its last half still fell by this share of what is left to reachable is at no minimum.
 STILL_FALLING = 0.1
 
@@ -30,8 +32,14 @@ class LocalMinimum(Rule):
         return reading.sign("last_half_fall") > STILL_FALLING * (reading.train - reading.reachable)
 
     def judge(self, reading: Reading) -> Finding:
-        """Confirmed where another start recovers most of the gap; cleared where none does."""
+        """Confirmed where another start recovers most of the gap; suspected where curvature shows a valley that nothing leaves; else cleared."""
         tried = [e for ref in self.remedies(reading) if (e := reading.raced(ref)) is not None and e.measure == "recovered"]
+        if (valley := _valley(reading)) is not None and not self._falls(reading) and not _recovered(reading):
+            said = (
+                f"training came to rest above what is reachable, where no direction goes down; no other recipe and no larger network got lower,"
+                f" nor did {len(tried) or 'any'} other start{'' if len(tried) == 1 else 's'}: a valley, or all that these layers can do"
+            )
+            return self.finding(Standing.SUSPECTED, 0.4, said, (valley, *present(reading.find("critical_point", "gradient_norm"))))
         if not tried:
             if not reading.training_is_large or self._falls(reading):
                 said = "the loss was still falling" if reading.training_is_large else "training reaches what is reachable"
@@ -47,3 +55,17 @@ class LocalMinimum(Rule):
             assert best.remedy is not None, "a race gives evidence of remedies"
             return self.finding(Standing.CONFIRMED, 0.5 + 0.3 * min(best.value, 1.0), said, evidence, (best.remedy,))
         return self.finding(Standing.CLEARED, 0.7, said, evidence)
+
+
+def _valley(reading: Reading) -> Evidence | None:
+    """The answer of curvature, where training is large and ended in a valley, or on a saddle that a step off it did not leave."""
+    answer, off = reading.find("critical_point", "answer"), reading.raced(RemedyRef(id="escape-saddle"))
+    if answer is None or not reading.training_is_large:
+        return None
+    stays = off is not None and off.measure == "recovered" and off.value < CLEARING_SHARE
+    return answer if answer.details["answer"] in VALLEYS or stays else None
+
+
+def _recovered(reading: Reading) -> bool:
+    """Whether anything that was tried closed half of the gap."""
+    return any(e.measure == "recovered" and e.value >= CONFIRMING_SHARE for e in reading.evidence)
