@@ -149,7 +149,7 @@ def berth_waits(
         return nn.Sequential(net, last()) if last else net
 
     y, v = (y, v) if flat else (y[:, None], v[:, None])
-    mine = {"optimizer": "adamw", "lr": draw.near(1.5e-2), "weight_decay": 1e-2, "batch_size": 100, "epochs": 9, "schedule": "cosine"}
+    mine = {"optimizer": "adamw", "lr": draw.near(2.5e-2), "weight_decay": 1e-2, "batch_size": 100, "epochs": 12, "schedule": "cosine"}
     return Training(model, nn.SmoothL1Loss(), (x, y), (u, v), settings(mine, recipe))
 
 
@@ -330,7 +330,7 @@ def echo_points(
             return initialized(net, lambda w: nn.init.normal_(w, 0, std), bias)
         return initialized(net, lambda w: w.mul_(gain), bias, last=False) if gain != 1 or bias is not None else net
 
-    mine = {"optimizer": "sgd", "lr": draw.near(0.06), "momentum": 0.9, "batch_size": 50, "epochs": 10, "schedule": "cosine"}
+    mine = {"optimizer": "sgd", "lr": draw.near(0.06), "momentum": 0.9, "batch_size": 50, "epochs": 12, "schedule": "cosine"}
     mine["weight_decay"] = 1e-4
     loss = loss or (nn.BCEWithLogitsLoss() if buoys else nn.CrossEntropyLoss())
     return Training(model, loss, (x, y), (u, v), settings(mine, recipe), classes=2 if buoys else SHAPES)

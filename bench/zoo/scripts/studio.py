@@ -153,7 +153,7 @@ def instrument_separable(
             initialized(net, lambda w: w.mul_(gain), bias, last=False)
         return nn.Sequential(net, last()) if last else net
 
-    mine = {"optimizer": "rmsprop", "lr": draw.near(6e-3), "batch_size": 50, "epochs": 8, "schedule": "cosine"}
+    mine = {"optimizer": "rmsprop", "lr": draw.near(8e-3), "batch_size": 50, "epochs": 10, "schedule": "cosine"}
     loss = loss or (nn.BCEWithLogitsLoss() if odd else nn.CrossEntropyLoss())
     return Training(model, loss, (x, y), (u, v), settings(mine, recipe), classes=2 if odd else INSTRUMENTS)
 
