@@ -153,8 +153,8 @@ def berth_waits(
     return Training(model, nn.SmoothL1Loss(), (x, y), (u, v), settings(mine, recipe))
 
 
-SGD = {"optimizer": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 1e-4, "epochs": 10}
-BARE = {"norm": False, "skip": False, "lr": 6e-3}
+SGD = {"optimizer": "sgd", "lr": 0.15, "momentum": 0.9, "weight_decay": 1e-4, "epochs": 12}
+BARE = {"norm": False, "skip": False, "lr": 6e-3, "epochs": 14}
 FEW = {"rows": 250, "depth": 1, "width": 48, "batch_size": 16, "lr": 6e-3, "epochs": 12}
 COLD = {
     "depth": 8,
@@ -178,20 +178,21 @@ berth_waits.fault("learning-rate-too-high", "decimal-slip", "medium", lr=0.6)
 berth_waits.fault("learning-rate-too-low", "rate-of-fine-tuning", "medium", lr=5e-5)
 berth_waits.fault("learning-rate-decays-too-fast", "gamma-of-steps-for-epochs", "medium", schedule="exponential:0.1")
 berth_waits.fault("missing-warmup", "long-memory-from-cold", "medium", twin=COLD, warmup_steps=0)
-berth_waits.fault("missing-decay", "schedule-forgotten", "medium", twin={"lr": 0.04, "batch_size": 25, "epochs": 4}, schedule="constant")
+berth_waits.fault("missing-decay", "schedule-forgotten", "medium", twin={"lr": 0.08, "batch_size": 16, "epochs": 3}, schedule="constant")
 berth_waits.fault("optimizer-unsuited", "plain-gradient-descent", "medium", optimizer="sgd", lr=5e-3)
 berth_waits.fault("batch-too-large", "all-rows", "medium", batch_size=2400)
 berth_waits.fault("momentum-too-high", "a-nine-too-many", "medium", twin=SGD, momentum=0.998)
 berth_waits.fault("trained-too-briefly", "twelve-updates", "medium", max_steps=12)
 berth_waits.fault("vanishing-gradient", "sigmoid-everywhere", "medium", twin={**BARE, "depth": 6}, act=nn.Sigmoid)
-berth_waits.fault("too-deep-without-skips", "shortcuts-left-out", "medium", twin={"depth": 14, "norm": False, "lr": 4e-3}, skip=False)
-berth_waits.fault("missing-normalization", "no-layer-norm", "mild", twin={"depth": 12, "skip": False, "lr": 6e-3}, norm=False)
+berth_waits.fault("dead-units", "low-biases", "medium", twin=BARE, bias=-4.0)
+berth_waits.fault("too-deep-without-skips", "shortcuts-left-out", "medium", twin={"depth": 12, "lr": 1e-2}, skip=False)
+berth_waits.fault("missing-normalization", "no-layer-norm", "mild", twin={"depth": 10, "lr": 0.04}, norm=False)
 berth_waits.fault("saturating-activation", "unit-variance-weights", "medium", twin={**BARE, "act": nn.Tanh, "cross": False}, std=2.0)
 berth_waits.fault(
     "saddle-point",
     "around-the-origin",
     "medium",
-    twin={**SGD, **BARE, "act": nn.Tanh, "cross": False, "depth": 3, "lr": 0.1, "epochs": 12},
+    twin={**SGD, **BARE, "act": nn.Tanh, "cross": False, "depth": 3, "lr": 0.2},
     std=3e-3,
     bias=0.0,
 )
@@ -199,7 +200,7 @@ berth_waits.fault("unnormalized-input", "metres-and-containers", "medium", twin=
 berth_waits.fault("unnormalized-target", "seconds", "gross", unit=3600 * 3.6, centred=False)
 berth_waits.fault("output-target-shape-mismatch", "flat-targets", "medium", flat=True)
 berth_waits.fault("wrong-output-activation", "no-waits-below-zero", "medium", last=nn.ReLU)
-berth_waits.fault("loss-summed-over-batch", "sum", "medium", twin={**SGD, "norm": False}, edit=summed)
+berth_waits.fault("loss-summed-over-batch", "sum", "medium", twin={**SGD, "norm": False, "lr": 0.1}, edit=summed)
 berth_waits.fault("bottleneck", "one-number-passes", "medium", twin={"cross": False, "neck": 16}, neck=1)
 berth_waits.fault("features-insufficient", "agent-and-length", "gross", only=(2, 3))
 berth_waits.fault("over-regularized", "decay-copied-from-l2", "medium", weight_decay=20.0)
@@ -215,7 +216,6 @@ berth_waits.fault(
     cross=True,
     lr=2e-3,
 )
-berth_waits.fault("trained-too-long", "over-the-weekend", "medium", twin=FEW, epochs=150)
 berth_waits.fault("train-test-leakage", "upsampled-before-split", "medium", twin={**FEW, "epochs": 20}, prepare=flattered, edit=copied(5))
 berth_waits.fault("covariate-shift", "storms-to-come", "medium", prepare=honest_test, edit=beyond(7, 0.4))
 berth_waits.fault("preprocessing-mismatch", "feet-and-knots", "medium", prepare=honest_test, edit=test_inputs(deeper_ships))
@@ -224,7 +224,14 @@ berth_waits.fault(
     "wrong-labels", "validation-in-days", "medium", prepare=judged_by_validation, edit=validation_relabelled(lambda y: y / 24 + 5)
 )
 berth_waits.fault("non-finite-data", "waits-not-recorded", "medium", edit=missing_targets)
-berth_waits.fault("data-not-shuffled", "short-waits-first", "medium", prepare=by_label, shuffle=False)
+berth_waits.fault(
+    "data-not-shuffled",
+    "short-waits-first",
+    "medium",
+    twin={"schedule": "constant", "lr": 1e-2, "batch_size": 50, "epochs": 6},
+    prepare=by_label,
+    shuffle=False,
+)
 
 # -- what a laser sees on the water ------------------------------------------------------------------------------------------------------
 
@@ -349,8 +356,8 @@ def rain(t: Training) -> None:
     t.test = (u, t.clean[1])
 
 
-PLAIN = {"norm": False, "lr": 0.05, "epochs": 12}
-ADAM = {"norm": False, "optimizer": "adam", "lr": 6e-3, "momentum": 0.0, "epochs": 10}
+PLAIN = {"norm": False, "lr": 0.1, "epochs": 16, "widths": (32, 48)}
+ADAM = {"norm": False, "widths": (32, 48), "optimizer": "adam", "lr": 2e-2, "momentum": 0.0}
 SIX = {"widths": (16,) * 6, "norm": True, "lr": 0.04}
 
 echo_points.fault("learning-rate-too-high", "one-and-a-half", "mild", lr=3.0)
@@ -359,14 +366,13 @@ echo_points.fault("momentum-too-high", "averaging-weight", "mild", momentum=0.99
 echo_points.fault("batch-too-small", "two-clouds", "medium", batch_size=2, epochs=1)
 echo_points.fault("batch-too-large", "as-much-as-fits", "gross", batch_size=1280)
 echo_points.fault("gradient-clipping-too-tight", "by-value-for-norm", "medium", clip_norm=2e-3)
-echo_points.fault("loss-summed-over-batch", "sum", "gross", twin=PLAIN, edit=summed)
+echo_points.fault("loss-summed-over-batch", "sum", "gross", edit=summed)
 echo_points.fault("missing-normalization", "no-batch-norm", "medium", twin=SIX, norm=False)
 echo_points.fault("dead-units", "low-biases", "medium", twin=ADAM, bias=-4.0)
-echo_points.fault("bad-initialization", "unit-variance", "medium", twin=PLAIN, std=1.5, bias=0.0)
-echo_points.fault("exploding-gradient", "gain-in-every-layer", "medium", twin={**PLAIN, "widths": (16, 24, 32)}, gain=8.0)
-echo_points.fault("vanishing-gradient", "sigmoid-everywhere", "gross", twin={**ADAM, "widths": (16,) * 4}, act=nn.Sigmoid)
-echo_points.fault("unnormalized-input", "metres-from-the-mole", "medium", twin=PLAIN, scale=False)
-echo_points.fault("softmax-before-cross-entropy", "softmax-twice", "medium", last=Softmax)
+echo_points.fault("bad-initialization", "unit-variance", "medium", twin=ADAM, std=1.5, bias=0.0)
+echo_points.fault("exploding-gradient", "gain-in-every-layer", "medium", twin=PLAIN, gain=12.0)
+echo_points.fault("vanishing-gradient", "sigmoid-everywhere", "gross", twin={**ADAM, "widths": (24,) * 4, "lr": 8e-3}, act=nn.Sigmoid)
+echo_points.fault("unnormalized-input", "metres-from-the-mole", "medium", twin=ADAM, scale=False)
 echo_points.fault("single-unit-softmax", "softmax-of-one", "gross", twin={"buoys": True}, last=Softmax, loss=nn.BCELoss())
 echo_points.fault("output-width-wrong", "three-of-five", "medium", outputs=3)
 echo_points.fault("wrong-loss", "names-as-quantities", "medium", twin={"lr": 0.02}, outputs=1, edit=quantities)
