@@ -259,7 +259,7 @@ class TuneNet(nn.Module):
 def melody_gated(
     draw: Draw,
     *,
-    rows: int = 2500,
+    rows: int = 3600,
     known: int = PAST,
     width: int = 28,
     reaches: tuple[int, ...] = (4, 2, 1),
@@ -293,7 +293,7 @@ def melody_gated(
             initialized(net, lambda w: w.mul_(gain), bias, last=False)
         return nn.Sequential(net, last()) if last else net
 
-    mine = {"optimizer": "adam", "lr": draw.near(1e-2), "batch_size": 100, "epochs": 10, "schedule": "cosine", "clip_norm": 5.0}
+    mine = {"optimizer": "adam", "lr": draw.near(1e-2), "batch_size": 128, "epochs": 10, "schedule": "cosine", "clip_norm": 5.0}
     return Training(model, nn.CrossEntropyLoss(), (x, y), (u, v), settings(mine, recipe), classes=PITCHES)
 
 
