@@ -178,15 +178,12 @@ berth_waits.fault("learning-rate-too-high", "decimal-slip", "medium", lr=0.6)
 berth_waits.fault("learning-rate-too-low", "rate-of-fine-tuning", "medium", lr=5e-5)
 berth_waits.fault("learning-rate-decays-too-fast", "gamma-of-steps-for-epochs", "medium", schedule="exponential:0.1")
 berth_waits.fault("missing-warmup", "long-memory-from-cold", "medium", twin=COLD, warmup_steps=0)
-berth_waits.fault("missing-decay", "schedule-forgotten", "medium", twin={"lr": 0.08, "batch_size": 16, "epochs": 3}, schedule="constant")
 berth_waits.fault("optimizer-unsuited", "plain-gradient-descent", "medium", optimizer="sgd", lr=5e-3)
 berth_waits.fault("batch-too-large", "all-rows", "medium", batch_size=2400)
 berth_waits.fault("momentum-too-high", "a-nine-too-many", "medium", twin=SGD, momentum=0.998)
 berth_waits.fault("trained-too-briefly", "twelve-updates", "medium", max_steps=12)
 berth_waits.fault("vanishing-gradient", "sigmoid-everywhere", "medium", twin={**BARE, "depth": 6}, act=nn.Sigmoid)
 berth_waits.fault("dead-units", "low-biases", "medium", twin=BARE, bias=-4.0)
-berth_waits.fault("too-deep-without-skips", "shortcuts-left-out", "medium", twin={"depth": 12, "lr": 1e-2}, skip=False)
-berth_waits.fault("missing-normalization", "no-layer-norm", "mild", twin={"depth": 10, "lr": 0.04}, norm=False)
 berth_waits.fault("saturating-activation", "unit-variance-weights", "medium", twin={**BARE, "act": nn.Tanh, "cross": False}, std=2.0)
 berth_waits.fault(
     "saddle-point",
@@ -197,7 +194,7 @@ berth_waits.fault(
     bias=0.0,
 )
 berth_waits.fault("unnormalized-input", "metres-and-containers", "medium", twin={"norm": False}, scale=False)
-berth_waits.fault("unnormalized-target", "seconds", "gross", unit=3600 * 3.6, centred=False)
+berth_waits.fault("unnormalized-target", "minutes", "gross", twin=SGD, unit=60 * 3.6, centred=False)
 berth_waits.fault("output-target-shape-mismatch", "flat-targets", "medium", flat=True)
 berth_waits.fault("wrong-output-activation", "no-waits-below-zero", "medium", last=nn.ReLU)
 berth_waits.fault("loss-summed-over-batch", "sum", "medium", twin={**SGD, "norm": False, "lr": 0.1}, edit=summed)
@@ -224,14 +221,6 @@ berth_waits.fault(
     "wrong-labels", "validation-in-days", "medium", prepare=judged_by_validation, edit=validation_relabelled(lambda y: y / 24 + 5)
 )
 berth_waits.fault("non-finite-data", "waits-not-recorded", "medium", edit=missing_targets)
-berth_waits.fault(
-    "data-not-shuffled",
-    "short-waits-first",
-    "medium",
-    twin={"schedule": "constant", "lr": 1e-2, "batch_size": 50, "epochs": 6},
-    prepare=by_label,
-    shuffle=False,
-)
 
 # -- what a laser sees on the water ------------------------------------------------------------------------------------------------------
 
