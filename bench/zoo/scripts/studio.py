@@ -297,14 +297,6 @@ def melody_gated(
     return Training(model, nn.CrossEntropyLoss(), (x, y), (u, v), settings(mine, recipe), classes=PITCHES)
 
 
-COLD = {
-    "reaches": (3, 1, 1, 1, 1),
-    "act": nn.ReLU,
-    "optimizer": "rmsprop",
-    "optimizer_options": {"alpha": 0.999},
-    "lr": 1.5e-2,
-    "warmup_steps": 70,
-}
 GRADIENT = {"optimizer": "sgd", "lr": 0.4, "momentum": 0.9, "clip_norm": None, "epochs": 14}
 
 
@@ -326,7 +318,6 @@ melody_gated.fault("learning-rate-decays-too-fast", "impatient", "mild", schedul
 melody_gated.fault("optimizer-unsuited", "sgd-for-embeddings", "medium", optimizer="sgd", lr=0.03)
 melody_gated.fault("batch-too-large", "as-much-as-fits", "medium", batch_size=1000)
 melody_gated.fault("batch-too-small", "one-tune", "gross", twin=GRADIENT, batch_size=1, epochs=1)
-melody_gated.fault("missing-warmup", "long-memory-from-cold", "gross", twin=COLD, warmup_steps=0)
 melody_gated.fault("missing-decay", "schedule-forgotten", "medium", twin={"lr": 0.03, "batch_size": 32, "epochs": 6}, schedule="constant")
 melody_gated.fault("trained-too-briefly", "one-epoch", "mild", epochs=1)
 melody_gated.fault("gradient-clipping-too-tight", "by-value-for-norm", "mild", twin=GRADIENT, clip_norm=5e-3)
@@ -477,7 +468,13 @@ string_partials.fault("features-insufficient", "moment-alone", "medium", blind=T
 string_partials.fault("over-regularized", "decay-copied", "mild", weight_decay=0.15)
 string_partials.fault("too-little-data", "sixty-samples", "medium", edit=few(60))
 string_partials.fault("model-too-flexible", "forty-partials", "gross", twin=SMALL, partials=40, sizes=(128, 128))
-string_partials.fault("trained-too-long", "overnight", "gross", twin={**SMALL, "rows": 160, "partials": 6, "sizes": (48,)}, epochs=250)
+string_partials.fault(
+    "trained-too-long",
+    "all-night",
+    "medium",
+    twin={"rows": 160, "batch_size": 16, "partials": 8, "sizes": (32, 32), "epochs": 30},
+    epochs=250,
+)
 string_partials.fault(
     "labels-unrelated-to-inputs", "shuffled-apart", "gross", edit=relabelled(lambda y: np.random.default_rng(11).permutation(y))
 )
