@@ -1,6 +1,6 @@
 """Trainings written as scripts, with the mistakes that are made in them, one file a kind of data."""
 
-from zoo.scripts import clinic, market, mistakes, physics, pictures, registers, tokens, vibrations, weather, workshop
+from zoo.scripts import clinic, harbour, market, mistakes, physics, pictures, registers, studio, tokens, vibrations, weather, workshop
 from zoo.scripts.base import SCRIPTS, Mistake, Script, Training
 
 __all__ = [
@@ -9,11 +9,13 @@ __all__ = [
     "Script",
     "Training",
     "clinic",
+    "harbour",
     "market",
     "mistakes",
     "physics",
     "pictures",
     "registers",
+    "studio",
     "tokens",
     "vibrations",
     "weather",
