@@ -145,18 +145,26 @@ def leaf_lenet(
 NESTEROV = {"optimizer": "sgd", "lr": 0.02, "momentum": 0.9, "optimizer_options": {"nesterov": True}}
 
 leaf_lenet.fault("learning-rate-too-high", "rate-of-sgd-for-adam", "gross", lr=0.1)
-leaf_lenet.fault("momentum-too-high", "a-nine-too-many", "medium", twin=NESTEROV, momentum=0.995)
+leaf_lenet.fault("momentum-too-high", "two-nines-too-many", "gross", twin=NESTEROV, momentum=0.9995)
+leaf_lenet.fault(
+    "missing-normalization",
+    "no-batch-norm-at-its-rate",
+    "medium",
+    twin={**NESTEROV, "deep": 6, "norm": True, "lr": 0.15, "epochs": 6},
+    norm=False,
+)
+leaf_lenet.fault(
+    "too-deep-without-skips", "twenty-plain-layers", "gross", twin={"deep": 20, "skip": True, "lr": 2e-3, "epochs": 5}, skip=False
+)
+leaf_lenet.fault("softmax-before-cross-entropy", "softmax-in-the-network", "medium", twin=NESTEROV, last=Softmax)
 leaf_lenet.fault("batch-too-large", "as-much-as-fits", "medium", batch_size=1600)
 leaf_lenet.fault("trained-too-briefly", "one-epoch", "mild", epochs=1, schedule="constant", lr=1e-3)
 leaf_lenet.fault("exploding-gradient", "gain-of-tanh", "medium", twin={"deep": 4, "lr": 2e-3}, gain=5.0)
 leaf_lenet.fault("dead-units", "low-biases", "medium", bias=-6.0)
 leaf_lenet.fault("bad-initialization", "zeros", "gross", std=0.0, bias=0.0)
-leaf_lenet.fault("missing-normalization", "no-batch-norm", "medium", twin={**NESTEROV, "deep": 5, "norm": True, "lr": 0.05}, norm=False)
-leaf_lenet.fault("too-deep-without-skips", "plain-net", "medium", twin={"deep": 10, "skip": True, "lr": 2e-3}, skip=False)
 leaf_lenet.fault("model-too-simple", "one-channel", "mild", channels=1, hidden=4)
 leaf_lenet.fault("over-regularized", "keep-for-drop", "medium", drop=0.95)
 leaf_lenet.fault("frozen-parameters", "features", "mild", twin={"channels": 6}, frozen=True)
-leaf_lenet.fault("softmax-before-cross-entropy", "probabilities", "mild", twin={"lr": 2e-3, "epochs": 6}, last=Softmax)
 leaf_lenet.fault("output-width-wrong", "sound-not-counted", "medium", outputs=4)
 leaf_lenet.fault("unnormalized-input", "bytes", "medium", twin=NESTEROV, edit=lambda t: as_bytes(t))
 leaf_lenet.fault("data-not-shuffled", "folder-by-folder", "gross", prepare=by_label, shuffle=False)
@@ -277,8 +285,13 @@ def crop_yield(
 crop_yield.fault("learning-rate-too-high", "rate-of-sgd-for-rmsprop", "medium", lr=0.3)
 crop_yield.fault("learning-rate-too-low", "one-zero-too-many", "mild", lr=6e-5)
 crop_yield.fault("learning-rate-decays-too-fast", "gamma-of-another-schedule", "medium", schedule="exponential:0.1", lr=1e-3)
-crop_yield.fault("missing-decay", "schedule-forgotten", "medium", twin={"lr": 0.03, "batch_size": 8, "epochs": 6, "schedule": "cosine"},
-                 schedule="constant")  # fmt: skip
+crop_yield.fault(
+    "missing-decay",
+    "constant-rate-in-small-batches",
+    "medium",
+    twin={"lr": 0.05, "batch_size": 10, "epochs": 8, "schedule": "cosine", "width": 24},
+    schedule="constant",
+)
 crop_yield.fault("optimizer-unsuited", "adadelta-default", "medium", optimizer="adadelta", lr=3e-3)
 crop_yield.fault("trained-too-briefly", "steps-for-epochs", "medium", max_steps=18)
 crop_yield.fault(

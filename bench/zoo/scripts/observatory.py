@@ -238,9 +238,24 @@ def giant_forecast(
     return Training(model, nn.SmoothL1Loss(), (x, y), (u, v), settings(mine, recipe))
 
 
+giant_forecast.fault(
+    "missing-warmup",
+    "long-memory-from-cold",
+    "gross",
+    twin={
+        "depth": 8,
+        "skip": True,
+        "act": nn.ReLU,
+        "optimizer": "rmsprop",
+        "optimizer_options": {"alpha": 0.999},
+        "lr": 8e-3,
+        "warmup_steps": 300,
+        "epochs": 10,
+    },
+    warmup_steps=0,
+)
+giant_forecast.fault("loss-summed-over-batch", "sum-of-many", "gross", twin={"batch_size": 80, "lr": 0.15}, edit=summed)
 giant_forecast.fault("momentum-too-high", "a-nine-too-many", "medium", momentum=0.999)
-giant_forecast.fault("missing-warmup", "rmsprop-from-cold", "medium", twin={"depth": 8, "skip": True, "act": nn.ReLU, "optimizer": "rmsprop",
-                     "optimizer_options": {"alpha": 0.999}, "lr": 5e-3, "warmup_steps": 200, "epochs": 10}, warmup_steps=0)  # fmt: skip
 giant_forecast.fault("batch-too-small", "one-week", "medium", batch_size=1, epochs=2)
 giant_forecast.fault("trained-too-briefly", "one-epoch", "mild", epochs=1, lr=0.03)
 giant_forecast.fault("vanishing-gradient", "sigmoid-everywhere", "medium", twin={"depth": 4}, act=nn.Sigmoid)
@@ -262,7 +277,6 @@ giant_forecast.fault("frozen-parameters", "all-but-head", "medium", twin={"width
 giant_forecast.fault("over-regularized", "decay-copied", "mild", weight_decay=0.02)
 giant_forecast.fault("unnormalized-input", "millimagnitudes", "gross", scale=False)
 giant_forecast.fault("wrong-output-activation", "brightness-is-positive", "medium", last=nn.ReLU)
-giant_forecast.fault("loss-summed-over-batch", "sum", "medium", edit=summed)
 giant_forecast.fault("data-not-shuffled", "by-phase", "gross", prepare=lambda t: by_brightness(t), shuffle=False)
 giant_forecast.fault("covariate-shift", "fainter-each-year", "medium", prepare=honest_test, edit=lambda t: bright_only(t))
 giant_forecast.fault("preprocessing-mismatch", "scaler-left-out", "medium", prepare=honest_test, edit=test_inputs(lambda x: 0.22 * x + 0.9))
