@@ -39,7 +39,6 @@ from zoo.scripts.mistakes import (
     noisy,
     other_shares,
     still,
-    summed,
 )
 
 # -- what is wrong with a leaf -----------------------------------------------------------------------------------------------------------
@@ -145,16 +144,12 @@ def leaf_lenet(
 NESTEROV = {"optimizer": "sgd", "lr": 0.02, "momentum": 0.9, "optimizer_options": {"nesterov": True}}
 
 leaf_lenet.fault("learning-rate-too-high", "rate-of-sgd-for-adam", "gross", lr=0.1)
-leaf_lenet.fault("momentum-too-high", "two-nines-too-many", "gross", twin=NESTEROV, momentum=0.9995)
 leaf_lenet.fault(
     "missing-normalization",
     "no-batch-norm-at-its-rate",
     "medium",
     twin={**NESTEROV, "deep": 6, "norm": True, "lr": 0.15, "epochs": 6},
     norm=False,
-)
-leaf_lenet.fault(
-    "too-deep-without-skips", "twenty-plain-layers", "gross", twin={"deep": 20, "skip": True, "lr": 2e-3, "epochs": 5}, skip=False
 )
 leaf_lenet.fault("softmax-before-cross-entropy", "softmax-in-the-network", "medium", twin=NESTEROV, last=Softmax)
 leaf_lenet.fault("batch-too-large", "as-much-as-fits", "medium", batch_size=1600)
@@ -303,8 +298,6 @@ crop_yield.fault(
 )
 crop_yield.fault("exploding-gradient", "gain-times-six", "gross", twin={"depth": 5, "lr": 1.5e-3}, gain=6.0)
 crop_yield.fault("bad-initialization", "unit-variance", "mild", twin={"depth": 3, "lr": 2e-3}, std=1.0)
-crop_yield.fault("too-deep-without-skips", "plain-net", "gross", twin={"depth": 20, "skip": True, "width": 20, "lr": 1e-3, "epochs": 12},
-                 skip=False)  # fmt: skip
 crop_yield.fault("model-too-simple", "one-unit", "medium", width=1, depth=0)
 crop_yield.fault("bottleneck", "narrow-middle", "mild", twin={"middle": 16}, middle=1)
 crop_yield.fault("features-insufficient", "soil-and-variety", "medium", only=tuple(range(7, 19)))
@@ -424,9 +417,8 @@ note_bag.fault("missing-nonlinearity", "activations-left-out", "gross", act=nn.I
 note_bag.fault("features-insufficient", "commonest-words", "gross", known=30)
 note_bag.fault("over-regularized", "decay-of-adam-for-adamw", "gross", weight_decay=60.0)
 note_bag.fault("frozen-parameters", "random-words", "mild", twin={"width": 12}, frozen=True)
-note_bag.fault("softmax-before-cross-entropy", "sigmoid-twice", "medium", twin={"epochs": 4, "lr": 5e-3}, last=nn.Sigmoid)
+note_bag.fault("softmax-before-cross-entropy", "sigmoid-in-the-network", "mild", last=nn.Sigmoid)
 note_bag.fault("single-unit-softmax", "softmax-of-one", "gross", last=Softmax, loss=nn.BCELoss())
-note_bag.fault("loss-summed-over-batch", "sum", "medium", twin={"optimizer": "sgd", "lr": 0.5, "momentum": 0.9}, edit=summed)
 note_bag.fault("too-little-data", "two-hundred-notes", "medium", edit=few(200))
 note_bag.fault("label-noise", "flipped", "gross", edit=relabelled(wrong_share(0.4, 2)))
 note_bag.fault("wrong-labels", "validation-the-other-way-round", "medium", prepare=judged_by_validation,

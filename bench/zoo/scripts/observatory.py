@@ -136,7 +136,7 @@ star_bilstm.fault("saturating-activation", "unit-variance-weights", "medium", st
 star_bilstm.fault("bottleneck", "one-unit-before-the-head", "medium", twin={"act": nn.Tanh}, middle=1)
 star_bilstm.fault("features-insufficient", "errors-alone", "gross", only=(0, 2))
 star_bilstm.fault("over-regularized", "decay-copied", "medium", weight_decay=0.05)
-star_bilstm.fault("softmax-before-cross-entropy", "probabilities", "medium", twin={"lr": 5e-3, "epochs": 8}, last=Softmax)
+star_bilstm.fault("softmax-before-cross-entropy", "softmax-in-the-network", "mild", last=Softmax)
 star_bilstm.fault("wrong-loss", "names-as-quantities", "gross", outputs=1, edit=quantities)
 star_bilstm.fault("output-width-wrong", "wanderers-not-counted", "medium", outputs=3)
 star_bilstm.fault("unnormalized-input", "magnitudes-as-they-are", "medium", relative=False)
