@@ -1,6 +1,21 @@
 """Trainings written as scripts, with the mistakes that are made in them, one file a kind of data."""
 
-from zoo.scripts import clinic, harbour, market, mistakes, physics, pictures, registers, studio, tokens, vibrations, weather, workshop
+from zoo.scripts import (
+    clinic,
+    farm,
+    harbour,
+    market,
+    mistakes,
+    observatory,
+    physics,
+    pictures,
+    registers,
+    studio,
+    tokens,
+    vibrations,
+    weather,
+    workshop,
+)
 from zoo.scripts.base import SCRIPTS, Mistake, Script, Training
 
 __all__ = [
@@ -9,9 +24,11 @@ __all__ = [
     "Script",
     "Training",
     "clinic",
+    "farm",
     "harbour",
     "market",
     "mistakes",
+    "observatory",
     "physics",
     "pictures",
     "registers",

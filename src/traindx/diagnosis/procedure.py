@@ -261,9 +261,7 @@ def _last_look(reading: Reading) -> Question | None:
     """Nothing looks wrong: but what references reach is no bound. Whatever a sign points to, weak ones too, is tried on the validation loss."""
     if reading.training_is_large or _by_heart(reading) or _explained_by_any(reading):
         return None
-    found = [s for question in ("fit", "capacity") for s in suspects(reading, question, NOTICEABLE)]
-    goal = hidden_goal(reading)
-    return _race(reading, _refs(found), "validation_loss", hidden_before(reading), goal, worth_repeating=CONFIRMING_SHARE)
+    return _hidden(reading, NOTICEABLE, HIDDEN_MARGIN)
 
 
 def _longer(reading: Reading) -> Question | None:
