@@ -78,7 +78,7 @@ class Loop:
     """Whether this update is looked at in full."""
     forward: Forward | None = None
     evaluations: list[bool] = field(default_factory=list)
-    """Forward passes without gradients since the last update: was the model in training mode?"""
+    """Forward passes since the last update: was the model in training mode?"""
     module: nn.Module = field(init=False)
     """The user's module inside the model."""
     news: bool = False
@@ -178,4 +178,4 @@ def choose_witness(loop: Loop) -> nn.Parameter | None:
 
 def number(value: Tensor | float) -> float:
     """The value on the host. Waits for the device."""
-    return float(value.detach() if isinstance(value, Tensor) else value)
+    return float(value.item() if isinstance(value, Tensor) else value)

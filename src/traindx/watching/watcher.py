@@ -14,6 +14,7 @@ from typing import Any, Concatenate, ParamSpec, Self
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
 
 from traindx.probes import Probe
 from traindx.records import Curve, Diagnosis, Finding, InputError, Outcome, Run
@@ -96,13 +97,9 @@ class Watch:
         self._rows, self._outcome, self._reason = 0, Outcome.STOPPED, "still training"
         self._off, self._seconds = True, 0.0
         self._holders: set[int] = set()
-        self._follow_moments()
-
-    def _follow_moments(self) -> None:
-        """At each moment only those detectors are called that look then; later only those whose defect may begin at any time."""
-        self._all = _acts(self._detectors)
-        self._lasting = _acts([d for d in self._detectors if d.lasting])
-        self._acts = self._all
+        self._all, self._lasting = _acts(self._detectors), _acts([d for d in self._detectors if d.lasting])
+        self._acts = self._lasting
+        self._passing: list[RemovableHandle] = []
 
     @_guarded
     def _try(self, act: Callable[..., Any], *args: Any) -> None:
@@ -131,24 +128,17 @@ class Watch:
     @_guarded
     def _attach(self) -> None:
         loop = self.loop
-        loop.handles += [
-            loop.model.register_forward_hook(Hook(self._after_forward), with_kwargs=True),
-        ]
+        loop.handles.append(loop.model.register_forward_hook(Hook(self._after_forward), with_kwargs=True))
         for index, optimizer in enumerate(loop.optimizers):
-            loop.handles += [
-                optimizer.register_step_pre_hook(functools.partial(self._before_update, index)),
-                optimizer.register_step_post_hook(functools.partial(self._after_update, index)),
-            ]
+            loop.handles.append(optimizer.register_step_pre_hook(functools.partial(self._before_update, index)))
         self._follow(choose_witness(loop))
-        self._tell("started")
         self._begin()
+        self._tell("started")
 
     def _follow(self, witness: nn.Parameter | None) -> None:
-        """Be told when this parameter receives gradients."""
+        """Take this parameter for the one whose gradients are followed."""
         self.loop.witness = witness
         self._holders = {i for i, o in enumerate(self.loop.optimizers) if any(p is witness for g in o.param_groups for p in g["params"])}
-        if witness is not None:
-            self.loop.handles.append(witness.register_post_accumulate_grad_hook(self._accumulated))
 
     @_guarded
     def _end(self, error: BaseException | None) -> None:
@@ -162,9 +152,10 @@ class Watch:
 
     def _detach(self) -> None:
         self._off = True
-        for handle in self.loop.handles:
+        for handle in (*self.loop.handles, *self._passing):
             handle.remove()
         self.loop.handles.clear()
+        self._passing.clear()
         for probe in self._probes:
             if isinstance(probe, GuardedActivations):
                 probe.detach()
@@ -184,30 +175,55 @@ class Watch:
     def _begin(self) -> None:
         """An update begins: is it looked at in full?"""
         self.loop.looking = self.budget.affords_look(self.loop.step)
-        self._acts = self._all if self.loop.looking or self.loop.step < FIRST_UPDATES else self._lasting
+        if (self.loop.looking or self.loop.step < FIRST_UPDATES) is not (self._acts is self._all):
+            self._change_hooks()
         if self.loop.looking:
             self.budget.look_begins(self.loop.step)
             state = self.loop.state()
             for probe in self._probes:
                 probe.before_forward(state)
 
-    @_guarded
+    def _change_hooks(self) -> None:
+        """From an update that all detectors follow to one that only those follow whose defect may begin at any time, or back: these need fewer
+        hooks.
+        """
+        self._acts = self._lasting if self._acts is self._all else self._all
+        self.loop.backwards = 0
+        for handle in self._passing:
+            handle.remove()
+        self._passing.clear()
+        if self._acts is self._all:
+            self._passing += [o.register_step_post_hook(functools.partial(self._after_update, i)) for i, o in enumerate(self.loop.optimizers)]
+            self._hear_gradients()
+
+    def _hear_gradients(self) -> None:
+        if self.loop.witness is not None:
+            self._passing.append(self.loop.witness.register_post_accumulate_grad_hook(self._accumulated))
+
     def _after_forward(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
         loop = self.loop
+        if loop.paused:
+            return
         loop.evaluations.append(loop.model.training)
         if torch.is_grad_enabled():
             loop.forward = Forward(args, kwargs, outputs)
-            self._tell("forwarded")
+            if loop.looking:
+                self._try(self._tell, "forwarded")
 
+    @_guarded
     def _accumulated(self, parameter: Tensor) -> None:
         if parameter is self.loop.witness:
             self.loop.backwards += 1
             self.loop.was_reached = True
-            if self._acts["accumulated"]:
-                self._try(self._tell, "accumulated")
+            self._tell("accumulated")
 
     @_guarded
     def _before_update(self, index: int, _: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        loop = self.loop
+        loop.updates += 1
+        loop.updates_since_report += 1
+        loop.reports_since_update = 0
+        loop.evaluations.clear()
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)  # the first argument is the optimizer itself
         if closure is None:
             self._gradients_complete(index)
@@ -228,15 +244,12 @@ class Watch:
     @_guarded
     def _after_update(self, index: int, *_: Any) -> None:
         loop = self.loop
-        loop.updates += 1
-        loop.updates_since_report += 1
         loop.stepped_witness = index in self._holders
         if not loop.backwards and (loop.updates <= READ_EVERY or loop.looking):
             self._follow_better()
         loop.was_reached = loop.was_reached or loop.has_gradients
         self._tell("updated")
-        loop.reports_since_update, loop.backwards = 0, 0
-        loop.evaluations.clear()
+        loop.backwards = 0
         if index == 0:
             loop.place = loop.place or users_line()
             if loop.looking:
@@ -250,6 +263,7 @@ class Watch:
         if better is not None and better is not self.loop.witness and better.grad is not None:
             self.loop.was_reached = True
             self._follow(better)
+            self._hear_gradients()
 
     # -- what the user reports -----------------------------------------------------------------------------------------------------
 
