@@ -81,8 +81,10 @@ def test_a_compiled_model_is_not_compiled_again() -> None:
     torch._dynamo.reset()
     compiled = torch.compile(module, backend=counting)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.05)
-    with watched(compiled, optimizer) as w:
-        plain_loop(compiled, w, optimizer)
+    with watched(compiled, optimizer, overhead=1.0) as w:
+        for _ in range(5):  # past the first updates, and past a look after them
+            plain_loop(compiled, w, optimizer)
+    assert len(w.run.curves["gradient_norm"]) > len(FIRST_LOOKS)
     assert len(graphs) == 1
 
 

@@ -6,7 +6,7 @@ import functools
 import logging
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self
@@ -120,10 +120,10 @@ class Watch:
 
     def close(self, error: BaseException | None = None) -> None:
         """End the watch; ``error`` is what ended the training, if anything did. Ending it twice does nothing."""
-        if self._off:
-            return
-        self._end(error)
-        self._detach()
+        try:
+            self._end(error)
+        finally:
+            self._detach()
 
     @_guarded
     def _attach(self) -> None:
@@ -159,14 +159,20 @@ class Watch:
         for probe in self._probes:
             if isinstance(probe, GuardedActivations):
                 probe.detach()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Keep no tensor of the user's alive."""
         self.loop.forward = self.loop.loss = self.loop.outputs = self.loop.targets = None
 
     def _fail(self, error: Exception) -> None:
-        """An error of the watch's own."""
+        """An error of the watch's own. Its hooks stay where they are until the end, idle: torch may be calling them one after another."""
         if self._off:
             return
-        self._detach()
+        self._off = True
+        self._let_go()
         if self.strict:
+            self._detach()
             raise error
         _log.warning("the watch has switched itself off; the training goes on unwatched", exc_info=error)
 
@@ -193,7 +199,8 @@ class Watch:
             handle.remove()
         self._passing.clear()
         if self._acts is self._all:
-            self._passing += [o.register_step_post_hook(functools.partial(self._after_update, i)) for i, o in enumerate(self.loop.optimizers)]
+            for index, optimizer in enumerate(self.loop.optimizers):
+                self._passing.append(optimizer.register_step_post_hook(functools.partial(self._after_update, index)))
             self._hear_gradients()
 
     def _hear_gradients(self) -> None:
@@ -202,7 +209,7 @@ class Watch:
 
     def _after_forward(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
         loop = self.loop
-        if loop.paused:
+        if self._off or loop.paused:
             return
         loop.evaluations.append(loop.model.training)
         if torch.is_grad_enabled():
@@ -280,8 +287,6 @@ class Watch:
         loop = self.loop
         loop.loss, loop.outputs, loop.targets = loss, outputs, targets
         self._losses.append(self._kept(loss))
-        if isinstance(self._losses[-1], float) and not math.isfinite(self._losses[-1]):
-            loop.broken_loss = True
         if len(self._losses) >= READ_EVERY or loop.looking:
             self._read_losses()
         if not self._rows and isinstance(targets, Tensor) and targets.ndim:
@@ -293,11 +298,12 @@ class Watch:
         loop.reports_since_update += not loop.updates_since_report
         loop.updates_since_report, loop.was_reached = 0, False
         loop.evaluations.clear()
-        loop.forward = loop.loss = loop.outputs = loop.targets = None
+        self._let_go()
         if loop.step in WEIGHED_AT:
             self._read_losses()
             self._weigh_signs()
-        self._alert()
+        if loop.news:
+            self._alert()
         self._begin()
 
     @_guarded
@@ -309,36 +315,42 @@ class Watch:
             metric: any number for which more is better.
 
         """
-        self._record("validation_loss", self.loop.step, number(loss))
+        self._record("validation_loss", [self.loop.step], [number(loss)])
         if metric is not None:
-            self._record("validation_metric", self.loop.step, float(metric))
+            self._record("validation_metric", [self.loop.step], [float(metric)])
         self._tell("validated")
         self.loop.evaluations.clear()
-        self._alert()
+        if self.loop.news:
+            self._alert()
 
     def _kept(self, loss: Tensor | float) -> Tensor | float:
         """The number where it is at hand; else the tensor without its graph: a copy, where a compiled model's next run may write over it."""
-        if not isinstance(loss, Tensor) or loss.device.type == "cpu":
-            return number(loss)
-        return loss.detach().clone() if self.loop.compiled else loss.detach()
+        if isinstance(loss, Tensor) and not loss.is_cpu:
+            return loss.detach().clone() if self.loop.compiled else loss.detach()
+        value = number(loss)
+        self.loop.broken_loss = self.loop.broken_loss or not math.isfinite(value)
+        return value
 
     def _read_losses(self) -> None:
         """Move the losses to the host, all in one piece."""
         held, self._losses = self._losses, []
+        if not held:
+            return
         first = self.loop.step + 1 - len(held) + (self.loop.loss is not None)
         on_device = [loss for loss in held if isinstance(loss, Tensor)]
         read = iter(torch.stack(on_device).flatten().tolist() if on_device else [])
-        for offset, loss in enumerate(held):
-            value = next(read) if isinstance(loss, Tensor) else loss
-            self._record("batch_loss", first + offset, value)
-            if not math.isfinite(value) and self._outcome is not Outcome.DIVERGED:
-                self.loop.broken_loss = True
-                self._outcome, self._reason = Outcome.DIVERGED, f"the loss was not finite at step {first + offset}"
+        values = [next(read) if isinstance(loss, Tensor) else loss for loss in held]
+        self._record("batch_loss", range(first, first + len(values)), values)
+        broken = next((first + offset for offset, value in enumerate(values) if not math.isfinite(value)), None)
+        if broken is not None and self._outcome is not Outcome.DIVERGED:
+            self.loop.broken_loss = True
+            self._outcome, self._reason = Outcome.DIVERGED, f"the loss was not finite at step {broken}"
 
-    def _record(self, name: str, step: int, value: float) -> None:
-        steps, values = self._curves.setdefault(name, ([], []))
-        steps.append(step)
-        values.append(value)
+    def _record(self, name: str, steps: Iterable[int], values: Iterable[float]) -> None:
+        if name not in self._curves:
+            self._curves[name] = [], []
+        self._curves[name][0].extend(steps)
+        self._curves[name][1].extend(values)
 
     # -- what comes out ------------------------------------------------------------------------------------------------------------
 
@@ -348,13 +360,11 @@ class Watch:
 
     def _weigh_signs(self) -> None:
         self._signs = suspicions(self.run)
-        self.loop.news = self.loop.news or bool(self._signs)
-        self._alert()
+        if self.loop.news or self._signs:
+            self._alert()
 
     def _alert(self) -> None:
         """Tell every finding that holds for the first time, once."""
-        if not self.loop.news:
-            return
         self.loop.news = False
         for finding in self.findings:
             if finding.cause in self._told:
