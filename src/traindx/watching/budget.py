@@ -15,7 +15,7 @@ FOR_LOOKS = 0.1
 
 
 class Budget:
-    """Keeps the time spent on watching below a share of the time spent on training.
+    """Thins out the looks in full, so that watching takes less than a share of the time spent on training.
 
     Args:
         share: of the training's own wall time.

@@ -69,7 +69,7 @@ class Loop:
     step: int = 0
     """Reports by the user: calls of ``Watch.step``."""
     updates: int = 0
-    """Steps of an optimizer."""
+    """Steps of an optimizer, also one that is about to be made."""
     reports_since_update: int = 0
     updates_since_report: int = 0
     backwards: int = 0
