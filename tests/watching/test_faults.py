@@ -86,6 +86,19 @@ def test_a_strict_watch_raises(owner: type, method: str, monkeypatch: pytest.Mon
         train(watched=True, strict=True)
 
 
+@pytest.mark.parametrize("method", ["_gradients_complete", "_follow_better"])
+def test_hooks_of_the_users_own_are_called_after_an_error_in_the_watchs(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Watch, method, broken)
+    model, called = nn.Linear(2, 2), []
+    optimizer = torch.optim.SGD(model.parameters())
+    with tdx.watch(model, optimizer, quiet=True):
+        optimizer.register_step_pre_hook(lambda *_: called.append("before"))
+        optimizer.register_step_post_hook(lambda *_: called.append("after"))
+        optimizer.step()
+    assert called == ["before", "after"]
+    assert len(optimizer._optimizer_step_pre_hooks) == len(optimizer._optimizer_step_post_hooks) == 1
+
+
 def test_an_error_in_the_users_callback_is_one_of_the_watch(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="traindx"):
         train(watched=True, on_alert=broken)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import traindx as tdx
 from traindx.watching import Watch
-from traindx.watching.budget import FIRST_LOOKS, Budget
+from traindx.watching.budget import FIRST_LOOKS, FOR_LOOKS, Budget
 
 STEPS = 30
 
@@ -81,8 +81,10 @@ def test_a_compiled_model_is_not_compiled_again() -> None:
     torch._dynamo.reset()
     compiled = torch.compile(module, backend=counting)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.05)
-    with watched(compiled, optimizer) as w:
-        plain_loop(compiled, w, optimizer)
+    with watched(compiled, optimizer, overhead=1.0) as w:
+        for _ in range(5):  # past the first updates, and past a look after them
+            plain_loop(compiled, w, optimizer)
+    assert len(w.run.curves["gradient_norm"]) > len(FIRST_LOOKS)
     assert len(graphs) == 1
 
 
@@ -291,6 +293,13 @@ def test_the_budget_is_kept_by_looking_less(step_s: float, look_s: float) -> Non
     looked, spent = looks(0.05, step_s, look_s, 4000)
     assert spent <= 0.05 + 1e-9
     assert looked > len(FIRST_LOOKS)
+
+
+def test_late_looks_take_a_tenth_of_the_budget() -> None:
+    step_s, look_s, steps = 5e-3, 4e-3, 4000
+    looked, _ = looks(0.05, step_s, look_s, steps)
+    late = (looked - len(FIRST_LOOKS)) * look_s
+    assert 0.9 * FOR_LOOKS * 0.05 * steps * step_s < late <= FOR_LOOKS * 0.05 * steps * step_s
 
 
 def test_what_is_cheap_is_looked_at_more_often_and_a_long_run_not_without_end() -> None:

@@ -1,4 +1,4 @@
-"""A watch looks at anyone's own training loop: defects of its code, and signs of the causes, at a cost that is measured and bounded."""
+"""A watch looks at anyone's own training loop: defects of its code, and signs of the causes, at a cost that is measured and kept small."""
 
 from __future__ import annotations
 

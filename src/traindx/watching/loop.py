@@ -69,7 +69,7 @@ class Loop:
     step: int = 0
     """Reports by the user: calls of ``Watch.step``."""
     updates: int = 0
-    """Steps of an optimizer."""
+    """Steps of an optimizer, also one that is about to be made."""
     reports_since_update: int = 0
     updates_since_report: int = 0
     backwards: int = 0
@@ -78,7 +78,7 @@ class Loop:
     """Whether this update is looked at in full."""
     forward: Forward | None = None
     evaluations: list[bool] = field(default_factory=list)
-    """Forward passes without gradients since the last update: was the model in training mode?"""
+    """Forward passes since the last update: was the model in training mode?"""
     module: nn.Module = field(init=False)
     """The user's module inside the model."""
     news: bool = False
@@ -178,4 +178,4 @@ def choose_witness(loop: Loop) -> nn.Parameter | None:
 
 def number(value: Tensor | float) -> float:
     """The value on the host. Waits for the device."""
-    return float(value.detach() if isinstance(value, Tensor) else value)
+    return float(value.item() if isinstance(value, Tensor) else value)

@@ -6,7 +6,7 @@ import functools
 import logging
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self
@@ -14,6 +14,7 @@ from typing import Any, Concatenate, ParamSpec, Self
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
 
 from traindx.probes import Probe
 from traindx.records import Curve, Diagnosis, Finding, InputError, Outcome, Run
@@ -96,13 +97,9 @@ class Watch:
         self._rows, self._outcome, self._reason = 0, Outcome.STOPPED, "still training"
         self._off, self._seconds = True, 0.0
         self._holders: set[int] = set()
-        self._follow_moments()
-
-    def _follow_moments(self) -> None:
-        """At each moment only those detectors are called that look then; later only those whose defect may begin at any time."""
-        self._all = _acts(self._detectors)
-        self._lasting = _acts([d for d in self._detectors if d.lasting])
-        self._acts = self._all
+        self._all, self._lasting = _acts(self._detectors), _acts([d for d in self._detectors if d.lasting])
+        self._acts = self._lasting
+        self._passing: list[RemovableHandle] = []
 
     @_guarded
     def _try(self, act: Callable[..., Any], *args: Any) -> None:
@@ -123,32 +120,25 @@ class Watch:
 
     def close(self, error: BaseException | None = None) -> None:
         """End the watch; ``error`` is what ended the training, if anything did. Ending it twice does nothing."""
-        if self._off:
-            return
-        self._end(error)
-        self._detach()
+        try:
+            self._end(error)
+        finally:
+            self._detach()
 
     @_guarded
     def _attach(self) -> None:
         loop = self.loop
-        loop.handles += [
-            loop.model.register_forward_hook(Hook(self._after_forward), with_kwargs=True),
-        ]
+        loop.handles.append(loop.model.register_forward_hook(Hook(self._after_forward), with_kwargs=True))
         for index, optimizer in enumerate(loop.optimizers):
-            loop.handles += [
-                optimizer.register_step_pre_hook(functools.partial(self._before_update, index)),
-                optimizer.register_step_post_hook(functools.partial(self._after_update, index)),
-            ]
+            loop.handles.append(optimizer.register_step_pre_hook(functools.partial(self._before_update, index)))
         self._follow(choose_witness(loop))
-        self._tell("started")
         self._begin()
+        self._tell("started")
 
     def _follow(self, witness: nn.Parameter | None) -> None:
-        """Be told when this parameter receives gradients."""
+        """Take this parameter for the one whose gradients are followed."""
         self.loop.witness = witness
         self._holders = {i for i, o in enumerate(self.loop.optimizers) if any(p is witness for g in o.param_groups for p in g["params"])}
-        if witness is not None:
-            self.loop.handles.append(witness.register_post_accumulate_grad_hook(self._accumulated))
 
     @_guarded
     def _end(self, error: BaseException | None) -> None:
@@ -162,20 +152,27 @@ class Watch:
 
     def _detach(self) -> None:
         self._off = True
-        for handle in self.loop.handles:
+        for handle in (*self.loop.handles, *self._passing):
             handle.remove()
         self.loop.handles.clear()
+        self._passing.clear()
         for probe in self._probes:
             if isinstance(probe, GuardedActivations):
                 probe.detach()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Keep no tensor of the user's alive."""
         self.loop.forward = self.loop.loss = self.loop.outputs = self.loop.targets = None
 
     def _fail(self, error: Exception) -> None:
-        """An error of the watch's own."""
+        """An error of the watch's own. Its hooks stay where they are until the end, idle: torch may be calling them one after another."""
         if self._off:
             return
-        self._detach()
+        self._off = True
+        self._let_go()
         if self.strict:
+            self._detach()
             raise error
         _log.warning("the watch has switched itself off; the training goes on unwatched", exc_info=error)
 
@@ -184,30 +181,56 @@ class Watch:
     def _begin(self) -> None:
         """An update begins: is it looked at in full?"""
         self.loop.looking = self.budget.affords_look(self.loop.step)
-        self._acts = self._all if self.loop.looking or self.loop.step < FIRST_UPDATES else self._lasting
+        if (self.loop.looking or self.loop.step < FIRST_UPDATES) is not (self._acts is self._all):
+            self._change_hooks()
         if self.loop.looking:
             self.budget.look_begins(self.loop.step)
             state = self.loop.state()
             for probe in self._probes:
                 probe.before_forward(state)
 
-    @_guarded
+    def _change_hooks(self) -> None:
+        """From an update that all detectors follow to one that only those follow whose defect may begin at any time, or back: these need fewer
+        hooks.
+        """
+        self._acts = self._lasting if self._acts is self._all else self._all
+        self.loop.backwards = 0
+        for handle in self._passing:
+            handle.remove()
+        self._passing.clear()
+        if self._acts is self._all:
+            for index, optimizer in enumerate(self.loop.optimizers):
+                self._passing.append(optimizer.register_step_post_hook(functools.partial(self._after_update, index)))
+            self._hear_gradients()
+
+    def _hear_gradients(self) -> None:
+        if self.loop.witness is not None:
+            self._passing.append(self.loop.witness.register_post_accumulate_grad_hook(self._accumulated))
+
     def _after_forward(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
         loop = self.loop
+        if self._off or loop.paused:
+            return
         loop.evaluations.append(loop.model.training)
         if torch.is_grad_enabled():
             loop.forward = Forward(args, kwargs, outputs)
-            self._tell("forwarded")
+            if loop.looking:
+                self._try(self._tell, "forwarded")
 
+    @_guarded
     def _accumulated(self, parameter: Tensor) -> None:
         if parameter is self.loop.witness:
             self.loop.backwards += 1
             self.loop.was_reached = True
-            if self._acts["accumulated"]:
-                self._try(self._tell, "accumulated")
+            self._tell("accumulated")
 
     @_guarded
     def _before_update(self, index: int, _: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        loop = self.loop
+        loop.updates += 1
+        loop.updates_since_report += 1
+        loop.reports_since_update = 0
+        loop.evaluations.clear()
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)  # the first argument is the optimizer itself
         if closure is None:
             self._gradients_complete(index)
@@ -228,15 +251,12 @@ class Watch:
     @_guarded
     def _after_update(self, index: int, *_: Any) -> None:
         loop = self.loop
-        loop.updates += 1
-        loop.updates_since_report += 1
         loop.stepped_witness = index in self._holders
         if not loop.backwards and (loop.updates <= READ_EVERY or loop.looking):
             self._follow_better()
         loop.was_reached = loop.was_reached or loop.has_gradients
         self._tell("updated")
-        loop.reports_since_update, loop.backwards = 0, 0
-        loop.evaluations.clear()
+        loop.backwards = 0
         if index == 0:
             loop.place = loop.place or users_line()
             if loop.looking:
@@ -250,6 +270,7 @@ class Watch:
         if better is not None and better is not self.loop.witness and better.grad is not None:
             self.loop.was_reached = True
             self._follow(better)
+            self._hear_gradients()
 
     # -- what the user reports -----------------------------------------------------------------------------------------------------
 
@@ -266,8 +287,6 @@ class Watch:
         loop = self.loop
         loop.loss, loop.outputs, loop.targets = loss, outputs, targets
         self._losses.append(self._kept(loss))
-        if isinstance(self._losses[-1], float) and not math.isfinite(self._losses[-1]):
-            loop.broken_loss = True
         if len(self._losses) >= READ_EVERY or loop.looking:
             self._read_losses()
         if not self._rows and isinstance(targets, Tensor) and targets.ndim:
@@ -279,11 +298,12 @@ class Watch:
         loop.reports_since_update += not loop.updates_since_report
         loop.updates_since_report, loop.was_reached = 0, False
         loop.evaluations.clear()
-        loop.forward = loop.loss = loop.outputs = loop.targets = None
+        self._let_go()
         if loop.step in WEIGHED_AT:
             self._read_losses()
             self._weigh_signs()
-        self._alert()
+        if loop.news:
+            self._alert()
         self._begin()
 
     @_guarded
@@ -295,36 +315,42 @@ class Watch:
             metric: any number for which more is better.
 
         """
-        self._record("validation_loss", self.loop.step, number(loss))
+        self._record("validation_loss", [self.loop.step], [number(loss)])
         if metric is not None:
-            self._record("validation_metric", self.loop.step, float(metric))
+            self._record("validation_metric", [self.loop.step], [float(metric)])
         self._tell("validated")
         self.loop.evaluations.clear()
-        self._alert()
+        if self.loop.news:
+            self._alert()
 
     def _kept(self, loss: Tensor | float) -> Tensor | float:
         """The number where it is at hand; else the tensor without its graph: a copy, where a compiled model's next run may write over it."""
-        if not isinstance(loss, Tensor) or loss.device.type == "cpu":
-            return number(loss)
-        return loss.detach().clone() if self.loop.compiled else loss.detach()
+        if isinstance(loss, Tensor) and not loss.is_cpu:
+            return loss.detach().clone() if self.loop.compiled else loss.detach()
+        value = number(loss)
+        self.loop.broken_loss = self.loop.broken_loss or not math.isfinite(value)
+        return value
 
     def _read_losses(self) -> None:
         """Move the losses to the host, all in one piece."""
         held, self._losses = self._losses, []
+        if not held:
+            return
         first = self.loop.step + 1 - len(held) + (self.loop.loss is not None)
         on_device = [loss for loss in held if isinstance(loss, Tensor)]
         read = iter(torch.stack(on_device).flatten().tolist() if on_device else [])
-        for offset, loss in enumerate(held):
-            value = next(read) if isinstance(loss, Tensor) else loss
-            self._record("batch_loss", first + offset, value)
-            if not math.isfinite(value) and self._outcome is not Outcome.DIVERGED:
-                self.loop.broken_loss = True
-                self._outcome, self._reason = Outcome.DIVERGED, f"the loss was not finite at step {first + offset}"
+        values = [next(read) if isinstance(loss, Tensor) else loss for loss in held]
+        self._record("batch_loss", range(first, first + len(values)), values)
+        broken = next((first + offset for offset, value in enumerate(values) if not math.isfinite(value)), None)
+        if broken is not None and self._outcome is not Outcome.DIVERGED:
+            self.loop.broken_loss = True
+            self._outcome, self._reason = Outcome.DIVERGED, f"the loss was not finite at step {broken}"
 
-    def _record(self, name: str, step: int, value: float) -> None:
-        steps, values = self._curves.setdefault(name, ([], []))
-        steps.append(step)
-        values.append(value)
+    def _record(self, name: str, steps: Iterable[int], values: Iterable[float]) -> None:
+        if name not in self._curves:
+            self._curves[name] = [], []
+        self._curves[name][0].extend(steps)
+        self._curves[name][1].extend(values)
 
     # -- what comes out ------------------------------------------------------------------------------------------------------------
 
@@ -334,13 +360,11 @@ class Watch:
 
     def _weigh_signs(self) -> None:
         self._signs = suspicions(self.run)
-        self.loop.news = self.loop.news or bool(self._signs)
-        self._alert()
+        if self.loop.news or self._signs:
+            self._alert()
 
     def _alert(self) -> None:
         """Tell every finding that holds for the first time, once."""
-        if not self.loop.news:
-            return
         self.loop.news = False
         for finding in self.findings:
             if finding.cause in self._told:

@@ -29,7 +29,7 @@ class GradientsClearedBeforeStep(Detector):
         if not loop.stepped_witness or not loop.backwards or self._version < 0 or self.held is not None or loop.witness is None:
             return
         gradient = loop.witness.grad
-        if gradient is None or (gradient._version != self._version and loop.updates < UPDATES and not bool((gradient != 0).any())):
+        if gradient is None or (gradient._version != self._version and loop.updates <= UPDATES and not bool((gradient != 0).any())):
             self.saw(loop, "gradients had arrived, and were cleared before the optimizer stepped")
         else:
             self.saw_nothing()

@@ -33,9 +33,9 @@ class SchedulerWrongRhythm(Detector):
         self._highest, self._highest_at, self._spent_at = 0.0, 0, -1
         self._steps_at: dict[int, int] = {}
 
-    def updated(self, loop: Loop) -> None:
-        """The rate of this update."""
-        if self.held is not None or not loop.optimizers[0].param_groups:
+    def reported(self, loop: Loop) -> None:
+        """The rate after this update."""
+        if not loop.updates_since_report or self.held is not None or not loop.optimizers[0].param_groups:
             return
         rate = float(loop.optimizers[0].param_groups[0]["lr"])
         if rate > self._highest:

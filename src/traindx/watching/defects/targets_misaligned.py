@@ -16,8 +16,8 @@ MOST_ROWS, ROWS_A_BATCH, NUMBERS = 8192, 64, 4096
 # So many rows must be met again, and with another target this share of those that targets drawn by chance would give; after enough rows no
 # more are looked at.
 LEAST_MET, ENOUGH_MET, DIFFERENT_SHARE = 48, 512, 0.5
-# The first batches are looked at in any case, later ones as the budget allows: a look takes about a tenth of a millisecond.
-FIRST_BATCHES = 24
+# The first batches are looked at in any case, later ones once in so many and as the budget allows: a look takes about a tenth of a millisecond.
+FIRST_BATCHES, EVERY = 24, 8
 # More than this share of equal rows with different targets within single batches: the data are ambiguous, and nothing can be said.
 AMBIGUOUS_SHARE = 0.1
 
@@ -45,7 +45,7 @@ class TargetsMisaligned(Detector):
         """Meet the rows of this batch."""
         if self._met >= ENOUGH_MET or self.held is not None or loop.forward is None:
             return
-        if loop.step >= FIRST_BATCHES and not loop.affords_more():
+        if loop.step >= FIRST_BATCHES and (loop.step % EVERY or not loop.affords_more()):
             return
         inputs = next((a for a in (*loop.forward.args, *loop.forward.kwargs.values()) if isinstance(a, Tensor) and a.ndim >= 2), None)
         targets = loop.targets
