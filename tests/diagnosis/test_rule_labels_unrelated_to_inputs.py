@@ -70,6 +70,12 @@ def test_fires_where_another_rows_labels_fit_better_though_these_fit_a_little(fa
     assert related(facts, 0.001, shifted=0.6).judged(CAUSE).standing is Standing.CONFIRMED
 
 
+def test_stays_silent_about_steps_where_the_network_knows_what_references_do_not_see(unknowing: Facts) -> None:
+    assert related(unknowing, 0.4, shifted=0.1).judged(CAUSE).standing is Standing.CONFIRMED
+    knowing = unknowing.baseline(validation_loss=0.2, lowest_validation_loss=0.2)
+    assert related(knowing, 0.4, shifted=0.1).judged(CAUSE).standing is Standing.CLEARED
+
+
 def test_stays_silent_where_a_reference_knows(facts: Facts) -> None:
     assert facts.judged(CAUSE).standing is Standing.CLEARED
     assert related(facts, 0.4).judged(CAUSE).standing is Standing.CLEARED

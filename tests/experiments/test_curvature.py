@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from small_labs import RECIPE, answer, digits_task, lab_for, values
-from torch import nn
+from torch import Tensor, nn
 
 from traindx.experiments.curvature import bound_of_stability
 from traindx.tasks import Task
@@ -48,6 +48,26 @@ def test_the_rate_times_the_largest_eigenvalue_tells_a_stable_rate_from_one_that
         ]
         assert shown[0].subject == "start" and shown[0].threshold == bound_of_stability(RECIPE)
         assert (shown[0].value > shown[0].threshold) is above
+
+
+class Bags(nn.Module):
+    """Means of vectors that are looked up; torch has no second derivative of that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bags, self.head = nn.EmbeddingBag(4, 3), nn.Linear(3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.head(self.bags(x))
+        return out
+
+
+def test_an_operation_without_a_second_derivative_is_told() -> None:
+    rng = np.random.default_rng(0)
+    task = Task(Bags, nn.MSELoss(), (rng.integers(0, 4, (200, 5)), rng.normal(size=(200, 1)).astype(np.float32)))
+    (start, end, point) = answer(lab_for(task), "critical_point")
+    assert {e.measure for e in (start, end, point)} == {"not-applicable"}
+    assert "embedding_bag" in point.text
 
 
 def test_no_bound_is_known_for_adaptive_optimizers() -> None:

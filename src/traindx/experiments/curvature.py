@@ -30,6 +30,8 @@ GO_ON = 0.25
 TOLERANCE, PRODUCTS = 0.01, 100
 # Optimizers whose step is the rate times the gradient (with momentum): the ones with a known bound of stability.
 PLAIN = "sgd"
+# Why there may be no product with the Hessian: it is not finite, or torch has no second derivative of an operation (of EmbeddingBag, say).
+NO_PRODUCT = (ArithmeticError, NotImplementedError)
 
 
 class CriticalPointOfBaseline:
@@ -49,7 +51,7 @@ class CriticalPointOfBaseline:
         found += stability(lab.task, lab.recipe, model, run, step=run.steps)
         try:
             point = critical_point(objective, seed=lab.recipe.seed)
-        except ArithmeticError as error:
+        except NO_PRODUCT as error:
             return [*found, _refused(str(error))]
         return [*found, *evidence_of(point, run), *_went_on(lab, point, model)]
 
@@ -122,7 +124,7 @@ def stability(task: Task, recipe: Recipe, model: nn.Module, run: Run, step: int)
         return []
     try:
         largest = largest_eigenvalue(on_device(task, recipe, model))
-    except ArithmeticError as error:
+    except NO_PRODUCT as error:
         return [_refused(str(error))]
     rate = rate_at(run, step)
     return [

@@ -48,8 +48,7 @@ class LabelsUnrelatedToInputs(Rule):
         moved = reading.find("relation", "explained_shifted")
         evidence = present(found.replace(threshold=AS_PERMUTED), moved, reading.best_reference, reading.find("baseline", "validation_loss"))
         p_value = float(found.details["p_value"])
-        more = SHIFTED_SHARE if p_value > AS_PERMUTED else SHIFTED_BEYOND
-        if moved is not None and moved.value - max(found.value, 0.0) >= more and float(moved.details["p_value"]) < BEYOND:
+        if moved is not None and _out_of_step(reading, found, moved):
             offset = int(moved.details["offset"])
             said = (
                 f"the labels are out of step: with those of the row {abs(offset)} {'further on' if offset > 0 else 'before'}, reference models"
@@ -74,6 +73,13 @@ class LabelsUnrelatedToInputs(Rule):
             f" {held.value:.0%}, where {float(held.details['usual']):.0%} is usual and {float(held.details['chance']):.0%} is chance"
         )
         return self.finding(Standing.CONFIRMED, 0.9, said, (held,))
+
+
+def _out_of_step(reading: Reading, found: Evidence, moved: Evidence) -> bool:
+    """Whether the labels of another row explain more; where references see nothing in the row's own, neither may the network."""
+    seen = float(found.details["p_value"]) <= AS_PERMUTED
+    beyond = moved.value - max(found.value, 0.0) >= (SHIFTED_BEYOND if seen else SHIFTED_SHARE) and float(moved.details["p_value"]) < BEYOND
+    return beyond and (seen or not _network_knows(reading))
 
 
 def _unrelated(reading: Reading, experiment: str) -> Evidence | None:
