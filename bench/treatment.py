@@ -171,7 +171,7 @@ def by_treatment(setting: Setting, arguments: argparse.Namespace) -> Row:
     runs = {run.key: run for run in (*diagnosis.runs, *treatment.runs)}
     return {
         "values": setting.judge(task, recipe),
-        "work": sum(work(run.steps, run.recipe, rows) for run in runs.values()),
+        "work": sum(work(run.steps, run.recipe, rows, run.remedies) for run in runs.values()),
         "branch": diagnosis.branch.value,
         "top": diagnosis.top.cause if diagnosis.top else "-",
         "remedies": [str(r) for r in treatment.remedies],

@@ -64,6 +64,7 @@ CASES: dict[str, tuple[Program, dict[str, Any]]] = {
     "augment-signals": (programs.signals, {}),
     "black-box-shift": (programs.sigmoids, {}),
     "class-weights": (programs.rare, {}),
+    "ensemble": (programs.pictures, {}),
     "erase": (programs.pictures, {}),
     "input-noise": (programs.sigmoids, {}),
     "label-smoothing": (programs.rare, {}),

@@ -16,6 +16,7 @@ from traindx.remedies import (
     AugmentSignals,
     BlackBoxShift,
     ClassWeights,
+    Ensemble,
     Erase,
     InputNoise,
     LabelSmoothing,
@@ -25,6 +26,7 @@ from traindx.remedies import (
     ShareParameters,
 )
 from traindx.remedies.augment_signals import SignalChange, neighbours, signal_shape
+from traindx.remedies.ensemble import Averaged
 from traindx.remedies.erase import Erasing
 from traindx.remedies.match_test import LARGEST_WEIGHT
 from traindx.remedies.robust_loss import GeneralizedCrossEntropy
@@ -39,6 +41,39 @@ LABELS = torch.arange(9) % 4
 def inputs_of(task: Task) -> Tensor:
     assert task.train.inputs is not None
     return task.train.inputs
+
+
+# --- Several networks --------------------------------------------------------------------------------------------------------------
+
+
+def test_each_network_learns_as_it_would_alone() -> None:
+    """The first one starts as the network does, sees the same batches, and takes the same steps."""
+    for loss in (nn.CrossEntropyLoss(), nn.CrossEntropyLoss(reduction="sum")):
+        task, recipe = sound(loss=loss), RECIPE.replace(lr=1e-3)
+        changed, _ = Ensemble(3).apply(task, recipe)
+        alone, together = (fit(each, recipe, keep_weights=True).weights for each in (task, changed))
+        assert alone is not None and together is not None
+        for name, value in alone.items():
+            torch.testing.assert_close(together[f"members.0.{name}"], value, rtol=1e-4, atol=1e-6)
+            assert not torch.equal(together[f"members.1.{name}"], together[f"members.2.{name}"])
+
+
+def test_the_mean_output_has_no_more_of_a_convex_loss_than_the_networks_on_average() -> None:
+    task = sound()
+    model = Ensemble(4).apply(task, RECIPE)[0].build(0).eval()
+    assert isinstance(model, Averaged)
+    labels = task.train.targets
+    together, *each = (float(task.loss(network(inputs_of(task)), labels).detach()) for network in (model, *model.members))
+    assert together <= np.mean(each) and min(each) < max(each)
+
+
+def test_only_outputs_a_row_can_be_averaged() -> None:
+    with pytest.raises(NotApplicable, match="averaged"):
+        Ensemble().apply(sound(forward=lambda model, batch: (list(model(batch[0])), batch[1]), loss=of_lists), RECIPE)
+
+
+def of_lists(outputs: list[Tensor], targets: Tensor) -> Tensor:
+    return F.cross_entropy(torch.stack(outputs), targets)
 
 
 # --- Losses ------------------------------------------------------------------------------------------------------------------------

@@ -14,12 +14,13 @@ from torch import nn
 
 import traindx as tdx
 from traindx.experiments import Lab
-from traindx.experiments.verification import CHOOSING, REPEATS
+from traindx.experiments.verification import CHOOSING, FURTHER_REPEATS, REPEATS
 from traindx.probes import default_probes
 from traindx.records import Branch, Curve, Diagnosis, Evidence, Finding, NotApplicable, Recipe, RemedyRef, Standing
 from traindx.remedies import (
     AddDropout,
     Augment,
+    Ensemble,
     InsertNormalization,
     MoreEpochs,
     ScaleBatch,
@@ -31,11 +32,12 @@ from traindx.remedies import (
 from traindx.store import MemoryStore, Store
 from traindx.tasks import Rows, SealedTest, Task
 from traindx.training.executors import Serial
-from traindx.treatment.candidates import CANDIDATES, NUMBERS, Number, in_order
+from traindx.treatment.averaging import averaged
+from traindx.treatment.candidates import CANDIDATES, NUMBERS, Number, in_order, on_top
 from traindx.treatment.choosing import WORTH, Choosing, Score
 from traindx.treatment.comparing import compared
 from traindx.treatment.conclusion import concluded
-from traindx.treatment.planning import _without_the_idle, branch_of, plan, validation_decides
+from traindx.treatment.planning import _candidates, _without_the_idle, branch_of, plan, validation_decides
 from traindx.treatment.search import search, with_numbers
 from traindx.treatment.selection import select
 
@@ -202,12 +204,12 @@ def test_what_applies_on_some_divisions_is_verified_there() -> None:
     faster = ScaleRate(30.0).ref
     remedies, comparisons = compared(denied(lab(60), faster, REPEATS[3]), diagnosis(Branch.OPTIMIZATION), [(faster,)])
     assert remedies == (faster,) and comparisons[0].improved
-    assert comparisons[0].seeds == tuple(SLOW.seed + r for r in REPEATS if r != REPEATS[3])
+    assert comparisons[0].seeds == tuple(SLOW.seed + r for r in (*REPEATS, *FURTHER_REPEATS) if r != REPEATS[3])
 
 
 def test_what_cannot_be_verified_gives_way_to_what_can() -> None:
     fastest, faster, known = ScaleRate(100.0).ref, ScaleRate(30.0).ref, diagnosis(Branch.OPTIMIZATION)
-    mine = denied(lab(60), fastest, *REPEATS[1:])
+    mine = denied(lab(60), fastest, *REPEATS[1:], *FURTHER_REPEATS)
     remedies, comparisons = compared(mine, known, [(fastest,), (faster,)])
     assert remedies == (faster,) and comparisons[0].improved
     nothing = concluded(mine, known, *compared(mine, known, [(fastest,)]), test_openings=0)
@@ -231,26 +233,27 @@ def test_a_training_that_was_rescued_is_told_by_its_loss() -> None:
 # --- The selection -----------------------------------------------------------------------------------------------------------------
 
 
-KNOWN = Score((1.0, 2.0, 3.0), 0.5)
+KNOWN = Score((1.0, 2.0, 3.0), (0.5,) * 3)
 
 
 def test_better_is_more_than_chance_and_more_than_nothing() -> None:
-    assert Score((0.8, 1.8, 2.8), 0.5).better(KNOWN)
-    assert not Score((0.5, 2.4, 2.9), 0.5).better(KNOWN), "the repeats do not agree"
+    assert Score((0.8, 1.8, 2.8), (0.5,) * 3).better(KNOWN)
+    assert not Score((0.5, 2.4, 2.9), (0.5,) * 3).better(KNOWN), "the repeats do not agree"
     assert not KNOWN.better(KNOWN)
-    assert not Score((1 - WORTH / 2, 2 - WORTH, 3 - 1.5 * WORTH), 0.5).better(KNOWN), "for sure, and not worth a change"
-    assert not Score((0.8, 1.8, 2.8), 0.49).better(KNOWN), "a lower loss and a lower accuracy"
+    assert not Score((1 - WORTH / 2, 2 - WORTH, 3 - 1.5 * WORTH), (0.5,) * 3).better(KNOWN), "for sure, and not worth a change"
+    assert not Score((0.8, 1.8, 2.8), (0.49,) * 3).better(KNOWN), "a lower loss and a lower accuracy"
+    assert Score((0.8, 1.8, 2.8), (0.45, 0.53, 0.5)).better(KNOWN), "an accuracy that is no lower than chance makes it"
 
 
 def test_what_diverges_is_worse_than_anything() -> None:
-    assert not Score((0.5, math.inf, 0.5), 0.5).better(KNOWN)
-    assert Score((0.5, 9.0, 0.5), 0.1).better(Score((1.0, math.inf, 3.0), 0.5))
+    assert not Score((0.5, math.inf, 0.5), (0.5,) * 3).better(KNOWN)
+    assert Score((0.5, 9.0, 0.5), (0.1,) * 3).better(Score((1.0, math.inf, 3.0), (0.5,) * 3))
 
 
 def test_a_metric_that_cannot_be_had_says_nothing() -> None:
-    unknown = KNOWN._replace(metric=math.nan)
-    assert Score((0.8, 1.8, 2.8), math.nan).better(unknown) and not unknown.better(unknown)
-    assert not Score((0.8, 1.8, 2.8), math.nan).better(KNOWN), "it could be had before"
+    unknown = KNOWN._replace(metrics=(math.nan,) * 3)
+    assert Score((0.8, 1.8, 2.8), (math.nan,) * 3).better(unknown) and not unknown.better(unknown)
+    assert not Score((0.8, 1.8, 2.8), (math.nan,) * 3).better(KNOWN), "it could be had before"
 
 
 def test_errors_are_better_when_lower() -> None:
@@ -258,7 +261,7 @@ def test_errors_are_better_when_lower() -> None:
     rows = ((x[:200] / 16).astype(np.float32), y[:200, None].astype(np.float32))
     regression = Task(lambda: nn.Linear(64, 1), nn.MSELoss(), rows)
     assert regression.metric is not None and not regression.metric.higher_is_better
-    assert Choosing(lab(30, of=regression), None).score((), "before").metric < 0
+    assert Choosing(lab(30, of=regression), None).score((), "before").metrics[0] < 0
 
 
 def test_the_best_is_taken_then_the_best_on_top_of_it() -> None:
@@ -351,6 +354,48 @@ def test_the_search_begins_at_what_is_chosen() -> None:
 def test_operations_on_layers_come_between_another_network_and_what_changes_its_inputs() -> None:
     refs = [r.ref for r in (Augment(), InsertNormalization(), ShareParameters())]
     assert [r.id for r in in_order(refs)] == ["share-parameters", "insert-normalization", "augment"]
+
+
+def test_several_networks_are_around_all_else() -> None:
+    assert [r.id for r in in_order([r.ref for r in (Ensemble(), Augment(), InsertNormalization())])][-1] == "ensemble"
+
+
+def test_a_factor_on_the_rate_goes_with_the_optimizer_it_was_of() -> None:
+    adam = SetOptimizer("adam", 0.01).ref
+    assert on_top((ScaleRate(0.1).ref, AddDropout(0.2).ref), (adam,)) == (AddDropout(0.2).ref, adam)
+    assert on_top((adam,), (ScaleRate(3.0).ref,)) == (adam, ScaleRate(3.0).ref)
+
+
+def test_the_schedule_that_is_there_is_no_part_of_a_candidate() -> None:
+    listed = _candidates(lab(30, SLOW.replace(schedule="cosine")), diagnosis(Branch.OPTIMIZATION), Branch.OPTIMIZATION)
+    assert (MoreEpochs(3.0).ref,) in listed and all(ref != SetSchedule("cosine").ref for refs in listed for ref in refs)
+
+
+# --- Several networks --------------------------------------------------------------------------------------------------------------
+
+
+def test_several_networks_are_tried_where_they_can_be_verified() -> None:
+    assert averaged(Choosing(lab(60), None), (ScaleRate(30.0).ref,)) == (ScaleRate(30.0).ref, Ensemble(3).ref)
+    assert averaged(Choosing(lab(18), None), (ScaleRate(30.0).ref,)) == (ScaleRate(30.0).ref, Ensemble(2).ref)
+    poor = lab(2 * len(REPEATS))
+    assert averaged(Choosing(poor, None), ()) == () and not poor.runs
+
+
+def test_networks_that_end_alike_are_not_worth_their_cost() -> None:
+    """A convex loss has one minimum, whatever the start."""
+    x, y = load_digits(return_X_y=True)
+    rows = ((x[:200, 20:24] / 16).astype(np.float32), y[:200, None].astype(np.float32))
+    linear = Task(lambda: nn.Linear(4, 1), nn.MSELoss(), rows)
+    mine = lab(60, SLOW.replace(lr=0.1, epochs=60), of=linear)
+    assert averaged(Choosing(mine, None), ()) == () and len(mine.runs) == 1
+
+
+def test_several_networks_cost_as_many_times_as_much() -> None:
+    mine = lab(60)
+    once, thrice = mine.job(), mine.job(Ensemble(3).ref)
+    assert mine.cost(thrice) == pytest.approx(3 * mine.cost(once))
+    mine.train([thrice], "three")
+    assert mine.spending.runs == pytest.approx(mine.cost(thrice))
 
 
 def test_every_branch_has_its_candidates_and_numbers() -> None:

@@ -34,9 +34,10 @@ SHORT_WORK, SHORT_S = 10_000, 2.0
 TIME_LIMIT_FACTOR, LEAST_LIMIT_S = 20.0, 60.0
 
 
-def work(steps: int, recipe: Recipe, rows: int) -> int:
-    """What so many updates cost, in rows: an update takes as long as STEP_ROWS rows, besides those it reads."""
-    return steps * (STEP_ROWS + min(recipe.batch_size * recipe.accumulate, rows))
+def work(steps: int, recipe: Recipe, rows: int, remedies: Sequence[RemedyRef] = ()) -> int:
+    """What so many updates cost, in rows: an update takes as long as STEP_ROWS rows, besides those it reads; and once more a further network."""
+    networks = math.prod(make_remedy(remedy).networks for remedy in remedies)
+    return steps * networks * (STEP_ROWS + min(recipe.batch_size * recipe.accumulate, rows))
 
 
 class Memory(Protocol):
@@ -142,7 +143,7 @@ class Lab:
     def cost(self, job: Job) -> float:
         """What a job takes, in baseline runs."""
         steps = total_steps(len(job.task.train), job.recipe)
-        return work(min(steps, job.horizon or steps), job.recipe, len(job.task.train)) / self.spending.unit
+        return work(min(steps, job.horizon or steps), job.recipe, len(job.task.train), job.task.remedies) / self.spending.unit
 
     def baseline_cost(self, horizon: int) -> float:
         """What the baseline takes up to this update, in baseline runs."""
@@ -183,7 +184,7 @@ class Lab:
 
     def _account(self, run: Run) -> None:
         self.runs[run.key] = run
-        self.spending.work += work(run.steps, run.recipe, len(self.task.train))
+        self.spending.work += work(run.steps, run.recipe, len(self.task.train), run.remedies)
         if not run.remedies and run.horizon is None and not self.spending.baseline_seconds:
             self.spending.baseline_seconds = run.seconds
 

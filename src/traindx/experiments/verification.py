@@ -21,6 +21,8 @@ from traindx.training import Evaluation, Job, evaluate, evaluated_index
 
 # Repeats that no race uses: other seeds, each on one of the five divisions where the validation rows were split off by traindx.
 REPEATS = (11, 12, 13, 14, 15)
+# Where the budget has more, so many further ones: a small effect takes more pairs to be seen.
+FURTHER_REPEATS = (16, 17, 18, 19, 20)
 LEAST_PAIRS = 2
 # A further remedy is chosen on repeats of its own, so that those of the verification play no part.
 CHOOSING = (21, 22, 23)
@@ -49,17 +51,17 @@ class Pair(NamedTuple):
     after: Job
 
 
-def pairs(lab: Lab, remedies: Sequence[RemedyRef]) -> list[Pair]:
+def pairs(lab: Lab, remedies: Sequence[RemedyRef], kept_back: float = 0.0) -> list[Pair]:
     """One pair a repeat to whose rows the remedies apply, as many as the budget pays for, at least LEAST_PAIRS.
 
-    What was trained already costs nothing.
+    What was trained already costs nothing; for FURTHER_REPEATS there is only what is left beyond the baseline runs that are ``kept_back``.
 
     Raises:
         NotApplicable: when they apply to fewer repeats than LEAST_PAIRS.
 
     """
     paired, reason = list[Pair](), NotApplicable("there are no repeats")
-    for repeat in REPEATS:
+    for repeat in (*REPEATS, *FURTHER_REPEATS):
         try:
             paired.append(Pair(*(lab.job(*refs, repeat=repeat, refold=True, keep_weights=True) for refs in ((), tuple(remedies)))))
         except NotApplicable as found:
@@ -67,7 +69,8 @@ def pairs(lab: Lab, remedies: Sequence[RemedyRef]) -> list[Pair]:
     if len(paired) < LEAST_PAIRS:
         raise reason
     costs = np.cumsum([sum(lab.cost(job) for job in pair if job.key not in lab.runs) for pair in paired])
-    return paired[: max(LEAST_PAIRS, int((costs <= lab.left + 1e-9).sum()))]
+    limits = np.where(np.arange(len(paired)) < len(REPEATS), lab.left, lab.left - kept_back)
+    return paired[: max(LEAST_PAIRS, int((costs <= limits + 1e-9).sum()))]
 
 
 def compare_on_validation(lab: Lab, paired: Sequence[Pair]) -> list[Comparison]:

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, fx, nn
 
-from traindx.handover.source import Source, enclosed, refuse
+from traindx.handover.source import Source, called, enclosed, refuse
+from traindx.remedies.ensemble import Averaged
 from traindx.tasks import Task, preserved_rng, seed_everything
 
 # Weights drawn at another scale than a layer's own: by this share of the standard deviation.
@@ -33,6 +34,15 @@ def network_code(source: Source, original: Task, treated: Task) -> list[str]:
 
     """
     before, after = original.build(0), treated.build(0)
+    if isinstance(after, Averaged):
+        member = textwrap.indent("\n".join(_statements(source, original, before, after.members[0])), "    ")
+        averaged = called(source.define(Averaged), [f"[member() for _ in range({len(after.members)})]", repr(after.factor)])
+        return [f"def member() -> nn.Module:\n{member}", f"return {averaged}"]
+    return _statements(source, original, before, after)
+
+
+def _statements(source: Source, original: Task, before: nn.Module, after: nn.Module) -> list[str]:
+    """Those that build one network."""
     if _is_plain(after):
         return [f"return {source.construct(after)}"]
     built = _factory(source, original, before)
@@ -61,6 +71,9 @@ def network_changes(original: Task, treated: Task) -> list[Change]:
 
     """
     before, after = original.build(0), treated.build(0)
+    if isinstance(after, Averaged):
+        averaged = Change("model", f"the mean output of {len(after.members)} such networks", type(before).__name__)
+        return [*Patch(Source(), before).changes(before, after.members[0]), averaged]
     return Patch(Source(), before).changes(before, after)
 
 

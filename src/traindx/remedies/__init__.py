@@ -13,6 +13,7 @@ from traindx.remedies.black_box_shift import BlackBoxShift
 from traindx.remedies.class_weights import ClassWeights
 from traindx.remedies.clip_gradients import ClipGradients
 from traindx.remedies.drop_suspect_labels import DropSuspectLabels
+from traindx.remedies.ensemble import Ensemble
 from traindx.remedies.erase import Erase
 from traindx.remedies.escape_saddle import EscapeSaddle
 from traindx.remedies.fewer_rows import FewerRows
@@ -99,6 +100,7 @@ REMEDIES: tuple[type[Remedy], ...] = (
     AugmentSignals,
     BlackBoxShift,
     ClassWeights,
+    Ensemble,
     Erase,
     InputNoise,
     LabelSmoothing,
@@ -140,6 +142,7 @@ __all__ = [
     "ClipGradients",
     "Deepen",
     "DropSuspectLabels",
+    "Ensemble",
     "Erase",
     "EscapeSaddle",
     "FewerRows",

@@ -39,6 +39,11 @@ class Remedy:
         """The remedy by id and parameters."""
         return RemedyRef(id=self.id, params=asdict(self))  # type: ignore[call-overload]
 
+    @property
+    def networks(self) -> int:
+        """How many networks are trained in place of one: every update costs as many times as much."""
+        return 1
+
     def apply(self, task: Task, recipe: Recipe) -> tuple[Task, Recipe]:
         """The changed task and recipe; what was given stays as it was.
 

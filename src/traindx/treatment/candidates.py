@@ -16,6 +16,7 @@ from traindx.remedies import (
     Augment,
     AugmentSignals,
     Deepen,
+    Ensemble,
     Erase,
     InputNoise,
     InsertNormalization,
@@ -42,6 +43,11 @@ def _alone(*remedies: Remedy) -> tuple[Candidate, ...]:
     return tuple((remedy,) for remedy in remedies)
 
 
+# A network that is trained well before it is judged: an adaptive rate that begins high and falls to zero, targets on the scale of the outputs.
+_WELL: tuple[Candidate, ...] = (
+    (StandardizeTargets(), SetOptimizer("adam", 1e-2), SetSchedule("cosine")),
+    (SetOptimizer("adam", 1e-2), SetSchedule("cosine")),
+)
 # A rate that falls to zero shows what a longer, a faster or a normalized training is worth: at a constant rate, the noise of the last updates
 # hides it. The longer training is first: later, what it costs might not be left.
 _FALLING: tuple[Candidate, ...] = (
@@ -56,14 +62,17 @@ _GRID: tuple[Candidate, ...] = ((ShareParameters(), InsertNormalization(), SetSc
 _CONSTRAINTS = (
     *_GRID,
     *_alone(StopEarly(5), Augment(2, mirror=True), Augment(2), AugmentSignals()),
+    *_WELL,
     (AddDropout(0.1), SetSchedule("cosine")),
     *_FALLING[1:3],
-    *_alone(AddDropout(0.3), AddWeightDecay(0.3), MixUp(0.2), LabelSmoothing(0.1), InputNoise(0.1), Erase(0.4), Narrow(4)),
+    *_alone(LabelSmoothing(0.1), MixUp(0.2), AddDropout(0.3)),
+    _FALLING[0],
+    *_alone(AddWeightDecay(0.3), InputNoise(0.1), Erase(0.4), Narrow(4)),
 )
 _STEPS = _alone(SetOptimizer("adam", 1e-3), ScaleRate(3.0), ScaleRate(1 / 3), StandardizeTargets(), InsertNormalization(), WarmUp(0.1))
-_DESCENT = (*_FALLING, _LONGER, *_STEPS)
-_CAPACITY = (*_alone(Widen(4), Deepen(64)), *_FALLING, _LONGER, *_alone(InsertNormalization()))
-_ANY = tuple(dict.fromkeys((*_GRID, *_FALLING, *_CONSTRAINTS, *_STEPS)))
+_DESCENT = (*_WELL, *_FALLING, _LONGER, *_STEPS)
+_CAPACITY = (*_alone(Widen(4), Deepen(64)), *_WELL, *_FALLING, _LONGER, *_alone(InsertNormalization()))
+_ANY = tuple(dict.fromkeys((*_GRID, (StopEarly(5),), *_WELL, *_FALLING, *_CONSTRAINTS, *_STEPS)))
 # On these branches validation rows cannot say what helps, or nothing is known that could be tried.
 CANDIDATES: dict[Branch, tuple[Candidate, ...]] = {
     Branch.OVERFITTING: _CONSTRAINTS,
@@ -79,11 +88,20 @@ CANDIDATES: dict[Branch, tuple[Candidate, ...]] = {
 
 _INNERMOST = (ShareParameters.id,)
 _OUTERMOST = (Augment.id, AugmentSignals.id, Erase.id, InputNoise.id)
+_AROUND_ALL = (Ensemble.id,)
 
 
 def in_order(remedies: Sequence[RemedyRef]) -> tuple[RemedyRef, ...]:
-    """Another network first, what changes its inputs last: operations on layers are done between the two."""
-    return tuple(sorted(remedies, key=lambda r: (r.id not in _INNERMOST, r.id in _OUTERMOST)))
+    """Another network first, what changes its inputs last, and several of all that around it: operations on layers come between."""
+    return tuple(sorted(remedies, key=lambda r: (r.id in _AROUND_ALL, r.id not in _INNERMOST, r.id in _OUTERMOST)))
+
+
+def on_top(chosen: Sequence[RemedyRef], refs: Sequence[RemedyRef]) -> tuple[RemedyRef, ...]:
+    """Both, without what would be there twice; a factor on the rate is none on that of another optimizer."""
+    there = {ref.id for ref in chosen}
+    fresh = [ref for ref in refs if ref.id not in there]
+    replaced = {ScaleRate.id} if any(ref.id == SetOptimizer.id for ref in fresh) else set()
+    return in_order((*(ref for ref in chosen if ref.id not in replaced), *fresh))
 
 
 @dataclass(frozen=True)

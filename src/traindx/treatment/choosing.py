@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from traindx.experiments import Lab
 from traindx.experiments.verification import CHOOSING, REPEATS, final_loss, paired_gains
@@ -63,17 +64,17 @@ class Choosing:
         runs, metric = self.runs(remedies, stage), self.lab.task.metric
         values = [0.0 if metric is None else run.last("validation_metric") for run in runs]
         sign = 1.0 if metric is None or metric.higher_is_better else -1.0
-        return Score(tuple(map(final_loss, runs)), sign * float(np.mean(values)))
+        return Score(tuple(map(final_loss, runs)), tuple(sign * value for value in values))
 
 
 class Score(NamedTuple):
-    """The final validation loss of every repeat, and the mean metric, negative where lower is better; 0 without a metric.
+    """The final validation loss of every repeat, and the metric, negative where lower is better; none or zeros without a metric.
 
     It is NaN where the metric cannot be had of these outputs; the losses alone decide then.
     """
 
     losses: tuple[float, ...]
-    metric: float = 0.0
+    metrics: tuple[float, ...] = ()
 
     @property
     def mean(self) -> float:
@@ -82,10 +83,21 @@ class Score(NamedTuple):
         return math.exp(np.mean(np.log(self.losses))) if positive else float(np.mean(self.losses))
 
     def better(self, known: Score) -> bool:
-        """Whether the losses are lower, repeat by repeat, by more on average than that average's standard error and WORTH; the metric no worse."""
+        """Whether the losses are lower, repeat by repeat, by more on average than that average's standard error and WORTH.
+
+        The metric may not be worse by more than its own standard error: of few rows, it is coarse.
+        """
         if not all(map(math.isfinite, (*self.losses, *known.losses))):
             return all(map(math.isfinite, self.losses))
         gains = paired_gains(known.losses, self.losses)
         least = WORTH if min(*self.losses, *known.losses) > 0 else WORTH * abs(known.mean)
-        as_good = self.metric >= known.metric or math.isnan(known.metric)
-        return bool(gains.mean() > max(gains.std(ddof=1) / math.sqrt(len(gains)), least) and as_good)
+        return bool(gains.mean() > max(_error(gains), least) and self._as_good(known))
+
+    def _as_good(self, known: Score) -> bool:
+        changes = np.subtract(self.metrics, known.metrics)
+        return len(changes) == 0 or bool(np.isnan(known.metrics).any() or changes.mean() >= -_error(changes))
+
+
+def _error(values: NDArray[np.float64]) -> float:
+    """The standard error of their mean."""
+    return float(values.std(ddof=1)) / math.sqrt(len(values))

@@ -10,7 +10,7 @@ from traindx.experiments import EXPERIMENTS, Lab
 from traindx.experiments.verification import MEAN_RECALL, compare_on_test, compare_on_validation, pairs
 from traindx.records import Branch, Comparison, Diagnosis, NotApplicable, Question, Standing
 from traindx.remedies import BalanceClasses, make_remedy
-from traindx.treatment.choosing import Remedies
+from traindx.treatment.choosing import FALLBACK_PAIRS, Remedies
 
 
 def compared(lab: Lab, diagnosis: Diagnosis, plans: Sequence[Remedies]) -> tuple[Remedies, list[Comparison]]:
@@ -19,9 +19,9 @@ def compared(lab: Lab, diagnosis: Diagnosis, plans: Sequence[Remedies]) -> tuple
     A plan that cannot be applied on other divisions of the rows does not improve anything there.
     """
     remedies, comparisons = Remedies(), list[Comparison]()
-    for remedies in plans:
+    for remedies, *others in (plans[i:] for i in range(len(plans))):
         try:
-            paired = pairs(lab, remedies)
+            paired = pairs(lab, remedies, sum(FALLBACK_PAIRS * lab.cost(lab.job(*other)) for other in others))
         except NotApplicable:
             comparisons = []
             continue

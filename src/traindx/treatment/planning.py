@@ -15,7 +15,8 @@ from traindx.diagnosis.reading import Reading
 from traindx.experiments import Lab
 from traindx.experiments.verification import helps
 from traindx.records import Branch, Diagnosis, NotApplicable, Run, Standing
-from traindx.remedies import BalanceClasses
+from traindx.remedies import BalanceClasses, SetSchedule
+from traindx.treatment.averaging import averaged
 from traindx.treatment.candidates import CANDIDATES, NUMBERS, Number
 from traindx.treatment.choosing import Choosing, Remedies
 from traindx.treatment.search import search
@@ -70,18 +71,27 @@ def _further(choosing: Choosing, diagnosis: Diagnosis, chosen: Remedies) -> Reme
         runs = choosing.runs(chosen, "before further remedies" if chosen else "before any remedy")
     except NotApplicable:  # to the rows of another division: there is nothing to compare with
         return chosen
-    branch = branch_of(diagnosis, runs)
-    selected, score = select(choosing, _candidates(diagnosis, branch), chosen, choosing.score(chosen, "before"))
-    numbers = _applicable(choosing.lab, selected, NUMBERS[branch])
+    branch, score = branch_of(diagnosis, runs), choosing.score(chosen, "before")
+    candidates = _candidates(choosing.lab, diagnosis, branch)
+    selected, score = select(choosing, candidates, chosen, score)
+    now = branch_of(diagnosis, choosing.runs(selected, "so far"))
+    if now is not branch:
+        further = [refs for refs in _candidates(choosing.lab, diagnosis, now) if refs not in candidates]
+        selected, score = select(choosing, further, selected, score)
+    several = averaged(choosing, selected)
+    if several != selected:
+        return several
+    numbers = _applicable(choosing.lab, selected, NUMBERS[now])
     found = search(choosing, selected, score, numbers, choosing.lab.recipe.seed) if numbers else selected
     return _without_the_idle(choosing, selected, found)
 
 
-def _candidates(diagnosis: Diagnosis, branch: Branch) -> list[Remedies]:
+def _candidates(lab: Lab, diagnosis: Diagnosis, branch: Branch) -> list[Remedies]:
     """Those of the branch where it stands now, then of the diagnosed one; without what was raced already and seen to be of no use."""
     reading = Reading(diagnosis.evidence)
-    both = dict.fromkeys((*CANDIDATES[branch], *CANDIDATES[diagnosis.branch]))
-    listed: list[Remedies] = [tuple(remedy.ref for remedy in candidate) for candidate in both]
+    there = SetSchedule(lab.recipe.schedule)
+    both = [tuple(r.ref for r in candidate if r != there) for candidate in (*CANDIDATES[branch], *CANDIDATES[diagnosis.branch])]
+    listed: list[Remedies] = [refs for refs in dict.fromkeys(both) if refs]
     raced = {refs: [found.value for ref in refs if (found := reading.raced(ref)) is not None] for refs in listed}
     return [refs for refs in listed if len(raced[refs]) < len(refs) or max(raced[refs]) > 0]
 
