@@ -66,7 +66,8 @@ def _helpful_once(
         plan = on_top(chosen, refs)
         try:
             once = choosing.cost(plan) / len(CHOOSING)
-            best = on_top(chosen, min(worth, key=helpful.__getitem__)) if worth else plan
+            least: Remedies = min(worth, key=lambda refs: helpful[refs], default=refs)
+            best = on_top(chosen, least)
             rest = max(_rest(choosing, plan), _rest(choosing, best))
             if once > min(_left(choosing, plan, best), purse - choosing.lab.spending.runs) - rest:
                 later.append(refs)
