@@ -396,6 +396,9 @@ def test_several_networks_cost_as_many_times_as_much() -> None:
     assert mine.cost(thrice) == pytest.approx(3 * mine.cost(once))
     mine.train([thrice], "three")
     assert mine.spending.runs == pytest.approx(mine.cost(thrice))
+    mine.train([once], "one")
+    limits = [mine._limit_s(jobs) for jobs in ([once], [once, thrice], [])]
+    assert limits[0] is not None and limits == [limits[0], 3 * limits[0], limits[0]]
 
 
 def test_every_branch_has_its_candidates_and_numbers() -> None:

@@ -36,8 +36,12 @@ TIME_LIMIT_FACTOR, LEAST_LIMIT_S = 20.0, 60.0
 
 def work(steps: int, recipe: Recipe, rows: int, remedies: Sequence[RemedyRef] = ()) -> int:
     """What so many updates cost, in rows: an update takes as long as STEP_ROWS rows, besides those it reads; and once more a further network."""
-    networks = math.prod(make_remedy(remedy).networks for remedy in remedies)
-    return steps * networks * (STEP_ROWS + min(recipe.batch_size * recipe.accumulate, rows))
+    return steps * networks(remedies) * (STEP_ROWS + min(recipe.batch_size * recipe.accumulate, rows))
+
+
+def networks(remedies: Sequence[RemedyRef]) -> int:
+    """How many networks are trained with these remedies."""
+    return math.prod(make_remedy(remedy).networks for remedy in remedies)
 
 
 class Memory(Protocol):
@@ -160,7 +164,7 @@ class Lab:
         fitted = self.executor.run(
             [job for _, job in missing],
             self.callbacks,
-            self._limit_s(),
+            self._limit_s([job for _, job in missing]),
             lambda step: self._progress(stage, done + step / self.total),
         )
         for _ in missing:
@@ -188,9 +192,9 @@ class Lab:
         if not run.remedies and run.horizon is None and not self.spending.baseline_seconds:
             self.spending.baseline_seconds = run.seconds
 
-    def _limit_s(self) -> float | None:
-        known = self.spending.baseline_seconds
-        return max(LEAST_LIMIT_S, TIME_LIMIT_FACTOR * known) if known else None
+    def _limit_s(self, jobs: Sequence[Job]) -> float | None:
+        known, most = self.spending.baseline_seconds, max((networks(job.task.remedies) for job in jobs), default=1)
+        return most * max(LEAST_LIMIT_S, TIME_LIMIT_FACTOR * known) if known else None
 
     def baseline(self) -> Run:
         """The untouched task and recipe, at full length."""
