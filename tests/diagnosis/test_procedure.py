@@ -155,6 +155,10 @@ def test_a_weak_sign_is_asked_about_last_and_only_where_nothing_looks_wrong(fact
     assert asked(constrained(overfitted(weak), 0.0).put("learning_curve", "gain_of_doubling", 0.01)) == ""
 
 
+def test_no_last_look_where_the_test_set_shows_harm(facts: Facts) -> None:
+    assert asked(facts.mismatched().audit(feature_scale_largest=4.0)) == ""
+
+
 def test_the_test_set_is_opened_before_the_last_look(facts: Facts) -> None:
     weak = facts.audit(feature_scale_largest=4.0)
     assert asked(weak.without("two_sample")) == "two_sample"

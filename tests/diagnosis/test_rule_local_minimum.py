@@ -42,8 +42,13 @@ def test_a_valley_is_no_suspect_where_something_left_it_or_training_is_not_large
 
 def test_a_saddle_that_a_step_off_it_does_not_leave_is_a_valley(facts: Facts) -> None:
     stuck, off = in_a_valley(facts.underfitted(), "saddle"), RemedyRef(id="escape-saddle")
-    assert stuck.judged(CAUSE).standing is not Standing.SUSPECTED
-    assert stuck.raced(off, CLEARING_SHARE / 2).judged(CAUSE).standing is Standing.SUSPECTED
+    elsewhere = stuck.raced(stuck.remedies(CAUSE)[0], 0.1)
+    assert elsewhere.judged(CAUSE).standing is not Standing.SUSPECTED
+    assert elsewhere.raced(off, CLEARING_SHARE / 2).judged(CAUSE).standing is Standing.SUSPECTED
+
+
+def test_a_valley_from_which_no_other_start_was_tried_is_undecided(facts: Facts) -> None:
+    assert in_a_valley(facts.underfitted(), VALLEYS[0]).judged(CAUSE).standing is Standing.UNDECIDED
 
 
 def test_stays_silent_where_training_is_not_large(facts: Facts) -> None:

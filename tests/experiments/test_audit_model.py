@@ -193,6 +193,24 @@ def test_tables_of_equal_columns_have_no_spread_and_tables_of_one_column_may_be_
     assert audited(lambda: Factors(lambda w: w.normal_()))["unit_spread"].value > 0.5
 
 
+class Places(nn.Module):
+    """A table of zeros that is added to a drawn one, before a layer: nothing wrong with that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.places, self.head = nn.Embedding(5, 4), nn.Embedding(6, 4), nn.Linear(4, 3)
+        nn.init.zeros_(self.places.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        place = torch.arange(x.shape[1]).clamp(max=5)
+        out: Tensor = self.head((self.words(x.long().abs() % 5) + self.places(place)).mean(1))
+        return out
+
+
+def test_a_table_of_zeros_before_a_layer_says_nothing() -> None:
+    assert audited(Places)["unit_spread"].value > 0.5
+
+
 def test_biases_dropout_and_norms_are_seen() -> None:
     def build() -> nn.Module:
         model = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.8), nn.Linear(8, 3))

@@ -358,3 +358,114 @@ def test_layers_that_return_tuples(build: Callable[[], nn.Module]) -> None:
             optimizer.step()
             w.step(loss)
     assert w.findings == ()
+
+
+# --- Hooks that come and go ----------------------------------------------------------------------------------------------------------
+
+
+def hooks(model: nn.Module, *optimizers: torch.optim.Optimizer) -> int:
+    """How many there are, on modules, parameters and optimizers."""
+    on_modules = sum(len(m._forward_hooks) for m in model.modules())
+    on_parameters = sum(len(p._post_accumulate_grad_hooks or ()) for p in model.parameters())
+    return on_modules + on_parameters + sum(len(o._optimizer_step_pre_hooks) + len(o._optimizer_step_post_hooks) for o in optimizers)
+
+
+def updated(model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[Tensor, Tensor, Tensor]:
+    x, y = rows()
+    optimizer.zero_grad()
+    outputs = model(x)
+    loss = nn.functional.cross_entropy(outputs, y)
+    loss.backward()
+    optimizer.step()
+    return loss, outputs, y
+
+
+def test_reports_from_a_hook_of_the_optimizer_do_not_stop_the_training() -> None:
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    with watched(model, optimizer) as w:
+        mine = optimizer.register_step_post_hook(lambda *_: w.step(1.0))
+        for _ in range(300):
+            updated(model, optimizer)
+        mine.remove()
+    assert w.run.steps == 300 and hooks(model, optimizer) == 0
+
+
+def test_a_watch_that_is_entered_again_finds_nothing_in_a_sound_loop() -> None:
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    w = watched(model, optimizer)
+    for _ in range(3):
+        with w:
+            for _ in range(20):
+                w.step(*updated(model, optimizer))
+    assert w.findings == () and hooks(model, optimizer) == 0
+
+
+def test_no_hook_of_a_look_outlives_it_where_no_update_came() -> None:
+    model = network()
+    x, y = rows()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    most = 0
+    with watched(model, optimizer, overhead=1.0) as w:
+        for i in range(200):
+            outputs = model(x)
+            loss = nn.functional.cross_entropy(outputs, y) / 4
+            loss.backward()
+            if i % 4 == 3:
+                optimizer.step()
+                optimizer.zero_grad()
+            w.step(loss, outputs, y)
+            most = max(most, len(model[0]._forward_hooks))
+    assert most <= 1 and hooks(model, optimizer) == 0
+
+
+def test_a_watch_that_an_alert_ends_leaves_nothing() -> None:
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    ended: list[tdx.Finding] = []
+    w = tdx.watch(model, optimizer, quiet=True, on_alert=lambda finding: (ended.append(finding), w.close()))
+    with w:
+        for _ in range(5):
+            updated(model, optimizer)
+            w.step(float("nan"))
+        assert ended and hooks(model, optimizer) == 0
+
+
+def test_the_sum_of_halves_is_no_alarm() -> None:
+    half = nn.Linear(8, 2).half()
+    optimizer = torch.optim.SGD(half.parameters(), 0.0)
+    with watched(half, optimizer) as w:
+        for _ in range(3):
+            for p in half.parameters():
+                p.grad = torch.full_like(p, 30_000.0)
+            optimizer.step()
+            w.step(1.0)
+    assert "non-finite-loss" not in {f.cause for f in w.findings}
+
+
+def test_what_a_scaler_has_a_fused_optimizer_skip_is_no_alarm() -> None:
+    model = network()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
+    with watched(model, optimizer) as w:
+        for _ in range(3):
+            for p in model.parameters():
+                p.grad = torch.full_like(p, float("inf"))
+            optimizer.grad_scale, optimizer.found_inf = torch.tensor(65536.0), torch.tensor(1.0)  # as torch.amp.GradScaler sets them
+            optimizer.step()
+            del optimizer.grad_scale, optimizer.found_inf
+            w.step(1.0)
+    assert "non-finite-loss" not in {f.cause for f in w.findings}
+
+
+def test_rows_that_are_not_finite_are_told_where_the_training_ends_before_its_report() -> None:
+    model = network()
+    x, y = rows()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    with pytest.raises(KeyboardInterrupt), watched(model, optimizer) as w:
+        w.step(*updated(model, optimizer))
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x * float("nan")), y).backward()
+        optimizer.step()
+        raise KeyboardInterrupt
+    assert next(f.cause for f in w.findings) == "non-finite-data"

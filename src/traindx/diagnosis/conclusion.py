@@ -126,7 +126,9 @@ def _speaks_for(finding: Finding) -> bool:
     if finding.standing is not Standing.SUSPECTED:
         return False
     race = next((e for e in finding.evidence if e.measure == "recovered"), None)
-    return finding.cause == "local-minimum" if race is None else race.value >= CONFIRMING_SHARE
+    if race is None:  # of the suspicions without one, that of a valley rests on more than signs
+        return finding.cause == "local-minimum" and any(e.measure == "answer" for e in finding.evidence)
+    return race.value >= CONFIRMING_SHARE
 
 
 def _sentence(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> str:

@@ -259,7 +259,8 @@ def _decay(reading: Reading, least: float) -> Question | None:
 
 def _last_look(reading: Reading) -> Question | None:
     """Nothing looks wrong: but what references reach is no bound. Whatever a sign points to, weak ones too, is tried on the validation loss."""
-    if reading.training_is_large or _by_heart(reading) or _explained_by_any(reading):
+    found = _explained_by_any(reading) or _explained(reading) or reading.test_harm_is_real
+    if reading.training_is_large or _by_heart(reading) or found:
         return None
     return _hidden(reading, NOTICEABLE, HIDDEN_MARGIN)
 

@@ -36,7 +36,8 @@ class LayerActivations(Probe):
         self._hooks: list[RemovableHandle] = []
 
     def before_forward(self, state: TrainingState) -> None:
-        """Attach the hooks."""
+        """Attach the hooks, in place of those of a pass that no update followed."""
+        self._detach()
         if self.is_due(state):
             leaves = [(n, m) for n, m in state.model.named_modules() if n and not any(m.children()) and not isinstance(m, nn.Dropout)]
             self._hooks = [module.register_forward_hook(self._hook(state, name)) for name, module in leaves]

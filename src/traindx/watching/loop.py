@@ -125,6 +125,11 @@ class Loop:
         return any(p.grad is not None and bool((p.grad != 0).any()) for _, p in self.parameters)
 
     @property
+    def is_left_to_a_scaler(self) -> bool:
+        """Whether a gradient scaler has an optimizer skip an update whose gradients overflow, as it does inside fused ones."""
+        return any(getattr(optimizer, "found_inf", None) is not None for optimizer in self.optimizers)
+
+    @property
     def witness_name(self) -> str:
         """The name of the witness."""
         return self.names.get(id(self.witness), "")

@@ -28,6 +28,8 @@ from traindx.watching.signs import suspicions
 
 # Losses stay on the device and are read together, once in so many reports.
 READ_EVERY = 16
+# In the first so many updates, and in looks, another witness is sought where no gradient came to the one that is followed.
+FIRST_SOUGHT = 16
 # Signs in the curves are weighed at these reports, and at the end.
 WEIGHED_AT = (64, 256, 1024, 4096, 16384, 65536)
 # For the defects that are there from the first update on, so many updates are watched, and later only those that are looked at in full.
@@ -99,7 +101,8 @@ class Watch:
         self._holders: set[int] = set()
         self._all, self._lasting = _acts(self._detectors), _acts([d for d in self._detectors if d.lasting])
         self._acts = self._lasting
-        self._passing: list[RemovableHandle] = []
+        self._after: dict[int, RemovableHandle] = {}
+        self._heard: RemovableHandle | None = None
 
     @_guarded
     def _try(self, act: Callable[..., Any], *args: Any) -> None:
@@ -152,14 +155,19 @@ class Watch:
 
     def _detach(self) -> None:
         self._off = True
-        for handle in (*self.loop.handles, *self._passing):
+        for handle in (*self.loop.handles, *self._after.values()):
             handle.remove()
         self.loop.handles.clear()
-        self._passing.clear()
+        self._after.clear()
+        self._hear_gradients(False)
+        self._activations_are_seen()
+        self._let_go()
+
+    def _activations_are_seen(self) -> None:
+        """No hook of a look outlives it, also where it saw no update."""
         for probe in self._probes:
             if isinstance(probe, GuardedActivations):
                 probe.detach()
-        self._let_go()
 
     def _let_go(self) -> None:
         """Keep no tensor of the user's alive."""
@@ -181,32 +189,35 @@ class Watch:
     def _begin(self) -> None:
         """An update begins: is it looked at in full?"""
         self.loop.looking = self.budget.affords_look(self.loop.step)
-        if (self.loop.looking or self.loop.step < FIRST_UPDATES) is not (self._acts is self._all):
-            self._change_hooks()
+        full = self.loop.looking or self.loop.step < FIRST_UPDATES
+        self._acts = self._all if full else self._lasting
+        self._hear_gradients(full)
         if self.loop.looking:
             self.budget.look_begins(self.loop.step)
             state = self.loop.state()
             for probe in self._probes:
                 probe.before_forward(state)
 
-    def _change_hooks(self) -> None:
-        """From an update that all detectors follow to one that only those follow whose defect may begin at any time, or back: these need fewer
-        hooks.
-        """
-        self._acts = self._lasting if self._acts is self._all else self._all
+    def _hear_gradients(self, wanted: bool) -> None:
+        """Be told, or no more, when the witness receives gradients."""
+        if wanted is (self._heard is not None):
+            return
         self.loop.backwards = 0
-        for handle in self._passing:
-            handle.remove()
-        self._passing.clear()
-        if self._acts is self._all:
-            for index, optimizer in enumerate(self.loop.optimizers):
-                self._passing.append(optimizer.register_step_post_hook(functools.partial(self._after_update, index)))
-            self._hear_gradients()
+        if self._heard is not None:
+            self._heard.remove()
+        witness = self.loop.witness if wanted else None
+        self._heard = None if witness is None else witness.register_post_accumulate_grad_hook(self._accumulated)
 
-    def _hear_gradients(self) -> None:
-        if self.loop.witness is not None:
-            self._passing.append(self.loop.witness.register_post_accumulate_grad_hook(self._accumulated))
+    def _hear_updates(self, index: int, wanted: bool) -> None:
+        """Be told, or no more, when the optimizer has stepped. Called before it does: torch goes through the hooks of after it only then."""
+        if wanted is (index in self._after):
+            return
+        if wanted:
+            self._after[index] = self.loop.optimizers[index].register_step_post_hook(functools.partial(self._after_update, index))
+        else:
+            self._after.pop(index).remove()
 
+    # Not guarded, but for what it calls: so little is done here that compiled models are not compiled anew for it.
     def _after_forward(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
         loop = self.loop
         if self._off or loop.paused:
@@ -232,6 +243,7 @@ class Watch:
         loop.reports_since_update = 0
         loop.evaluations.clear()
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)  # the first argument is the optimizer itself
+        self._hear_updates(index, self._acts is self._all or closure is not None)
         if closure is None:
             self._gradients_complete(index)
 
@@ -252,11 +264,12 @@ class Watch:
     def _after_update(self, index: int, *_: Any) -> None:
         loop = self.loop
         loop.stepped_witness = index in self._holders
-        if not loop.backwards and (loop.updates <= READ_EVERY or loop.looking):
+        if not loop.backwards and (loop.updates <= FIRST_SOUGHT or loop.looking):
             self._follow_better()
         loop.was_reached = loop.was_reached or loop.has_gradients
         self._tell("updated")
         loop.backwards = 0
+        loop.evaluations.clear()  # forward passes of a closure are no evaluations
         if index == 0:
             loop.place = loop.place or users_line()
             if loop.looking:
@@ -270,7 +283,8 @@ class Watch:
         if better is not None and better is not self.loop.witness and better.grad is not None:
             self.loop.was_reached = True
             self._follow(better)
-            self._hear_gradients()
+            self._hear_gradients(False)
+            self._hear_gradients(True)
 
     # -- what the user reports -----------------------------------------------------------------------------------------------------
 
@@ -293,6 +307,7 @@ class Watch:
             self._rows = len(targets)
         self._tell("reported")
         if loop.looking:
+            self._activations_are_seen()
             self.budget.look_ends()
         loop.step += 1
         loop.reports_since_update += not loop.updates_since_report
@@ -304,7 +319,8 @@ class Watch:
             self._weigh_signs()
         if loop.news:
             self._alert()
-        self._begin()
+        if not self._off:  # an alert may end the watch
+            self._begin()
 
     @_guarded
     def validate(self, loss: Tensor | float, metric: float | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The gradient is near zero, nothing goes down from there, and other starts do better (CAUSES: restarts, widen)."""
+"""The gradient is near zero, nothing goes down from there, and other starts do better, or nothing does (CAUSES: restarts, widen)."""
 
 from __future__ import annotations
 
@@ -34,12 +34,8 @@ class LocalMinimum(Rule):
     def judge(self, reading: Reading) -> Finding:
         """Confirmed where another start recovers most of the gap; suspected where curvature shows a valley that nothing leaves; else cleared."""
         tried = [e for ref in self.remedies(reading) if (e := reading.raced(ref)) is not None and e.measure == "recovered"]
-        if (valley := _valley(reading)) is not None and not self._falls(reading) and not _recovered(reading):
-            said = (
-                f"training came to rest above what is reachable, where no direction goes down; no other recipe and no larger network got lower,"
-                f" nor did {len(tried) or 'any'} other start{'' if len(tried) == 1 else 's'}: a valley, or all that these layers can do"
-            )
-            return self.finding(Standing.SUSPECTED, 0.4, said, (valley, *present(reading.find("critical_point", "gradient_norm"))))
+        if tried and (valley := _valley(reading)) and not self._falls(reading) and not _recovered(reading):
+            return self._in_a_valley(valley, len(tried))
         if not tried:
             if not reading.training_is_large or self._falls(reading):
                 said = "the loss was still falling" if reading.training_is_large else "training reaches what is reachable"
@@ -56,16 +52,27 @@ class LocalMinimum(Rule):
             return self.finding(Standing.CONFIRMED, 0.5 + 0.3 * min(best.value, 1.0), said, evidence, (best.remedy,))
         return self.finding(Standing.CLEARED, 0.7, said, evidence)
 
+    def _in_a_valley(self, valley: tuple[Evidence, ...], starts: int) -> Finding:
+        """Suspected: what nothing that was tried leaves. The races that failed rank no finding."""
+        no_way = "a step along the one direction that goes down gained next to nothing" if len(valley) > 1 else "no direction goes down"
+        said = (
+            f"training came to rest above what is reachable, where {no_way}; no other remedy that was tried got it lower, nor did"
+            f" {starts} other start{'' if starts == 1 else 's'}: a valley, or all that these layers can do"
+        )
+        return self.finding(Standing.SUSPECTED, 0.4, said, valley[:1])
 
-def _valley(reading: Reading) -> Evidence | None:
-    """The answer of curvature, where training is large and ended in a valley, or on a saddle that a step off it did not leave."""
+
+def _valley(reading: Reading) -> tuple[Evidence, ...]:
+    """The answer of curvature, where training is large and ended in a valley; on a saddle that a step off it did not leave, the step as well."""
     answer, off = reading.find("critical_point", "answer"), reading.raced(RemedyRef(id="escape-saddle"))
     if answer is None or not reading.training_is_large:
-        return None
-    stays = off is not None and off.measure == "recovered" and off.value < CLEARING_SHARE
-    return answer if answer.details["answer"] in VALLEYS or stays else None
+        return ()
+    if answer.details["answer"] in VALLEYS:
+        return (answer,)
+    return (answer, off) if off is not None and off.measure == "recovered" and off.value < CLEARING_SHARE else ()
 
 
 def _recovered(reading: Reading) -> bool:
-    """Whether anything that was tried closed half of the gap."""
-    return any(e.measure == "recovered" and e.value >= CONFIRMING_SHARE for e in reading.evidence)
+    """Whether anything that was tried closed half of the gap, and other seeds did not refute it."""
+    found = (e for e in reading.evidence if e.measure == "recovered" and (e.low is None or e.low > 0))
+    return any(e.value >= CONFIRMING_SHARE for e in found)

@@ -23,6 +23,8 @@ from traindx.tasks import Task
 from traindx.training import evaluated_index, evaluation_mode
 
 ROWS = 32
+# Of a large table, so many rows say how its columns differ.
+TABLE_ROWS = 1000
 # Inputs are scaled by this for the additivity test, so that a bend far from the origin shows.
 FAR = 10.0
 # Outputs that vary by less than this share of themselves are constant: affine, and trivially so.
@@ -79,7 +81,6 @@ def _widths(layer: nn.Module) -> tuple[int, int]:
 def _scales(model: nn.Module) -> list[Evidence]:
     """Gains of the fresh weights (root mean square times the root of the fan-in), spread of the units, biases against what their layer adds up."""
     gains, spreads, biases = [], [], []
-    tables = [_spread(m.weight.detach().double().T) for m in model.modules() if isinstance(m, nn.Embedding) and m.embedding_dim > 1]
     for module in model.modules():
         if not isinstance(module, WEIGHTED) or isinstance(module, nn.Embedding):
             continue
@@ -90,10 +91,17 @@ def _scales(model: nn.Module) -> list[Evidence]:
         bias = getattr(module, "bias", None)
         if isinstance(bias, Tensor) and bias.numel() > 1:
             biases.append(float(bias.detach().double().mean().abs()))
-    found = [evidence("smallest_gain", min(gains)), evidence("largest_gain", max(gains))] if gains else []
-    spreads = [*tables, *(spreads[:-1] or spreads)]
-    found += [evidence("unit_spread", min(spreads))] if spreads else []
+    if not gains:
+        return _tables(model)
+    found = [evidence("smallest_gain", min(gains)), evidence("largest_gain", max(gains))]
+    found += [evidence("unit_spread", min(spreads[:-1] or spreads))] if spreads else []
     return [*found, evidence("bias_offset", max(biases))] if biases else found
+
+
+def _tables(model: nn.Module) -> list[Evidence]:
+    """The spread of the columns of a network's tables, where nothing else has weights: a layer behind them would make equal columns differ."""
+    tables = [m.weight.detach()[:TABLE_ROWS].double().T for m in model.modules() if isinstance(m, nn.Embedding) and m.embedding_dim > 1]
+    return [evidence("unit_spread", min(map(_spread, tables)))] if tables else []
 
 
 def _spread(weight: Tensor) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 
 import torch
@@ -31,6 +32,7 @@ class NonFiniteLoss(Detector):
     def __init__(self) -> None:
         super().__init__()
         self._flag: Tensor | None = None
+        self._gathered = 0
         self._broken, self._fresh, self._backward = False, False, False
         self._sound = False  # whether the weights were finite before the update that has spoilt them
         self._origin: origin.Origin | None = None
@@ -38,17 +40,26 @@ class NonFiniteLoss(Detector):
     def updating(self, loop: Loop) -> None:
         """Gradients are complete, weights not yet changed."""
         gradient = loop.witness.grad if loop.witness is not None else None
-        if gradient is None or self._broken or self.held is not None:
+        if gradient is None or self._broken or self.held is not None or loop.is_left_to_a_scaler:
             return
         if gradient.is_cpu:
-            self._broken = self._fresh = not math.isfinite(gradient.sum().item())  # no wait: the number is here
+            wide = torch.float32 if gradient.dtype is torch.float16 else None  # the sum of halves is soon too large for a half
+            self._broken = self._fresh = not cmath.isfinite(gradient.sum(dtype=wide).item())  # no wait: the number is here
             self._sound = self._fresh and not _broken_parameters(loop)
         else:
             bad = ~gradient.isfinite().all()
             self._flag = bad if self._flag is None else self._flag | bad
-            self._broken = loop.updates % READ_EVERY == 0 and bool(self._flag)
+            self._gathered += 1
+            if self._gathered >= READ_EVERY:
+                self._read()
         if self._fresh and loop.forward is not None and not loop.compiled:
             self._search(loop, loop.forward)
+
+    def _read(self) -> None:
+        """What was gathered on the device."""
+        if self._flag is not None:
+            self._broken = self._broken or bool(self._flag)
+        self._flag, self._gathered = None, 0
 
     def _search(self, loop: Loop, forward: Forward) -> None:
         """On the way to the outputs; where these are finite, on the way back from them."""
@@ -73,7 +84,8 @@ class NonFiniteLoss(Detector):
         self.saw(loop, text, self._origin.layer if self._origin else "", place=place)
 
     def ended(self, loop: Loop) -> None:
-        """The last losses are read at the end."""
+        """The last losses and gradients are read at the end."""
+        self._read()
         self.reported(loop)
 
     def _said(self, loop: Loop) -> tuple[str, Place | None]:
@@ -115,6 +127,10 @@ class NonFiniteData(Detector):
         """Told by the search for the origin."""
         if loop.broken_inputs and self.held is None:
             self.saw(loop, "the batch holds numbers that are not finite", place=loop.place)
+
+    def ended(self, loop: Loop) -> None:
+        """Also where the training ended before its report."""
+        self.reported(loop)
 
 
 def _broken_parameters(loop: Loop) -> list[str]:
