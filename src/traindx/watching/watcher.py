@@ -191,7 +191,8 @@ class Watch:
         self.loop.looking = self.budget.affords_look(self.loop.step)
         full = self.loop.looking or self.loop.step < FIRST_UPDATES
         self._acts = self._all if full else self._lasting
-        self._hear_gradients(full)
+        if full is (self._heard is None):
+            self._hear_gradients(full)
         if self.loop.looking:
             self.budget.look_begins(self.loop.step)
             state = self.loop.state()
@@ -200,8 +201,6 @@ class Watch:
 
     def _hear_gradients(self, wanted: bool) -> None:
         """Be told, or no more, when the witness receives gradients."""
-        if wanted is (self._heard is not None):
-            return
         self.loop.backwards = 0
         if self._heard is not None:
             self._heard.remove()
@@ -210,8 +209,6 @@ class Watch:
 
     def _hear_updates(self, index: int, wanted: bool) -> None:
         """Be told, or no more, when the optimizer has stepped. Called before it does: torch goes through the hooks of after it only then."""
-        if wanted is (index in self._after):
-            return
         if wanted:
             self._after[index] = self.loop.optimizers[index].register_step_post_hook(functools.partial(self._after_update, index))
         else:
@@ -243,7 +240,9 @@ class Watch:
         loop.reports_since_update = 0
         loop.evaluations.clear()
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)  # the first argument is the optimizer itself
-        self._hear_updates(index, self._acts is self._all or closure is not None)
+        wanted = self._acts is self._all or closure is not None
+        if wanted is not (index in self._after):
+            self._hear_updates(index, wanted)
         if closure is None:
             self._gradients_complete(index)
 

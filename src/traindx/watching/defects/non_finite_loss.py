@@ -40,13 +40,14 @@ class NonFiniteLoss(Detector):
     def updating(self, loop: Loop) -> None:
         """Gradients are complete, weights not yet changed."""
         gradient = loop.witness.grad if loop.witness is not None else None
-        if gradient is None or self._broken or self.held is not None or loop.is_left_to_a_scaler:
+        if gradient is None or self._broken or self.held is not None:
             return
         if gradient.is_cpu:
             wide = torch.float32 if gradient.dtype is torch.float16 else None  # the sum of halves is soon too large for a half
-            self._broken = self._fresh = not cmath.isfinite(gradient.sum(dtype=wide).item())  # no wait: the number is here
+            finite = cmath.isfinite(gradient.sum(dtype=wide).item())  # no wait: the number is here
+            self._broken = self._fresh = not finite and not loop.is_left_to_a_scaler
             self._sound = self._fresh and not _broken_parameters(loop)
-        else:
+        elif not loop.is_left_to_a_scaler:
             bad = ~gradient.isfinite().all()
             self._flag = bad if self._flag is None else self._flag | bad
             self._gathered += 1
