@@ -174,6 +174,20 @@ def initialized(model: nn.Module, weight: Callable[[torch.Tensor], object], bias
     return model
 
 
+class Block(nn.Module):
+    """A layer that keeps the shape, a norm if there is one and what follows, beside a shortcut where it has one."""
+
+    def __init__(self, layer: nn.Module, act: type[nn.Module], norm: nn.Module | None, skip: bool) -> None:
+        super().__init__()
+        self.layer, self.act, self.skip = layer, act(), skip
+        self.norm = norm or nn.Identity()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, ...) -> (N, ...)."""
+        y = self.act(self.norm(self.layer(x)))
+        return x + y if self.skip else y
+
+
 # -- edits that several scripts share ----------------------------------------------------------------------------------------------------
 
 

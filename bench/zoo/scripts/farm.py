@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.scripts.base import (
+    Block,
     Draw,
     Training,
     balanced,
@@ -80,20 +81,6 @@ def leaves() -> tuple[np.ndarray, np.ndarray]:
     return np.clip(x, 0, 1.5).astype(np.float32), y
 
 
-class Cell(nn.Module):
-    """A convolution, a norm if there is one and what follows, beside a shortcut where it has one."""
-
-    def __init__(self, channels: int, norm: bool, skip: bool, act: type[nn.Module]) -> None:
-        super().__init__()
-        self.conv, self.act, self.skip = nn.Conv2d(channels, channels, 3, padding=1), act(), skip
-        self.norm = nn.BatchNorm2d(channels) if norm else nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, H, W)."""
-        y = self.act(self.norm(self.conv(x)))
-        return x + y if self.skip else y
-
-
 @script("leaf-lenet", held_out=True)
 def leaf_lenet(
     draw: Draw,
@@ -123,7 +110,10 @@ def leaf_lenet(
         def conv(into: int, out: int) -> list[nn.Module]:
             return [nn.Conv2d(into, out, 3, padding=1), nn.BatchNorm2d(out) if norm else nn.Identity(), act(), nn.MaxPool2d(2)]
 
-        cells = [Cell(2 * channels, norm, skip, act) for _ in range(deep)]
+        cells = [
+            Block(nn.Conv2d(2 * channels, 2 * channels, 3, padding=1), act, nn.BatchNorm2d(2 * channels) if norm else None, skip)
+            for _ in range(deep)
+        ]
         features = nn.Sequential(*conv(3, channels), *conv(channels, 2 * channels), *cells, nn.Flatten())
         head = [nn.Linear(18 * channels, hidden), act(), nn.Dropout(drop), nn.Linear(hidden, outputs), *([last()] if last else [])]
         net = nn.Sequential(features, *head)
@@ -131,7 +121,7 @@ def leaf_lenet(
             initialized(net, nn.init.kaiming_normal_, 0.0, last=False)
         if skip:
             for cell in cells:
-                cell.conv.weight.data.mul_(0.4)  # so that sums do not grow
+                cell.layer.weight.data.mul_(0.4)  # so that sums do not grow
         features.requires_grad_(not frozen)
         if std is not None:
             return initialized(net, lambda w: nn.init.normal_(w, 0, std), bias)
@@ -210,20 +200,6 @@ def fields(noise: float) -> tuple[np.ndarray, np.ndarray]:
     return x.astype(np.float32), y.astype(np.float32)
 
 
-class Step(nn.Module):
-    """A linear layer, a norm if there is one and what follows, beside a shortcut where it has one."""
-
-    def __init__(self, width: int, norm: bool, act: type[nn.Module], skip: bool) -> None:
-        super().__init__()
-        self.linear, self.act, self.skip = nn.Linear(width, width), act(), skip
-        self.norm = nn.LayerNorm(width) if norm else nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, W) -> (N, W)."""
-        y = self.act(self.norm(self.linear(x)))
-        return x + y if self.skip else y
-
-
 @script("crop-yield", held_out=True)
 def crop_yield(
     draw: Draw,
@@ -265,7 +241,7 @@ def crop_yield(
             return nn.Linear(x.shape[1], outputs)
         layers: list[nn.Module] = [nn.Linear(x.shape[1], width), act(), nn.Dropout(drop)]
         layers += [nn.Linear(width, middle), act(), nn.Linear(middle, width), act()] if middle else []
-        layers += [Step(width, norm, act, skip) for _ in range(depth)]
+        layers += [Block(nn.Linear(width, width), act, nn.LayerNorm(width) if norm else None, skip) for _ in range(depth)]
         net = nn.Sequential(*layers, nn.Dropout(drop), nn.Linear(width, outputs), *([last()] if last else []))
         net[:frozen].requires_grad_(False)
         if std is not None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.scripts.base import (
+    Block,
     Draw,
     Edit,
     Training,
@@ -175,20 +176,6 @@ def giant(noise: float) -> tuple[np.ndarray, np.ndarray]:
     return inputs.astype(np.float32), np.stack([weeks[at + k] for k in (5, 11, 17)], 1).astype(np.float32)
 
 
-class Block(nn.Module):
-    """A linear layer, a norm if there is one and what follows, beside a shortcut where it has one."""
-
-    def __init__(self, width: int, norm: bool, act: type[nn.Module], skip: bool) -> None:
-        super().__init__()
-        self.linear, self.act, self.skip = nn.Linear(width, width), act(), skip
-        self.norm = nn.BatchNorm1d(width) if norm else nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, W) -> (N, W)."""
-        y = self.act(self.norm(self.linear(x)))
-        return x + y if self.skip else y
-
-
 @script("giant-forecast", held_out=True)
 def giant_forecast(
     draw: Draw,
@@ -227,7 +214,7 @@ def giant_forecast(
             return nn.Linear(past, outputs)
         layers: list[nn.Module] = [nn.Linear(past, width), act(), nn.Dropout(drop)]
         layers += [nn.Linear(width, middle), act(), nn.Linear(middle, width), act()] if middle else []
-        layers += [Block(width, norm, act, skip) for _ in range(depth)]
+        layers += [Block(nn.Linear(width, width), act, nn.BatchNorm1d(width) if norm else None, skip) for _ in range(depth)]
         net = nn.Sequential(*layers, nn.Linear(width, outputs), *([last()] if last else []))
         net[:frozen].requires_grad_(False)
         if std is not None:

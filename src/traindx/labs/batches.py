@@ -52,7 +52,7 @@ def gradient_noise(task: Task, size: int, batches: int = 20) -> float:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def on_one_thread() -> Iterator[None]:
     """Let torch compute on one thread: what handing small batches to several costs is more than the batches themselves, and is no law of theirs."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -76,7 +76,7 @@ class BatchSize:
         task = Task(
             partial(Perceptron), nn.CrossEntropyLoss(), (x, y), validation=images(context.folder("mnist"), 2_000, "t10k"), name="mnist"
         )
-        with one_thread():
+        with on_one_thread():
             update = {size: seconds_per_update(task, Recipe(lr=0.01, batch_size=size))[0] for size in SIZES}
         epochs, updates = {}, {}
         for size in SIZES:

@@ -160,10 +160,10 @@ class Watch:
         self.loop.handles.clear()
         self._after.clear()
         self._hear_gradients(False)
-        self._activations_are_seen()
+        self._end_look()
         self._let_go()
 
-    def _activations_are_seen(self) -> None:
+    def _end_look(self) -> None:
         """No hook of a look outlives it, also where it saw no update."""
         for probe in self._probes:
             if isinstance(probe, GuardedActivations):
@@ -306,7 +306,7 @@ class Watch:
             self._rows = len(targets)
         self._tell("reported")
         if loop.looking:
-            self._activations_are_seen()
+            self._end_look()
             self.budget.look_ends()
         loop.step += 1
         loop.reports_since_update += not loop.updates_since_report
