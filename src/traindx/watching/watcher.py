@@ -21,6 +21,7 @@ from traindx.records import Curve, Diagnosis, Finding, InputError, Outcome, Run
 from traindx.watching import findings as records
 from traindx.watching.budget import Budget
 from traindx.watching.defects import DETECTORS, Detector
+from traindx.watching.defects.missing_zero_grad import MissingZeroGrad
 from traindx.watching.loop import Forward, Hook, Loop, choose_witness, number
 from traindx.watching.observing import GuardedActivations, watching_probes
 from traindx.watching.places import users_line
@@ -34,6 +35,10 @@ FIRST_SOUGHT = 16
 WEIGHED_AT = (64, 256, 1024, 4096, 16384, 65536)
 # For the defects that are there from the first update on, so many updates are watched, and later only those that are looked at in full.
 FIRST_UPDATES = 64
+# A look lasts until it has seen an update, and over no more reports than this where none comes.
+LONGEST_LOOK = 64
+# So many updates in a row are followed, and this many lie between two such rows at least, where gradients look as if they were not cleared.
+ROW, ROW_SPACING = MissingZeroGrad.needed + 2, 64
 
 AlertCallback = Callable[[Finding], None]
 _MOMENTS = ("started", "forwarded", "accumulated", "updating", "updated", "reported", "validated", "ended")
@@ -100,7 +105,10 @@ class Watch:
         self._off, self._seconds = True, 0.0
         self._holders: set[int] = set()
         self._all, self._lasting = _acts(self._detectors), _acts([d for d in self._detectors if d.lasting])
+        self._in_a_row = _acts([d for d in self._detectors if d.lasting or d.in_rows])
         self._acts = self._lasting
+        self._version, self._row_ends, self._next_row = -1, 0, 0
+        self._look_began, self._look_has_ended = 0, False
         self._after: dict[int, RemovableHandle] = {}
         self._heard: RemovableHandle | None = None
 
@@ -165,6 +173,7 @@ class Watch:
 
     def _end_look(self) -> None:
         """No hook of a look outlives it, also where it saw no update."""
+        self.loop.looking = False
         for probe in self._probes:
             if isinstance(probe, GuardedActivations):
                 probe.detach()
@@ -178,32 +187,63 @@ class Watch:
         if self._off:
             return
         self._off = True
+        self._keep_what_was_seen(error)
         self._let_go()
         if self.strict:
             self._detach()
             raise error
         _log.warning("the watch has switched itself off; the training goes on unwatched", exc_info=error)
 
+    def _keep_what_was_seen(self, error: Exception) -> None:
+        """The losses and signs of before the error, as far as these can still be read."""
+        self._seconds = self.budget.training_seconds
+        try:
+            self._read_losses()
+            self._signs = suspicions(self.run)
+        except Exception as second:
+            _log.debug("what was seen last is lost", exc_info=second)
+        if self._outcome is not Outcome.DIVERGED:
+            self._reason = f"the watch has switched itself off: {type(error).__name__}: {error}"
+
     # -- what the hooks see --------------------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        """An update begins: is it looked at in full?"""
-        self.loop.looking = self.budget.affords_look(self.loop.step)
-        full = self.loop.looking or self.loop.step < FIRST_UPDATES
-        self._acts = self._all if full else self._lasting
-        if full is (self._heard is None):
-            self._hear_gradients(full)
-        if self.loop.looking:
-            self.budget.look_begins(self.loop.step)
-            state = self.loop.state()
+        """An update begins: is it looked at in full, or followed as one of a row? A look that has seen no update goes on."""
+        loop = self.loop
+        if loop.looking:
+            return
+        loop.looking, in_row = self.budget.affords_look(loop.step), self._is_in_row()
+        full = loop.looking or loop.step < FIRST_UPDATES
+        self._acts = self._all if full else self._in_a_row if in_row else self._lasting
+        if (self._acts is self._lasting) is not (self._heard is None):
+            self._hear_gradients(self._acts is not self._lasting)
+        if loop.looking:
+            self.budget.look_begins(loop.step)
+            self._look_began = loop.step
+            state = loop.state()
             for probe in self._probes:
                 probe.before_forward(state)
 
+    def _is_in_row(self) -> bool:
+        """Whether the next update is followed as one of a few in a row, as it takes to see gradients that are no longer cleared.
+
+        A row begins where the witness's gradient was changed in place more often than when it was reported before. Where gradients are set to
+        None, that happens only if they are not cleared any more. Where they are set to zero, it happens always, and rows are kept apart.
+        """
+        loop = self.loop
+        gradient = loop.witness.grad if loop.witness is not None else None
+        before, self._version = self._version, -1 if gradient is None else gradient._version
+        if loop.updates >= self._row_ends and self._version > before and loop.updates >= self._next_row:
+            self._row_ends, self._next_row = loop.updates + ROW, loop.updates + ROW_SPACING
+        return loop.updates < self._row_ends
+
     def _hear_gradients(self, wanted: bool) -> None:
-        """Be told, or no more, when the witness receives gradients."""
+        """Be told, or no more, when the witness receives gradients. One that was frozen since is no witness any more."""
         self.loop.backwards = 0
         if self._heard is not None:
             self._heard.remove()
+        if wanted and self.loop.witness is not None and not self.loop.witness.requires_grad:
+            self._follow(choose_witness(self.loop))
         witness = self.loop.witness if wanted else None
         self._heard = None if witness is None else witness.register_post_accumulate_grad_hook(self._accumulated)
 
@@ -240,7 +280,7 @@ class Watch:
         loop.reports_since_update = 0
         loop.evaluations.clear()
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)  # the first argument is the optimizer itself
-        wanted = self._acts is self._all or closure is not None
+        wanted = self._acts is not self._lasting or closure is not None
         if wanted is not (index in self._after):
             self._hear_updates(index, wanted)
         if closure is None:
@@ -298,16 +338,19 @@ class Watch:
 
         """
         loop = self.loop
-        loop.loss, loop.outputs, loop.targets = loss, outputs, targets
+        if self._look_has_ended:  # and what it took has been counted
+            self._look_has_ended = False
+            self.budget.look_ends()
         self._losses.append(self._kept(loss))
+        loop.loss, loop.outputs, loop.targets = loss, outputs, targets
         if len(self._losses) >= READ_EVERY or loop.looking:
             self._read_losses()
         if not self._rows and isinstance(targets, Tensor) and targets.ndim:
             self._rows = len(targets)
         self._tell("reported")
-        if loop.looking:
+        if loop.looking and (loop.updates_since_report or loop.step - self._look_began >= LONGEST_LOOK):
             self._end_look()
-            self.budget.look_ends()
+            self._look_has_ended = True
         loop.step += 1
         loop.reports_since_update += not loop.updates_since_report
         loop.updates_since_report, loop.was_reached = 0, False
@@ -353,7 +396,7 @@ class Watch:
             return
         first = self.loop.step + 1 - len(held) + (self.loop.loss is not None)
         on_device = [loss for loss in held if isinstance(loss, Tensor)]
-        read = iter(torch.stack(on_device).flatten().tolist() if on_device else [])
+        read = iter(torch.stack([loss.reshape(()) for loss in on_device]).tolist() if on_device else [])
         values = [next(read) if isinstance(loss, Tensor) else loss for loss in held]
         self._record("batch_loss", range(first, first + len(values)), values)
         broken = next((first + offset for offset, value in enumerate(values) if not math.isfinite(value)), None)

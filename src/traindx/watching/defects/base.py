@@ -39,6 +39,8 @@ class Detector:
     """Sightings in a row that make a suspicion."""
     lasting: ClassVar[bool] = False
     """Whether it may begin at any time; others are there from the first update on."""
+    in_rows: ClassVar[bool] = False
+    """Whether a few later updates in a row are followed for it, where there is a reason to."""
     confidence: ClassVar[float] = PLAIN
     shows_in_training: ClassVar[bool] = True
     """Whether the training loss is higher for it."""

@@ -18,6 +18,7 @@ class MissingZeroGrad(Detector):
     """
 
     cause = "missing-zero-grad"
+    in_rows = True
     settles = "call optimizer.zero_grad() once an update, before the backward pass"
 
     def __init__(self) -> None:

@@ -1,0 +1,182 @@
+"""Defects that begin after the first updates, and loops that look like them and are correct."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import traindx as tdx
+from traindx.watching import Watch
+from traindx.watching import watcher as watching
+from traindx.watching.defects.scheduler_wrong_rhythm import SchedulerWrongRhythm
+
+LATE, UPDATES = 100, 180
+# Updates until gradients that are no longer cleared are seen: at once where they were None before, else in the next row.
+AT_ONCE, IN_THE_NEXT_ROW = watching.ROW + 1, watching.ROW_SPACING + watching.ROW
+
+
+def rows() -> tuple[Tensor, Tensor]:
+    x = torch.randn(256, 8, generator=torch.Generator().manual_seed(0))
+    return x, (x[:, 0] + 0.3 * x[:, 1] > 0).long()
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2))
+
+
+def watched(model: nn.Module, optimizer: Any, **options: Any) -> Watch:
+    return tdx.watch(model, optimizer, nn.CrossEntropyLoss(), quiet=True, strict=True, **options)
+
+
+# --- Gradients that are no longer cleared --------------------------------------------------------------------------------------------
+
+
+def train(
+    clears: Callable[[int], bool],
+    to_none: bool = True,
+    parts: tuple[int, ...] = (1,),
+    each_part_reported: bool = False,
+    after_step: bool = False,
+    clip: bool = False,
+    compiled: bool = False,
+) -> Watch:
+    """``clears`` says of every update whether its loop clears the gradients; each adds up those of ``parts`` batches, in turns."""
+    x, y = rows()
+    module = network()
+    model = torch.compile(module, backend="aot_eager") if compiled else module
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.05)
+    with watched(model, optimizer) as w:
+        for update in range(UPDATES):
+            if clears(update) and not after_step:
+                optimizer.zero_grad(set_to_none=to_none)
+            of_update = parts[update % len(parts)]
+            for part in range(of_update):
+                outputs = model(x)
+                loss = nn.functional.cross_entropy(outputs, y)
+                (loss / of_update).backward()
+                if each_part_reported and part < of_update - 1:
+                    w.step(loss, outputs, y)
+            if clip:
+                nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+            optimizer.step()
+            if clears(update) and after_step:
+                optimizer.zero_grad(set_to_none=to_none)
+            w.step(loss, outputs, y)
+    return w
+
+
+STYLES: dict[str, tuple[dict[str, Any], int]] = {
+    "plain": ({}, AT_ONCE),
+    "set to zero": ({"to_none": False}, IN_THE_NEXT_ROW),
+    "cleared after the update": ({"after_step": True}, AT_ONCE),
+    "clipped": ({"clip": True}, AT_ONCE),
+    "accumulated": ({"parts": (4,)}, AT_ONCE),
+    "accumulated, the last ones less": ({"parts": (4, 4, 2)}, IN_THE_NEXT_ROW),
+    "accumulated, every part reported": ({"parts": (4,), "each_part_reported": True}, IN_THE_NEXT_ROW),
+    "compiled": ({"compiled": True}, AT_ONCE),
+}
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_gradients_that_are_no_longer_cleared_are_named(style: str) -> None:
+    options, within = STYLES[style]
+    w = train(lambda update: update < LATE, **options)
+    assert [f.cause for f in w.findings][:1] == ["missing-zero-grad"]
+    step = w.findings[0].evidence[0].step
+    reports = options.get("parts", (1,))[0] if options.get("each_part_reported") else 1
+    assert step is not None and LATE * reports < step <= (LATE + within) * reports
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_the_same_loop_that_goes_on_clearing_them_gives_no_finding(style: str) -> None:
+    assert train(lambda _: True, **STYLES[style][0]).findings == ()
+
+
+def test_gradients_that_are_cleared_every_third_update_only_are_no_finding() -> None:
+    assert train(lambda update: update < LATE or update % 3 == 0).findings == ()
+
+
+def test_no_hook_is_left_between_rows() -> None:
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    x, y = rows()
+    followed = 0
+    with watched(model, optimizer, overhead=1e-9) as w:
+        for update in range(400):
+            optimizer.zero_grad(set_to_none=False)
+            loss = nn.functional.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            w.step(loss)
+            followed += update >= watching.FIRST_UPDATES and len(model[0].weight._post_accumulate_grad_hooks or ()) > 0
+    assert 0 < followed <= watching.ROW * (400 // watching.ROW_SPACING)
+
+
+def test_a_witness_that_is_frozen_later_is_followed_no_more() -> None:
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    x, y = rows()
+    with watched(model, optimizer, overhead=1.0) as w:
+        for update in range(UPDATES):
+            model[0].requires_grad_(update < LATE)
+            optimizer.zero_grad()
+            outputs = model(x)
+            loss = nn.functional.cross_entropy(outputs, y)
+            loss.backward()
+            optimizer.step()
+            w.step(loss, outputs, y)
+    assert w.findings == () and w.loop.witness is model[2].weight
+
+
+# --- Looks and accumulation ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_look_lasts_until_it_has_seen_an_update() -> None:
+    w = train(lambda _: True, parts=(4,), each_part_reported=True)
+    assert len(w.run.curves["update_ratio"]) >= len(watching_looks(w)) > 5
+
+
+def watching_looks(w: Watch) -> tuple[int, ...]:
+    return w.run.curves["gradient_norm"].steps
+
+
+# --- After an error of the watch's own -----------------------------------------------------------------------------------------------
+
+
+def test_what_was_seen_before_an_error_of_the_watch_stays(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    seen = SchedulerWrongRhythm.reported
+
+    def fails_later(self: SchedulerWrongRhythm, loop: Any) -> None:
+        if loop.step == 20:
+            raise RuntimeError("planted")
+        seen(self, loop)
+
+    monkeypatch.setattr(SchedulerWrongRhythm, "reported", fails_later)
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    x, y = rows()
+    with caplog.at_level(logging.WARNING, logger="traindx"), tdx.watch(model, optimizer, quiet=True) as w:
+        for _ in range(30):
+            loss = nn.functional.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            w.step(loss)
+    assert len(caplog.records) == 1
+    assert [f.cause for f in w.findings] == ["missing-zero-grad"] == [f.cause for f in w.diagnosis.findings]
+    assert w.run.curves["batch_loss"].steps == tuple(range(1, 22))
+    assert "planted" in w.run.reason
+
+
+def test_losses_of_differing_shapes_are_read_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Watch, "_kept", lambda self, loss: loss.detach())  # as on a device
+    model = network()
+    with tdx.watch(model, torch.optim.SGD(model.parameters()), quiet=True, strict=True) as w:
+        for step in range(20):
+            w.step(torch.full((1,) * (step % 3), float(step)))
+    assert w.run.curves["batch_loss"].values == tuple(map(float, range(20)))
