@@ -15,6 +15,8 @@ from traindx.watching.defects import Detector
 
 EXPERIMENT = "watch"
 """The experiment that the evidence of a watched loop names."""
+DRIVES, ENDS = "learning-rate-too-high", "non-finite-loss"
+"""Signs of the first are only seen before the second, in losses that are finite."""
 
 
 def finding(detector: Detector) -> Finding:
@@ -45,8 +47,17 @@ def finding(detector: Detector) -> Finding:
 
 
 def ranked(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Defects first, as they explain whatever else is seen; then by confidence, and among equals as listed."""
-    return tuple(sorted(findings, key=lambda f: (not any(e.experiment == EXPERIMENT for e in f.evidence), -f.confidence)))
+    """Defects first, as they explain whatever else is seen; then by confidence, and among equals as listed. Where a rate drove the loss away,
+    the operation in which numbers ceased to be finite is only the place of its end.
+    """
+    order = sorted(findings, key=lambda f: (not any(e.experiment == EXPERIMENT for e in f.evidence), -f.confidence))
+    driven = next((f for f in order if f.cause == DRIVES), None)
+    if driven is None:
+        return tuple(order)
+    ended = [f for f in order if f.cause == ENDS]
+    order = [f for f in order if f.cause != ENDS]
+    at = order.index(driven) + 1
+    return (*order[:at], *ended, *order[at:])
 
 
 def recipe_of(optimizer: Optimizer, rows: int, evaluations: int) -> Recipe:

@@ -72,6 +72,8 @@ class Loop:
     """Steps of an optimizer, also one that is about to be made."""
     reports_since_update: int = 0
     updates_since_report: int = 0
+    rate: float = 0.0
+    """Of the first group of the first optimizer, at the last update or the one that is about to be made."""
     backwards: int = 0
     """Arrivals of gradients at the witness since the last update."""
     looking: bool = False
@@ -136,8 +138,7 @@ class Loop:
 
     def state(self) -> TrainingState:
         """The same for a probe."""
-        rate = self.optimizers[0].param_groups[0]["lr"] if self.optimizers[0].param_groups else 0.0
-        return TrainingState(None, self.model, self.optimizers[0], 0, self.step, float(rate))  # type: ignore[arg-type]  # no probe asks
+        return TrainingState(None, self.model, self.optimizers[0], 0, self.step, self.rate)  # type: ignore[arg-type]  # no probe asks
 
 
 def plain(model: nn.Module) -> nn.Module:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from traindx.probes import AveragedWeights, LayerActivations, Probe, StepTime, default_probes
+from traindx.probes import AveragedWeights, LayerActivations, LearningRate, Probe, StepTime, default_probes
 from traindx.training import TrainingState
 from traindx.watching.loop import Loop
 
@@ -34,11 +34,11 @@ class GuardedActivations(LayerActivations):
 
 def watching_probes(loop: Loop) -> list[Probe]:
     """One of every kind, each due whenever an update is looked at; inside a compiled model no hook is set, and nobody tells when an update
-    begins, so that its seconds cannot be told. Nor when the last one has come: no weights are averaged.
+    begins, so that its seconds cannot be told. Nor when the last one has come: no weights are averaged. The rate is read at every update.
     """
     probes = [GuardedActivations(loop) if isinstance(p, LayerActivations) else p for p in default_probes()]
-    left_out = (StepTime, AveragedWeights, LayerActivations) if loop.compiled else (StepTime, AveragedWeights)
-    probes = [p for p in probes if not isinstance(p, left_out)]
+    left_out = (StepTime, AveragedWeights, LearningRate)
+    probes = [p for p in probes if not isinstance(p, (*left_out, LayerActivations) if loop.compiled else left_out)]
     for probe in probes:
         probe.due = lambda step, total: loop.looking
     return probes

@@ -14,21 +14,20 @@ from traindx.diagnosis import RULES, Rule
 from traindx.diagnosis.reading import Reading
 from traindx.experiments.baseline import gradient_signs, layer_signs
 from traindx.records import Branch, Curve, Evidence, Finding, Run, Standing
+from traindx.watching.rise import EXPLODED, LEAST_POINTS, NOISES, RATE_RISEN, RISEN, Rise, late_level, rise_of
 
 # Causes with direct signs in a run alone, and how strong the sign must be.
 WATCHED, STRONG = ("vanishing-gradient", "exploding-gradient", "dead-units", "saturating-activation"), 0.8
-# A loss that ends at so many times its start has been driven away from it.
-RISEN = 1.5
 # The confidence in a sign of full strength: about one suspicion in two of this kind is confirmed by its experiment.
 BY_SIGN = 0.5
-# A change of a loss counts beyond so many standard errors, and from this share of what the loss has fallen in all.
-NOISES, LEAST_SHARE = 3.0, 0.1
+# The confidence where the loss left its level once the rate had risen: something else that happened just then would be a rare coincidence.
+BY_RATE = 0.8
+# A change of a loss counts from this share of what the loss has fallen in all.
+LEAST_SHARE = 0.1
 # The validation loss had its minimum before this share of the run, or the rate was spent before it.
 EARLY = 0.75
 # A rate below this share of its highest is spent.
 SPENT = 0.01
-# Fewer points than this make no trend.
-LEAST_POINTS = 8
 
 
 def suspicions(run: Run) -> tuple[Finding, ...]:
@@ -50,7 +49,7 @@ def _evidence(run: Run) -> list[Evidence]:
     losses = np.array(run.curves.get("batch_loss", Curve()).values)
     measures = {**gradient_signs(run), **layer_signs(run)}
     if len(losses) >= LEAST_POINTS:
-        measures |= {"train_loss": _end(losses), "initial_loss": float(np.median(losses[:3]))}
+        measures |= {"train_loss": late_level(losses), "initial_loss": float(np.median(losses[:3]))}
     found = [_measured("baseline", name, value, run) for name, value in measures.items() if not math.isnan(value)]
     for part, measure in (("zero", "dead_share"), ("pinned", "pinned_share")):
         first = [c.values[0] for name, c in run.curves.items() if name.startswith(f"activation/{part}/") and len(c)]
@@ -62,11 +61,6 @@ def _evidence(run: Run) -> list[Evidence]:
 
 def _measured(experiment: str, measure: str, value: float, run: Run) -> Evidence:
     return Evidence(experiment=experiment, measure=measure, value=value, runs=(run.key,), step=run.steps)
-
-
-def _end(values: np.ndarray) -> float:
-    """The median over the last eighth."""
-    return float(np.median(values[-max(1, len(values) // 8) :]))
 
 
 # --- What only a finished run shows --------------------------------------------------------------------------------------------------
@@ -114,10 +108,10 @@ def _trained_too_long(run: Run) -> Finding | None:
     if len(values) < LEAST_POINTS or not np.isfinite(values).all():
         return None
     lowest = int(values.argmin())
-    rise, needed = _end(values) - values[lowest], max(NOISES * _noise(values), LEAST_SHARE * (values[0] - values[lowest]))
+    rise, needed = late_level(values) - values[lowest], max(NOISES * _noise(values), LEAST_SHARE * (values[0] - values[lowest]))
     if lowest > EARLY * len(values) or not rise > needed > 0:
         return None
-    text = f"the validation loss was lowest at step {curve.steps[lowest]} ({values[lowest]:.3g}) and has risen to {_end(values):.3g} since"
+    text = f"the validation loss was lowest at step {curve.steps[lowest]} ({values[lowest]:.3g}) and has risen to {late_level(values):.3g} since"
     return _finding("trained-too-long", Branch.OVERFITTING, 0.6, text, "stop-early", "rise", float(rise), float(needed), run)
 
 
@@ -133,7 +127,7 @@ def _trained_too_briefly(run: Run) -> Finding | None:
         half = values[-max(2, len(values) // 4) :]
         before, after = np.array_split(half, 2)
         fall, error = float(before.mean() - after.mean()), _noise(values) * math.sqrt(1 / len(before) + 1 / len(after))
-        needed = max(NOISES * error, 0.5 * LEAST_SHARE * (float(np.median(values[:3])) - _end(values)))
+        needed = max(NOISES * error, 0.5 * LEAST_SHARE * (float(np.median(values[:3])) - late_level(values)))
         falls.append((fall, needed))
     if not falls or not all(fall > needed > 0 for fall, needed in falls):
         return None
@@ -142,16 +136,38 @@ def _trained_too_briefly(run: Run) -> Finding | None:
 
 
 def _risen(run: Run) -> Finding | None:
-    """A loss that is finite, positive, and far above where it began."""
-    values = np.array(run.curves.get("batch_loss", Curve()).values)
-    if len(values) < LEAST_POINTS or not np.isfinite(values).all():
+    """A loss that has left its level for good, before any that is not finite; with the rate, where that had risen."""
+    losses, rates, updates = (run.curves.get(name, Curve()) for name in ("batch_loss", "learning_rate", "update_ratio"))
+    rise = rise_of(losses, rates, updates)
+    if rise is None:
         return None
-    start, end = float(np.median(values[:3])), _end(values)
-    if not (start > 0 and end > RISEN * start and end - start > NOISES * _noise(values)):
-        return None
-    text = f"the loss has risen from {start:.3g} to {end:.3g}"
-    return _finding(
-        "learning-rate-too-high", Branch.OPTIMIZATION, BY_SIGN, text, "scale-rate(factor=0.1)", "ratio_to_start", end / start, RISEN, run
+    confidence = BY_RATE if rise.rate_rose else BY_SIGN
+    measure, value, threshold = ("ratio_to_start", rise.end / rise.start, RISEN)
+    if rise.exploded:
+        measure, value, threshold = ("ratio_to_highest_before", rise.end / rise.highest_before, EXPLODED)
+    found = _finding(
+        "learning-rate-too-high", Branch.OPTIMIZATION, confidence, _said_of(rise), "scale-rate(factor=0.1)", measure, value, threshold, run
+    )
+    return found.replace(evidence=(*found.evidence, *_risen_rate(rise, run)))
+
+
+def _said_of(rise: Rise) -> str:
+    """What rose, and when."""
+    said = f"the loss rose from {rise.lowest:.3g} to {rise.end:.3g}, away from its level since step {rise.step}"
+    if rise.broken_at is not None and not rise.end > rise.start:
+        said = f"the loss stood at {rise.end:.3g}"
+    if rise.rate_rose:
+        said += f", the learning rate having risen from {rise.rate_before:.3g} to {rise.rate:.3g}"
+    return said + (f", and is not finite from step {rise.broken_at} on" if rise.broken_at is not None else "")
+
+
+def _risen_rate(rise: Rise, run: Run) -> tuple[Evidence, ...]:
+    if not rise.rate_rose:
+        return ()
+    text = f"the learning rate was {rise.rate:.3g} where the loss left its level, and at most {rise.rate_before:.3g} before"
+    ratio = rise.rate / rise.rate_before
+    return (
+        Evidence(experiment="curves", measure="rate_ratio", value=ratio, threshold=RATE_RISEN, step=rise.step, runs=(run.key,), text=text),
     )
 
 

@@ -108,6 +108,7 @@ class Watch:
         self._in_a_row = _acts([d for d in self._detectors if d.lasting or d.in_rows])
         self._acts = self._lasting
         self._version, self._row_ends, self._next_row = -1, 0, 0
+        self._weighed_broken = False  # whether signs were weighed since a loss was not finite
         self._look_began, self._look_has_ended = 0, False
         self._after: dict[int, RemovableHandle] = {}
         self._heard: RemovableHandle | None = None
@@ -273,7 +274,7 @@ class Watch:
             self._tell("accumulated")
 
     @_guarded
-    def _before_update(self, index: int, _: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _before_update(self, index: int, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         loop = self.loop
         loop.updates += 1
         loop.updates_since_report += 1
@@ -283,8 +284,17 @@ class Watch:
         wanted = self._acts is not self._lasting or closure is not None
         if wanted is not (index in self._after):
             self._hear_updates(index, wanted)
+        if index == 0:
+            self._note_rate(optimizer)
         if closure is None:
             self._gradients_complete(index)
+
+    def _note_rate(self, optimizer: Optimizer) -> None:
+        """Record the rate of its first group where it is another than before, and at looks."""
+        rate = float(optimizer.param_groups[0]["lr"]) if optimizer.param_groups else 0.0
+        if rate != self.loop.rate or self.loop.looking:
+            self.loop.rate = rate
+            self._record("learning_rate", [self.loop.step + 1], [rate])
 
     @_guarded
     def gradients_complete(self) -> None:
@@ -356,7 +366,7 @@ class Watch:
         loop.updates_since_report, loop.was_reached = 0, False
         loop.evaluations.clear()
         self._let_go()
-        if loop.step in WEIGHED_AT:
+        if loop.step in WEIGHED_AT or (loop.broken_loss and not self._weighed_broken):
             self._read_losses()
             self._weigh_signs()
         if loop.news:
@@ -417,6 +427,7 @@ class Watch:
             act(self.loop)
 
     def _weigh_signs(self) -> None:
+        self._weighed_broken = self.loop.broken_loss
         self._signs = suspicions(self.run)
         if self.loop.news or self._signs:
             self._alert()

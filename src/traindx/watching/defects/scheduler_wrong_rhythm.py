@@ -34,10 +34,10 @@ class SchedulerWrongRhythm(Detector):
         self._steps_at: dict[int, int] = {}
 
     def reported(self, loop: Loop) -> None:
-        """The rate after this update."""
-        if not loop.updates_since_report or self.held is not None or not loop.optimizers[0].param_groups:
+        """The rate of this update."""
+        if not loop.updates_since_report or self.held is not None:
             return
-        rate = float(loop.optimizers[0].param_groups[0]["lr"])
+        rate = loop.rate
         if rate > self._highest:
             self._highest, self._highest_at, self._spent_at = rate, loop.updates, -1
         elif rate >= SPENT * self._highest:
