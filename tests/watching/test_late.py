@@ -180,3 +180,67 @@ def test_losses_of_differing_shapes_are_read_together(monkeypatch: pytest.Monkey
         for step in range(20):
             w.step(torch.full((1,) * (step % 3), float(step)))
     assert w.run.curves["batch_loss"].values == tuple(map(float, range(20)))
+
+
+# --- Rates that explode --------------------------------------------------------------------------------------------------------------
+
+
+def scheduled(rate: Callable[[int], float], updates: int, clears: Callable[[int], bool] = lambda _: True, spoils: int = -1) -> Watch:
+    """``rate`` of every update; in update ``spoils`` the loss divides zero by zero."""
+    x, y = rows()
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    with watched(model, optimizer) as w:
+        for update in range(updates):
+            optimizer.param_groups[0]["lr"] = rate(update)
+            if clears(update):
+                optimizer.zero_grad()
+            outputs = model(x)
+            loss = nn.functional.cross_entropy(outputs, y)
+            if update == spoils:
+                loss = loss * (0 * loss.detach() / (0 * loss.detach()))
+            loss.backward()
+            optimizer.step()
+            w.step(loss, outputs, y)
+    return w
+
+
+def exploding(update: int) -> float:
+    return 0.05 * 1.5 ** max(0, update - 200)
+
+
+@pytest.mark.parametrize("updates", [228, 260])
+def test_a_rate_that_explodes_late_is_named_with_the_rates(updates: int) -> None:
+    w = scheduled(exploding, updates)
+    assert w.findings[0].cause == "learning-rate-too-high"
+    assert "the learning rate having risen from 0.05 to" in w.findings[0].summary
+    (_, of_rates) = w.findings[0].evidence
+    assert of_rates.measure == "rate_ratio" and of_rates.value > 2
+    assert of_rates.step is not None and 200 < of_rates.step <= 225
+
+
+def test_the_rate_ranks_above_the_operation_in_which_it_ended() -> None:
+    w = scheduled(exploding, 300)
+    assert [f.cause for f in w.findings] == ["learning-rate-too-high", "non-finite-loss"]
+    assert w.diagnosis.branch is tdx.Branch.OPTIMIZATION
+    assert "is not finite from step" in w.findings[0].summary
+
+
+def test_zero_by_zero_is_no_matter_of_the_rate() -> None:
+    for rate in (lambda _: 0.05, lambda update: 0.05 * min(1.0, update / 100), lambda update: 0.001 + 0.05 * (update % 50) / 50):
+        assert [f.cause for f in scheduled(rate, 160, spoils=120).findings] == ["non-finite-loss"]
+
+
+def test_warm_restarts_are_no_finding() -> None:
+    assert scheduled(lambda update: 0.1 * (1 - (update % 80) / 80) + 1e-3, 400).findings == ()
+
+
+def test_gradients_that_are_no_longer_cleared_rank_above_the_rate() -> None:
+    w = scheduled(lambda _: 0.5, 400, clears=lambda update: update < LATE)
+    assert [f.cause for f in w.findings][:2] == ["missing-zero-grad", "learning-rate-too-high"]
+
+
+def test_the_watch_records_every_change_of_the_rate() -> None:
+    w = scheduled(lambda update: 0.1 if update < 70 else 0.01, 100)
+    rates = w.run.curves["learning_rate"]
+    assert (rates.at(70), rates.at(71), rates.last) == (0.1, 0.01, 0.01)
