@@ -2,8 +2,8 @@
 
     python bench/watched_loops.py [--write]
 
-watches them all, and the trainings by Lightning and Hugging Face of watched_frameworks.py: is the right defect on top, within the first 50
-updates, and is nothing found in the twin? ``--write`` renews results/watched-loops.md.
+watches them all, and the trainings by Lightning and Hugging Face of watched_frameworks.py: is the right defect on top, within 50 updates of its
+beginning, and is nothing found in the twin? ``--write`` renews results/watched-loops.md.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from traindx.watching import Watch
 
 ROWS, BATCH, EPOCHS = 320, 32, 10
 LENGTH, WORDS = 12, 20
+# Late defects begin in this epoch, after the watch's first updates, and a rate that explodes is multiplied by this with every update.
+LATE, EXPLODING = 7, 1.5
 
 
 # --- Models ------------------------------------------------------------------------------------------------------------------------
@@ -140,7 +142,9 @@ class Loop:
                 if self.defect != "train() forgotten" or epoch == 0:
                     model.train(self.defect != "eval() at the start")
                 for inputs, targets in self._batches(x, y, epoch):
-                    self._update(w, model, optimizer, scaler, inputs, targets)
+                    if self.defect == "rate explodes late" and epoch >= LATE:
+                        optimizer.param_groups[0]["lr"] *= EXPLODING
+                    self._update(w, model, optimizer, scaler, inputs, targets, clears=self._clears(epoch))
                     if scheduler and self.defect == "stepped with every batch":
                         scheduler.step()
                     if scheduler and isinstance(scheduler, torch.optim.lr_scheduler.OneCycleLR) and not self.defect:
@@ -149,6 +153,11 @@ class Loop:
                     scheduler.step()
                 self._evaluate(w, model, x, y)
         return w
+
+    def _clears(self, epoch: int) -> bool:
+        """Whether the gradients are cleared before the backward pass."""
+        never, late = ("no zero_grad", "zero_grad before step"), "zero_grad forgotten late"
+        return self.defect not in never and not (self.defect == late and epoch >= LATE)
 
     def _optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
         options: dict[str, Any] = {"lr": self.lr, "momentum": 0.9, "maximize": self.defect == "maximize"}
@@ -174,9 +183,9 @@ class Loop:
             yield inputs, before if self.defect == "targets of the batch before" else targets
             before = targets
 
-    def _update(self, w: Watch, model: nn.Module, optimizer: Any, scaler: Any, inputs: Tensor, targets: Tensor) -> None:
+    def _update(self, w: Watch, model: nn.Module, optimizer: Any, scaler: Any, inputs: Tensor, targets: Tensor, clears: bool) -> None:
         defect = self.defect
-        if defect not in ("no zero_grad", "zero_grad before step"):
+        if clears:
             optimizer.zero_grad()
         for part, (x, y) in enumerate(zip(inputs.chunk(self.accumulate), targets.chunk(self.accumulate), strict=True)):
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.autocast):
@@ -303,13 +312,15 @@ class Trial:
     defective: Loop
     twin: Loop
     needs_epochs: bool = False
+    since: int = 0
+    """The updates before its first one."""
 
 
-def trial(cause: str, defect: str, needs_epochs: bool = False, **options: Any) -> Trial:
+def trial(cause: str, defect: str, needs_epochs: bool = False, since: int = 0, **options: Any) -> Trial:
     style = "-".join(
         [options.get("build", mlp).__name__.lower(), *(k for k in ("accumulate", "clip", "autocast", "groups", "scaled") if options.get(k))]
     )
-    return Trial(f"{defect.replace(' ', '-')}-{style}", cause, Loop(defect=defect, **options), Loop(**options), needs_epochs)
+    return Trial(f"{defect.replace(' ', '-')}-{style}", cause, Loop(defect=defect, **options), Loop(**options), needs_epochs, since)
 
 
 def broken(cause: str, name: str, defective: dict[str, Any], twin: dict[str, Any], **options: Any) -> Trial:
@@ -323,6 +334,7 @@ def stepped(name: str, schedule: Callable[[torch.optim.Optimizer], Any], defect:
 
 _SCHEDULERS = torch.optim.lr_scheduler
 _UPDATES = EPOCHS * ROWS // BATCH
+_SINCE = LATE * ROWS // BATCH
 _CONVOLUTION: dict[str, Any] = {"build": Convolutional}
 _WORDS: dict[str, Any] = {"build": Recurrent, "data": sentences}
 _ATTENTION: dict[str, Any] = {"build": Attention, "data": sentences}
@@ -332,6 +344,14 @@ TRIALS: tuple[Trial, ...] = (
     trial("missing-zero-grad", "no zero_grad", accumulate=2, **_WORDS),
     trial("missing-zero-grad", "no zero_grad", autocast=True, **_ATTENTION),
     trial("missing-zero-grad", "no zero_grad", clip=True, build=OfDicts),
+    trial("missing-zero-grad", "zero_grad forgotten late", since=_SINCE),
+    trial("missing-zero-grad", "zero_grad forgotten late", since=_SINCE, accumulate=2, **_WORDS),
+    trial("missing-zero-grad", "zero_grad forgotten late", since=_SINCE, autocast=True, **_ATTENTION),
+    trial("missing-zero-grad", "zero_grad forgotten late", since=_SINCE, clip=True, build=OfDicts),
+    trial("learning-rate-too-high", "rate explodes late", since=_SINCE),
+    trial("learning-rate-too-high", "rate explodes late", since=_SINCE, **_CONVOLUTION),
+    trial("learning-rate-too-high", "rate explodes late", since=_SINCE, accumulate=2, **_WORDS),
+    trial("learning-rate-too-high", "rate explodes late", since=_SINCE, build=OfDicts),
     trial("missing-backward", "no backward"),
     trial("missing-backward", "no backward", **_WORDS),
     trial("missing-optimizer-step", "no step"),
@@ -396,6 +416,7 @@ class Answer:
     found: list[tuple[str, int]]
     in_twin: list[tuple[str, int]]
     needs_epochs: bool = False
+    since: int = 0
 
     @property
     def right(self) -> bool:
@@ -403,7 +424,7 @@ class Answer:
 
     @property
     def in_time(self) -> bool:
-        return self.right and (self.needs_epochs or self.found[0][1] <= WITHIN)
+        return self.right and (self.needs_epochs or self.found[0][1] <= self.since + WITHIN)
 
 
 def seen(findings: Any) -> list[tuple[str, int]]:
@@ -412,7 +433,7 @@ def seen(findings: Any) -> list[tuple[str, int]]:
 
 def answers() -> Iterator[Answer]:
     for t in TRIALS:
-        yield Answer("PyTorch", t.name, t.cause, seen(t.defective.run().findings), seen(t.twin.run().findings), t.needs_epochs)
+        yield Answer("PyTorch", t.name, t.cause, seen(t.defective.run().findings), seen(t.twin.run().findings), t.needs_epochs, t.since)
     from watched_frameworks import CAUSES, hf_train, lightning_fit
 
     with tempfile.TemporaryDirectory() as folder:

@@ -20,6 +20,6 @@ def test_the_defect_is_on_top_and_its_twin_gives_no_finding(trial: Trial) -> Non
     w = trial.defective.run()
     assert [f.cause for f in w.findings][:1] == [trial.cause]
     seen = w.findings[0].evidence[0]
-    assert trial.needs_epochs or (seen.step is not None and seen.step <= WITHIN)
-    assert seen.details["settles"]
+    assert trial.needs_epochs or (seen.step is not None and seen.step <= trial.since + WITHIN)
+    assert "what would settle it" in w.findings[0].summary
     assert [f.cause for f in trial.twin.run().findings] == []

@@ -234,7 +234,7 @@ class Watch:
         loop = self.loop
         gradient = loop.witness.grad if loop.witness is not None else None
         before, self._version = self._version, -1 if gradient is None else gradient._version
-        if loop.updates >= self._row_ends and self._version > before and loop.updates >= self._next_row:
+        if self._version > before and loop.updates >= self._next_row:
             self._row_ends, self._next_row = loop.updates + ROW, loop.updates + ROW_SPACING
         return loop.updates < self._row_ends
 
@@ -284,17 +284,15 @@ class Watch:
         wanted = self._acts is not self._lasting or closure is not None
         if wanted is not (index in self._after):
             self._hear_updates(index, wanted)
-        if index == 0:
-            self._note_rate(optimizer)
+        if index == 0 and optimizer.param_groups and ((rate := optimizer.param_groups[0]["lr"]) != loop.rate or loop.looking):
+            self._note_rate(float(rate))
         if closure is None:
             self._gradients_complete(index)
 
-    def _note_rate(self, optimizer: Optimizer) -> None:
-        """Record the rate of its first group where it is another than before, and at looks."""
-        rate = float(optimizer.param_groups[0]["lr"]) if optimizer.param_groups else 0.0
-        if rate != self.loop.rate or self.loop.looking:
-            self.loop.rate = rate
-            self._record("learning_rate", [self.loop.step + 1], [rate])
+    def _note_rate(self, rate: float) -> None:
+        """Record a rate that is another than before, or that of an update that is looked at."""
+        self.loop.rate = rate
+        self._record("learning_rate", [self.loop.step + 1], [rate])
 
     @_guarded
     def gradients_complete(self) -> None:

@@ -43,8 +43,9 @@ class NonFiniteLoss(Detector):
         if gradient is None or self._broken or self.held is not None:
             return
         if gradient.is_cpu:
-            wide = torch.float32 if gradient.dtype is torch.float16 else None  # the sum of halves is soon too large for a half
-            finite = cmath.isfinite(gradient.sum(dtype=wide).item())  # no wait: the number is here
+            # The sum of halves is soon too large for a half. No wait: the number is here.
+            total = gradient.sum(dtype=torch.float32) if gradient.dtype is torch.float16 else gradient.sum()
+            finite = cmath.isfinite(total.item())
             self._broken = self._fresh = not finite and not loop.is_left_to_a_scaler
             self._sound = self._fresh and not _broken_parameters(loop)
         elif not loop.is_left_to_a_scaler:
