@@ -102,6 +102,27 @@ def test_gradients_that_are_cleared_every_third_update_only_are_no_finding() -> 
     assert train(lambda update: update < LATE or update % 3 == 0).findings == ()
 
 
+@pytest.mark.parametrize("forgets", [True, False])
+def test_weights_that_are_changed_by_hand(forgets: bool) -> None:
+    model = network()
+    x, y = rows()
+    followed = 0
+    with watched(model, torch.optim.SGD(model.parameters(), lr=0.05), overhead=1e-9) as w:
+        for update in range(UPDATES + 40):
+            loss = nn.functional.cross_entropy(model(x), y)
+            loss.backward()
+            with torch.no_grad():
+                for parameter in model.parameters():
+                    assert parameter.grad is not None
+                    parameter -= 0.05 * parameter.grad
+                    if not forgets or update < LATE:
+                        parameter.grad.zero_()
+            w.step(loss)
+            followed += update >= watching.FIRST_UPDATES and len(model[0].weight._post_accumulate_grad_hooks or ()) > 0
+    assert [f.cause for f in w.findings] == ["missing-zero-grad"] * forgets
+    assert 0 < followed <= 4 * watching.ROW
+
+
 def test_no_hook_is_left_between_rows() -> None:
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)

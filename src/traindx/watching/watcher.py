@@ -230,13 +230,15 @@ class Watch:
 
         A row begins where the witness's gradient was changed in place more often than when it was reported before. Where gradients are set to
         None, that happens only if they are not cleared any more. Where they are set to zero, it happens always, and rows are kept apart.
+        Reports are counted where no optimizer steps.
         """
         loop = self.loop
+        done = loop.updates or loop.step
         gradient = loop.witness.grad if loop.witness is not None else None
         before, self._version = self._version, -1 if gradient is None else gradient._version
-        if self._version > before and loop.updates >= self._next_row:
-            self._row_ends, self._next_row = loop.updates + ROW, loop.updates + ROW_SPACING
-        return loop.updates < self._row_ends
+        if self._version > before and done >= self._next_row:
+            self._row_ends, self._next_row = done + ROW, done + ROW_SPACING
+        return done < self._row_ends
 
     def _hear_gradients(self, wanted: bool) -> None:
         """Be told, or no more, when the witness receives gradients. One that was frozen since is no witness any more."""
