@@ -84,14 +84,14 @@ def rise_of(losses: Curve, rates: Curve, update_ratios: Curve) -> Rise | None:
     left = curve.left(exploded)
     step, broken_at = losses.steps[left], losses.steps[broken[0]] if len(broken) else None
     before, rate = _rates(rates, step if exploded or broken_at is None else broken_at)
-    end = curve.end if exploded or broken_at is not None else curve.late
+    end = curve.end if exploded or broken_at is not None else max(curve.end, curve.late)
     rise = Rise(curve.start, curve.lowest, curve.highest_before, end, step, exploded, broken_at, before, rate)
     return rise if _counts(rise, curve, left, update_ratios) else None
 
 
 def _counts(rise: Rise, curve: _Levels, left: int, update_ratios: Curve) -> bool:
     """Whether the rise is one."""
-    lost = rise.exploded or (rise.rate_rose and curve.is_lost(curve.width))
+    lost = rise.exploded or (rise.rate_rose and curve.is_driven())
     if rise.broken_at is not None:
         return lost or _broken_by_rate(rise, rise.broken_at)
     if curve.falls_again(left):
@@ -99,9 +99,11 @@ def _counts(rise: Rise, curve: _Levels, left: int, update_ratios: Curve) -> bool
     slowly = curve.took(rise.exploded) > RECENT
     if lost:
         return rise.rate_rose or not (slowly and _ordinary(update_ratios, rise.step, slowly))
-    if not curve.is_lost(curve.eighth) or not curve.has_stayed(left) or curve.comes_and_goes(left):
+    if not curve.is_lost() or not curve.has_stayed(left) or curve.comes_and_goes(left):
         return False
-    if rise.end <= RISEN * rise.start and len(update_ratios) and update_ratios.steps[-1] < rise.step:
+    if rise.rate_rose:
+        return True
+    if curve.late <= RISEN * rise.start and len(update_ratios) and update_ratios.steps[-1] < rise.step:
         return False  # it may be another task that is not learned: the next look will tell
     return not _ordinary(update_ratios, rise.step, slowly)
 
@@ -118,7 +120,7 @@ class _Levels:
         self.values = values
         self.width = LEVEL if len(values) >= LONG else LEVEL_IN_SHORT
         self.start, self.end = float(np.median(values[:3])), float(np.median(values[-self.width :]))
-        self.late, self.eighth = late_level(values), max(1, len(values) // 8)
+        self.late = late_level(values)
 
     @cached_property
     def level(self) -> np.ndarray:
@@ -156,13 +158,23 @@ class _Levels:
         arrived = np.flatnonzero(self.level[left:] >= high)
         return int(arrived[0]) if len(arrived) else len(self.level) - left
 
-    def is_lost(self, last: int) -> bool:
-        """Whether three in four of so many last losses, none of which can be negative, are well above the start, or at it after it had
-        learned; beyond what was noise before.
+    @cached_property
+    def noise_before(self) -> float:
+        """Up to where it was lowest."""
+        return _noise(self.values[: self.lowest_at + self.width])
+
+    def is_driven(self) -> bool:
+        """Whether even the last few losses, all but the lowest of them, are well above every level before."""
+        end = float(np.quantile(self.values[-self.width :], 0.25))
+        return self.lowest >= 0 and end > RISEN * self.highest_before and end - self.highest_before > NOISES * self.noise_before
+
+    def is_lost(self) -> bool:
+        """Whether three in four of the last eighth of the losses, none of which can be negative, are well above the start, or at it after it
+        had learned; beyond what was noise before.
         """
         if self.lowest < 0 or self.start <= 0:
             return False
-        end, noise = float(np.quantile(self.values[-last:], 0.25)), _noise(self.values[: self.lowest_at + self.width])
+        end, noise = float(np.quantile(self.values[-max(1, len(self.values) // 8) :], 0.25)), self.noise_before
         risen = end > RISEN * self.start and end - self.start > NOISES * noise
         return risen or (self.lowest < LEARNED * self.start and end > LOST * self.start and end - self.lowest > NOISES * noise)
 

@@ -148,7 +148,7 @@ def _risen(run: Run) -> Finding | None:
     found = _finding(
         "learning-rate-too-high", Branch.OPTIMIZATION, confidence, _said_of(rise), "scale-rate(factor=0.1)", measure, value, threshold, run
     )
-    return found.replace(evidence=(*found.evidence, *_risen_rate(rise, run)))
+    return found.replace(evidence=(*(e.replace(step=rise.step) for e in found.evidence), *_risen_rate(rise, run)))
 
 
 def _said_of(rise: Rise) -> str:
