@@ -14,10 +14,14 @@ from traindx.experiments.base import Lab
 from traindx.records import Curve, Evidence, Outcome, Question, Run
 
 
+# A loss that fell by less than this share of where it began has not fallen.
+LEAST_FALL = 0.1
+
+
 class Baseline:
     """Trains the untouched task once and reads the run."""
 
-    name, title, version, reads_test = "baseline", "baseline run", 3, False
+    name, title, version, reads_test = "baseline", "baseline run", 4, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """Losses and metrics with intervals, and the signs."""
@@ -73,6 +77,7 @@ def _loss_signs(run: Run) -> dict[str, float]:
         "batch_loss_noise": _late_noise(run.curves["batch_loss"]),
         "late_jumps": _late_noise(train),
         "plateau_share": _plateau(train),
+        "lost_again_share": _lost_again(train),
     }
 
 
@@ -87,6 +92,12 @@ def _plateau(losses: Curve) -> float:
     start = losses.values[0]
     left = next((s for s, v in zip(losses.steps, losses.values, strict=True) if not abs(v - start) <= abs(start) / 50), losses.steps[-1])
     return left / max(losses.steps[-1], 1)
+
+
+def _lost_again(losses: Curve) -> float:
+    """The share of what the training loss had fallen by, at its lowest, that was lost again at the end; NaN where it had hardly fallen."""
+    start, lowest = losses.values[0], min((v for v in losses.values if math.isfinite(v)), default=math.nan)
+    return (losses.last - lowest) / (start - lowest) if start - lowest > LEAST_FALL * abs(start) else math.nan
 
 
 def _highest(losses: Curve) -> float:

@@ -360,8 +360,8 @@ class _Track:
             experiment="intervention",
             measure="recovered",
             value=contender.recovered,
-            low=contender.low,
-            high=contender.high,
+            low=None if contender.low is None else min(contender.low, contender.recovered),  # a longer run may have come after the repeats
+            high=None if contender.high is None else max(contender.high, contender.recovered),
             subject=str(contender.ref),
             remedy=contender.ref,
             runs=tuple(keys),
@@ -376,6 +376,7 @@ class _Track:
                 **({} if contender.mean_effect is None else {"mean_effect": contender.mean_effect}),
                 **({"worst_seed": min(self.gap.recovered(pair[1]) for pair in contender.pairs)} if contender.pairs else {}),
                 "share_of_training": min(contender.horizon, contender.runs[-1].steps) / self.lab.total,
+                "learned": self.quantity != "train_loss" or self.gap.learned(contender.after),
                 "prior": contender.prior,
                 "score": contender.score,
             },

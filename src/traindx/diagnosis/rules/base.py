@@ -124,13 +124,14 @@ class RacedRule(Rule):
             if best.low is not None and best.low <= 0:
                 return self._in_doubt(best, said, sign, evidence)
             return self.finding(Standing.SUSPECTED, 0.3 + 0.3 * sign, f"{said}: works too, tried on one seed", evidence, (best.remedy,))
-        if best.value < CLEARING_SHARE and (ran >= LONG_ENOUGH or sign < STRONG_SIGN):
+        telling_run = ran >= LONG_ENOUGH or (sign < STRONG_SIGN and bool(best.details.get("learned", True)))
+        if best.value < CLEARING_SHARE and telling_run:
             worse = "it changes nothing" if best.value > -0.05 else "it makes things worse"
             return self.finding(Standing.CLEARED, 0.9 if ran >= LONG_ENOUGH else 0.6, f"{said}: {worse}", evidence)
         if best.value < CLEARING_SHARE:
             return self.finding(Standing.UNDECIDED, 0.15 + 0.1 * sign, f"{said}: too short a run to clear it", evidence, (best.remedy,))
         if best.value >= self.needed(reading):
-            but = "not on every seed" if best.low is not None and best.low <= 0 else "that is too little to call it the cause"
+            but = _doubt(best) if best.low is not None and best.low <= 0 else "that is too little to call it the cause"
             return self.finding(Standing.UNDECIDED, 0.2, f"{said}, but {but}", evidence, (best.remedy,))
         return self.finding(Standing.UNDECIDED, 0.2 + 0.2 * sign, f"{said}: it helps, but leaves most of the gap", evidence, (best.remedy,))
 
@@ -140,7 +141,7 @@ class RacedRule(Rule):
         if float(best.details.get("worst_seed", -1.0)) >= CONFIRMING_SHARE:
             said, confidence = f"{said}, and with it every other seed does well, as some do without it", 0.35 + 0.2 * sign
         else:
-            said, confidence = f"{said}, but not on every seed", 0.25 + 0.1 * sign
+            said, confidence = f"{said}, but {_doubt(best)}", 0.25 + 0.1 * sign
         return self.finding(Standing.SUSPECTED, confidence, said, evidence, (best.remedy,))
 
     def needed(self, reading: Reading) -> float:
@@ -247,6 +248,11 @@ class GeneralizationRule(RacedRule):
             return "the training loss itself is large: the gap to validation says nothing yet"
         above = max(reading.validation_excess, reading.late_rise) > MARGIN or reading.by_rote
         return "" if above else "validation is at what is reachable"
+
+
+def _doubt(race: Evidence) -> str:
+    """What leaves a recovery open: other seeds, or, where the budget paid for none, the jumps of its own loss."""
+    return "not on every seed" if len(race.seeds) > 1 else "the loss jumps by as much from one evaluation to the next"
 
 
 def _percent(share: float) -> str:

@@ -15,6 +15,8 @@ SPIKE_NONE, SPIKE_FULL = 2.0, 8.0
 # Rate times largest eigenvalue over its bound of stability. Descent that goes well hovers at the bound, or just above (Cohen et al., Gradient
 # descent on neural networks typically occurs at the edge of stability, ICLR 2021); a step at four times the bound multiplies an error by 7.
 CURVATURE_NONE, CURVATURE_FULL = 1.2, 4.0
+# What had been learned is lost again: no other cause leaves a network above where it has been in the same training, on the same rows.
+LOST_NONE, LOST_FULL, LOST_SIGN = 0.3, 0.9, 0.85
 # What trainings that go well may show for a while, too: never enough by itself for an experiment that nothing else asks for.
 WEAK = 0.7
 
@@ -29,19 +31,22 @@ class LearningRateTooHigh(FitRule):
         return (RemedyRef(id="scale-rate", params={"factor": 0.1}),)
 
     def sign(self, reading: Reading) -> float:
-        """Divergence, a loss above its start now or once, large updates, opposed gradients, steps too long for the curvature."""
+        """Divergence, a loss above its start now or once, a fall that is lost again, large updates, opposed gradients, steps too long for
+        the curvature.
+        """
         if reading.broken:
             return SYMPTOM
         risen = ramp(reading.train / max(reading.sign("initial_loss"), 1e-12), 1.02, 1.5)
         spike = log_ramp(reading.sign("highest_batch_loss") / max(reading.sign("initial_loss"), 1e-12), SPIKE_NONE, SPIKE_FULL)
         updates = log_ramp(reading.sign("median_update_ratio"), RATIO_NONE, RATIO_FULL)
         opposed = ramp(reading.sign("late_gradient_cosine"), COSINE_NONE, COSINE_FULL)
-        return SYMPTOM * max(risen, spike, updates, WEAK * max(opposed, self._unstable(reading)))
+        lost = LOST_SIGN * ramp(reading.sign("lost_again_share"), LOST_NONE, LOST_FULL)
+        return max(lost, SYMPTOM * max(risen, spike, updates, WEAK * max(opposed, self._unstable(reading))))
 
     def signs(self, reading: Reading) -> tuple[Evidence, ...]:
         """The run's outcome, its update ratio and gradient cosine; rate times curvature, where it was measured."""
         return present(
-            *(reading.find("baseline", m) for m in ("outcome", "highest_batch_loss", "median_update_ratio", "late_gradient_cosine")),
+            *(reading.find("baseline", m) for m in ("outcome", "highest_batch_loss", "lost_again_share", "median_update_ratio", "late_gradient_cosine")),
             *_rates_times_curvature(reading),
         )
 
