@@ -58,6 +58,21 @@ def test_a_small_gain_of_more_rows_is_advice(facts: Facts) -> None:
     assert any("Twice the rows" in line for line in conclude(small.evidence).advice)
 
 
+def test_a_gap_to_training_is_told_where_validation_is_at_what_is_reachable(facts: Facts) -> None:
+    step = conclude(facts.baseline(train_loss=-1.0, lowest_train_loss=-1.0).put("references", "out_of_fold_loss", 0.2, "targets").evidence).path[1]
+    assert step.answer.startswith("no (") and step.answer.endswith("above training")
+    assert "training" not in conclude(facts.evidence).path[1].answer
+
+
+def test_the_sentence_tells_the_loss_as_it_was_measured(facts: Facts) -> None:
+    above, diverged = facts.underfitted(3 * CONSTANT), facts.diverged()
+    for facts in (above, diverged):
+        facts = facts.raced(facts.remedies("learning-rate-too-high")[0], 0.9)
+        sentence = conclude(facts.evidence).sentence
+        assert ("the training diverged" in sentence) is (facts.reading.broken)
+        assert (f"ended at {3 * CONSTANT:.3g}" in sentence) is (not facts.reading.broken)
+
+
 # --- Branches ----------------------------------------------------------------------------------------------------------------------
 
 

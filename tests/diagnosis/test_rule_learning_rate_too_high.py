@@ -4,7 +4,17 @@ import pytest
 from evidence_by_hand import Facts, rule
 
 from traindx.diagnosis.rules.base import STRONG_SIGN, SYMPTOM
-from traindx.diagnosis.rules.learning_rate_too_high import COSINE_FULL, CURVATURE_FULL, CURVATURE_NONE, RATIO_FULL, SPIKE_FULL, WEAK
+from traindx.diagnosis.rules.learning_rate_too_high import (
+    COSINE_FULL,
+    CURVATURE_FULL,
+    CURVATURE_NONE,
+    LOST_FULL,
+    LOST_NONE,
+    LOST_SIGN,
+    RATIO_FULL,
+    SPIKE_FULL,
+    WEAK,
+)
 from traindx.records import Branch, Standing
 
 CAUSE = "learning-rate-too-high"
@@ -70,3 +80,26 @@ def test_without_a_bound_the_curvature_is_not_read(facts: Facts) -> None:
     adam = facts.refused("critical_point", "the product with the Hessian is not finite")
     assert _sign(adam) == _sign(facts)
     assert adam.judged(CAUSE).evidence == facts.judged(CAUSE).evidence
+
+
+def test_a_fall_that_is_lost_again_is_a_direct_sign(facts: Facts) -> None:
+    assert _sign(facts.baseline(lost_again_share=LOST_NONE)) == _sign(facts)
+    assert _sign(facts.baseline(lost_again_share=LOST_FULL)) == LOST_SIGN > SYMPTOM
+
+
+def test_a_run_too_short_to_learn_anything_clears_nothing(facts: Facts) -> None:
+    stuck = facts.underfitted()
+    remedy = stuck.remedies(CAUSE)[0]
+    for learned, standing in ((True, Standing.CLEARED), (False, Standing.UNDECIDED)):
+        told = stuck.raced(remedy, 0.0, seeds=(0,), details={"share_of_training": 0.1, "learned": learned}).judged(CAUSE)
+        assert told.standing is standing
+    long = stuck.raced(remedy, 0.0, seeds=(0,), details={"share_of_training": 1.0, "learned": False}).judged(CAUSE)
+    assert long.standing is Standing.CLEARED
+
+
+def test_doubt_from_one_seed_is_not_put_on_other_seeds(facts: Facts) -> None:
+    stuck = facts.underfitted()
+    remedy = stuck.remedies(CAUSE)[0]
+    one, three = (stuck.raced(remedy, 0.9, low=-0.1, high=1.9, seeds=seeds).judged(CAUSE).summary for seeds in ((0,), (0, 1, 2)))
+    assert "seed" not in one and "the loss jumps by as much" in one
+    assert three.endswith("but not on every seed")

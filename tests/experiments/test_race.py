@@ -162,7 +162,11 @@ def test_a_short_training_counts_as_a_part_of_a_run() -> None:
 
 
 def test_repeats_are_as_many_as_the_budget_pays() -> None:
-    rich, poor = (race(lab_for(digits_task(), SLOW, budget), rate(1000.0), first_heat=2)[str(rate(1000.0))] for budget in (50.0, 0.7))
+    labs = [lab_for(digits_task(), SLOW, budget) for budget in (50.0, 0.7)]
+    for lab in labs:
+        lab.baseline()
+        lab.spending.baseline_seconds = 0.01  # however busy the machine is
+    rich, poor = (race(lab, rate(1000.0), first_heat=2)[str(rate(1000.0))] for lab in labs)
     assert len(rich.seeds) >= 1 + REPEATS
     assert len(poor.seeds) == 1
 
@@ -180,7 +184,7 @@ def test_a_contender_that_diverges_is_evidence() -> None:
 
 def test_a_baseline_that_diverged_is_rescued_by_lower_rates() -> None:
     x, y = digits()
-    lab = lab_for(vectors_task(x, (y / 5 - 1).astype(np.float32)[:, None], 1, nn.MSELoss()), RECIPE.replace(lr=30.0))
+    lab = lab_for(vectors_task(x, (y / 5 - 1).astype(np.float32)[:, None], 1, nn.MSELoss()), RECIPE.replace(lr=30.0, epochs=24))
     assert lab.baseline().outcome is Outcome.DIVERGED
     found = race(lab, rate(0.1), goal=0.2)
     best = max(found.values(), key=lambda e: e.value)
@@ -247,3 +251,19 @@ def test_pairs_differ_in_the_remedy_only() -> None:
         assert without.recipe.differences(with_remedy.recipe).keys() == {"lr"}
         assert without.task == with_remedy.task, "the same division of the rows on both sides"
     assert len({r.task for r in runs}) == len(found.seeds), "another division for every seed"
+
+
+def test_whoever_has_learned_nothing_yet_is_told_apart() -> None:
+    found = race(lab_for(digits_task(), SLOW), rate(0.1), rate(1000.0), first_heat=2)
+    assert [found[str(rate(f))].details["learned"] for f in (0.1, 1000.0)] == [False, True]
+
+
+def test_a_longer_training_is_repeated_as_the_baseline_going_on() -> None:
+    """The budget pays for no pairs of it: the baseline's own fall on other seeds stands for them."""
+    lab = lab_for(digits_task(), RECIPE.replace(lr=2e-3, epochs=4), budget=9.0)
+    lab.baseline()
+    lab.spending.baseline_seconds = 10.0  # a baseline of its own length, however short
+    longer = race(lab, LONGER, first_heat=2, goes_on=True)[str(LONGER)]
+    assert longer.value > 0.5 and len(longer.seeds) == 1 + REPEATS
+    assert longer.low is not None and longer.high is not None and 0 < longer.low <= longer.value <= longer.high
+    assert len([run for run in lab.runs.values() if run.remedies]) == 1

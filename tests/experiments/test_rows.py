@@ -85,6 +85,16 @@ def test_validation_targets_in_other_units() -> None:
         assert found["affine_map"].details["wrong"] is wrong
 
 
+def test_validation_rows_of_several_numbers_in_other_units() -> None:
+    x = SHUFFLE.normal(size=(400, 4)).astype(np.float32)
+    y = (x @ SHUFFLE.normal(size=(4, 3)) + 0.1 * SHUFFLE.normal(size=(400, 3))).astype(np.float32)
+    for factor, offset, wrong in ((1.0, 0.0, False), (0.2, 0.9, True), (-1.0, 0.0, True)):
+        other = Task(Net(4, 8, 3), nn.MSELoss(), (x[:300], y[:300]), (x[300:], factor * y[300:] + offset))
+        found = {e.measure: e for e in answer(lab_for(other), "label_map")}["affine_map"]
+        assert found.details["wrong"] is wrong
+        assert found.value == pytest.approx(factor, rel=0.2)
+
+
 def test_labels_shuffled_shifted_and_as_they_are() -> None:
     x, y = digits(400)
     whole, moved, mixed = (values(answer(lab_for(task(x, labels)), "relation")) for labels in (y, np.roll(y, 1), SHUFFLE.permutation(y)))

@@ -141,7 +141,7 @@ def _sentence(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> 
     if not reading.asked("baseline"):
         return f"Seen without training: {top.summary}. Cause: {_said(top)}."
     word = "Cause" if top.standing is Standing.CONFIRMED else "Probable cause, not proven"
-    return f"{_TROUBLE[branch].format(r=reading, reachable=_reachable(reading))} {word}: {_said(top)}."
+    return f"{_TROUBLE[branch].format(r=reading, ended=_ended(reading), reachable=_reachable(reading))} {word}: {_said(top)}."
 
 
 def _said(finding: Finding) -> str:
@@ -154,7 +154,7 @@ def _cannot_tell(reading: Reading, top: Finding) -> str:
         ended = reading.find("baseline", "outcome")
         return f"Cannot tell: the baseline run gave no loss to judge by ({ended.text if ended else 'it was not run'})."
     if reading.training_is_large:
-        trouble = f"the training loss stays at {reading.train:.3g}"
+        trouble = _ended(reading)
     elif reading.test_harm_is_real:
         trouble = f"the test loss is {reading.test:.3g} against {reading.validation:.3g} in validation"
     else:
@@ -164,13 +164,18 @@ def _cannot_tell(reading: Reading, top: Finding) -> str:
 
 
 _TROUBLE = {
-    Branch.OPTIMIZATION: "This network can do better than its training lets it: the training loss ended at {r.train:.3g}{reachable}.",
-    Branch.MODEL_BIAS: "No way of training this network gets it near what is reachable: the training loss ended at {r.train:.3g}{reachable}.",
+    Branch.OPTIMIZATION: "This network can do better than its training lets it: {ended}{reachable}.",
+    Branch.MODEL_BIAS: "No way of training this network gets it near what is reachable: {ended}{reachable}.",
     Branch.OVERFITTING: "What this network learned does not carry over: training loss {r.train:.3g}, validation loss {r.validation:.3g}{reachable}.",
     Branch.MISMATCH: "The test set is another world than the training set: validation loss {r.validation:.3g}, test loss {r.test:.3g}.",
     Branch.DATA: "The trouble is in the data: training loss {r.train:.3g}, validation loss {r.validation:.3g}{reachable}.",
-    Branch.DEFECT: "The training code is wrong: the training loss ended at {r.train:.3g}{reachable}.",
+    Branch.DEFECT: "The training code is wrong: {ended}{reachable}.",
 }
+
+
+def _ended(reading: Reading) -> str:
+    """Where the training got to, as it was measured."""
+    return "the training diverged" if reading.broken else f"the training loss ended at {reading.value('baseline', 'train_loss'):.3g}"
 
 
 def _reachable(reading: Reading) -> str:
@@ -209,7 +214,7 @@ def _path(reading: Reading) -> tuple[Step, ...]:
     steps.append(
         Step(
             question="Does validation end above what is reachable?",
-            answer=f"{'yes' if worse > MARGIN else 'no'} ({worse:+.0%})",
+            answer=f"{'yes' if worse > MARGIN else 'no'} ({worse:+.0%}){_and_training(reading)}",
             evidence=losses[1:],
         )
     )
@@ -223,6 +228,12 @@ def _path(reading: Reading) -> tuple[Step, ...]:
             )
         )
     return tuple(steps)
+
+
+def _and_training(reading: Reading) -> str:
+    """The gap to training, where it is what the findings are about."""
+    gap = reading.generalization_gap
+    return f", but {gap:+.0%} above training" if gap > 2 * MARGIN >= reading.validation_excess else ""
 
 
 def _advice(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> tuple[str, ...]:

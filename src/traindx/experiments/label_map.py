@@ -32,7 +32,7 @@ LEAST_CORRELATION, LEAST_SLOPE, LARGEST_SLOPE, LARGEST_OFFSET = 0.5, 0.6, 1.67, 
 class LabelMap:
     """Validation labels against what reference models expect of them."""
 
-    name, title, version, reads_test = "label_map", "validation labels against reference models", 2, False
+    name, title, version, reads_test = "label_map", "validation labels against reference models", 3, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``agreement`` and ``agreement_gain`` for classes, ``affine_map`` for numbers."""
@@ -53,9 +53,9 @@ def compared_labels(task: Task, rows: Rows, side: str) -> list[Evidence]:
     labels, wanted = (labels_of(pair[1], task.kind) for pair in (mine, theirs))
     if labels is not None and wanted is not None:
         return _recoding(x, labels.numpy(), held, wanted.numpy(), side)
-    if task.kind is Kind.REGRESSION and mine[1][0].numel() == theirs[1][0].numel() == 1:
-        return _affine(x, mine[1].reshape(-1).double().numpy(), held, theirs[1].reshape(-1).double().numpy(), side)
-    return [_missing("rows have no single class or number")]
+    if task.kind is Kind.REGRESSION and mine[1].shape[1:] == theirs[1].shape[1:]:
+        return _affine(x, mine[1].flatten(1).double().numpy(), held, theirs[1].flatten(1).double().numpy(), side)
+    return [_missing("rows have no single class and no numbers of one shape")]
 
 
 def _missing(reason: str) -> Evidence:
@@ -121,18 +121,23 @@ def _best_order(predicted: np.ndarray, wanted: np.ndarray, classes: int) -> np.n
 
 
 def _affine(x: np.ndarray, y: np.ndarray, held: np.ndarray, wanted: np.ndarray, side: str) -> list[Evidence]:
-    """The straight line from predictions to the held rows' targets, against the one from held-out predictions to training targets."""
+    """The straight line from predictions to the held rows' targets (n, k), against the one from held-out predictions to training targets.
+
+    Rows of several numbers lie on one line together: units are those of the row.
+    """
     from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.linear_model import RidgeCV
     from sklearn.model_selection import cross_val_predict
+    from sklearn.neighbors import KNeighborsRegressor
 
-    models = (
-        RidgeCV(np.logspace(-2, 4, 7)),
-        HistGradientBoostingRegressor(max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=0),
-    )
+    boosting = HistGradientBoostingRegressor(max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=0)
+    single = y.shape[1] == 1
+    models = (RidgeCV(np.logspace(-2, 4, 7)), boosting if single else KNeighborsRegressor(min(10, len(x) // 3)))
+    targets = y[:, 0] if single else y
     with one_thread():
-        expected = np.mean([model.fit(x, y).predict(held) for model in models], axis=0)
-        usual = np.mean([cross_val_predict(model, x, y, cv=3) for model in models], axis=0)
+        expected = np.mean([model.fit(x, targets).predict(held) for model in models], axis=0).reshape(-1)
+        usual = np.mean([cross_val_predict(model, x, targets, cv=3) for model in models], axis=0).reshape(-1)
+    y, wanted, rows = y.reshape(-1), wanted.reshape(-1), len(wanted)
     if min(part.std() for part in (expected, usual, wanted, y)) < 1e-12:
         return [_missing("targets or predictions are constant")]
     correlation, usual_correlation = (float(np.corrcoef(a, b)[0, 1]) for a, b in ((expected, wanted), (usual, y)))
@@ -143,7 +148,7 @@ def _affine(x: np.ndarray, y: np.ndarray, held: np.ndarray, wanted: np.ndarray, 
     wrong = clear and (not LEAST_SLOPE <= scale <= LARGEST_SLOPE or shift > LARGEST_OFFSET)
     text = f"the {side} targets are {scale:.3g} times what reference models expect, {offset:+.3g}, with a correlation of {correlation:.2f}"
     details = {"wrong": wrong, "scale": scale, "offset": offset, "correlation": correlation, "usual": usual_correlation, "shift": shift}
-    error = 2 / math.sqrt(len(wanted))
+    error = 2 / math.sqrt(rows)
     return [
         Evidence(experiment="label_map", measure="affine_map", value=scale, text=text, details=details),
         Evidence(
@@ -152,6 +157,6 @@ def _affine(x: np.ndarray, y: np.ndarray, held: np.ndarray, wanted: np.ndarray, 
             value=abs(correlation),
             low=abs(correlation) - error,
             high=abs(correlation) + error,
-            details={"usual": usual_correlation, "chance": 0.0, "rows": len(wanted)},
+            details={"usual": usual_correlation, "chance": 0.0, "rows": rows},
         ),
     ]

@@ -37,6 +37,8 @@ CLEARLY = 0.2
 # Of contenders that recover alike, signs decide: a sign of full strength is worth this share, a unit of size costs that share.
 SIGN_WORTH, SIZE_COST = 0.3, 0.03
 REPEATS, MOST_REPEATS = PAIRS - 1, 4
+# A loss falls on where the second half of a training lowers it by so many times what it jumps from one evaluation to the next.
+FALLS_ON = 2.0
 # A leader that recovers less than half of the gap settles nothing: its repeats would be wasted.
 WORTH_REPEATING = 0.5
 
@@ -306,13 +308,21 @@ class _Track:
             self.other_seeds += [without for without, _ in pairs[1:]]
 
     def _repeat_halves(self, leader: Contender, repeats: int) -> None:
-        """A longer training is the baseline going on: what the second half of the baseline gains, on each seed, is its paired effect."""
+        """A longer training is the baseline going on: what the second half of the baseline gains, on each seed, is its paired effect.
+
+        How much it gains differs between seeds that stand on a plateau and those that have left it. So a fall on every seed, beyond the
+        jumps of its own loss, is as good as an interval of its mean.
+        """
         affordable = max(0, min(repeats, math.floor(self.lab.left / self.lab.baseline_cost(self.lab.total) + 1e-9)))
         leader.repeats = self.lab.train(
             [self.lab.job(repeat=k) for k in range(1, affordable + 1)], "does the loss fall on with other seeds?"
         )
-        curves = [run.curves[self.quantity] for run in (self.baseline, *leader.repeats)]
-        leader.low, leader.high = self.gap.bounds([(curve.at(self.lab.total // 2), curve.last) for curve in curves], leader.recovered)
+        runs = (self.baseline, *leader.repeats)
+        pairs = [(run.curves[self.quantity].at(self.lab.total // 2), run.curves[self.quantity].last) for run in runs]
+        leader.low, leader.high = self.gap.bounds(pairs, leader.recovered)
+        falls = [(before - after, _fluctuation(run, self.quantity)) for (before, after), run in zip(pairs, runs, strict=True)]
+        if leader.low <= 0 and len(runs) >= PAIRS and all(fall > FALLS_ON * jumps for fall, jumps in falls):
+            leader.low, leader.high = (bound([fall for fall, _ in falls]) / self.gap.size for bound in (min, max))
         leader.seeds = tuple(dict.fromkeys((self.lab.recipe.seed, *(run.seed for run in leader.repeats))))
 
     def _pair(self, leader: Contender, repeat: int, horizon: int) -> tuple[float, float]:

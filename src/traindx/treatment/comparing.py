@@ -10,7 +10,7 @@ from traindx.experiments import EXPERIMENTS, Lab
 from traindx.experiments.verification import MEAN_RECALL, compare_on_test, compare_on_validation, pairs
 from traindx.records import Branch, Comparison, Diagnosis, NotApplicable, Question, Standing
 from traindx.remedies import BalanceClasses, make_remedy
-from traindx.treatment.choosing import FALLBACK_PAIRS, Remedies
+from traindx.treatment.choosing import FALLBACK_PAIRS, WORTH, Remedies
 
 
 def compared(lab: Lab, diagnosis: Diagnosis, plans: Sequence[Remedies]) -> tuple[Remedies, list[Comparison]]:
@@ -57,5 +57,10 @@ def decided_on_test(diagnosis: Diagnosis) -> bool:
 
 
 def improved(comparisons: Sequence[Comparison]) -> bool:
-    """Whether a measure is better for sure, and none is worse for sure."""
-    return any(c.improved for c in comparisons) and not any(c.high < 0 for c in comparisons)
+    """Whether a measure is better for sure and by enough to be worth a change, and none is worse for sure."""
+    return any(c.improved and _is_worth(c) for c in comparisons) and not any(c.high < 0 for c in comparisons)
+
+
+def _is_worth(comparison: Comparison) -> bool:
+    before = sum(map(abs, comparison.before)) / len(comparison.before)
+    return comparison.gain >= WORTH * before
