@@ -174,6 +174,8 @@ def treat(
         treatment = _treated(task, recipe, diagnosis_budget, budget, seconds, _writable(store), progress)
     output.show(treatment)
     if export is not None:
+        if not treatment.remedies and not quiet:
+            typer.echo("traindx: nothing was changed, so the script is the training as it was", err=True)
         with _printing_to_stderr():
             exported = treatment.export(export)
         for file in exported.files:

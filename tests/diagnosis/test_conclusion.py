@@ -59,7 +59,9 @@ def test_a_small_gain_of_more_rows_is_advice(facts: Facts) -> None:
 
 
 def test_a_gap_to_training_is_told_where_validation_is_at_what_is_reachable(facts: Facts) -> None:
-    step = conclude(facts.baseline(train_loss=-1.0, lowest_train_loss=-1.0).put("references", "out_of_fold_loss", 0.2, "targets").evidence).path[1]
+    step = conclude(
+        facts.baseline(train_loss=-1.0, lowest_train_loss=-1.0).put("references", "out_of_fold_loss", 0.2, "targets").evidence
+    ).path[1]
     assert step.answer.startswith("no (") and step.answer.endswith("above training")
     assert "training" not in conclude(facts.evidence).path[1].answer
 

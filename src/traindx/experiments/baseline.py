@@ -13,7 +13,6 @@ import numpy as np
 from traindx.experiments.base import Lab
 from traindx.records import Curve, Evidence, Outcome, Question, Run
 
-
 # A loss that fell by less than this share of where it began has not fallen.
 LEAST_FALL = 0.1
 

@@ -46,7 +46,10 @@ class LearningRateTooHigh(FitRule):
     def signs(self, reading: Reading) -> tuple[Evidence, ...]:
         """The run's outcome, its update ratio and gradient cosine; rate times curvature, where it was measured."""
         return present(
-            *(reading.find("baseline", m) for m in ("outcome", "highest_batch_loss", "lost_again_share", "median_update_ratio", "late_gradient_cosine")),
+            *(
+                reading.find("baseline", m)
+                for m in ("outcome", "highest_batch_loss", "lost_again_share", "median_update_ratio", "late_gradient_cosine")
+            ),
             *_rates_times_curvature(reading),
         )
 
