@@ -15,10 +15,8 @@ from zoo.scripts.base import (
     Edit,
     Training,
     balanced,
-    by_label,
     few,
     first_of,
-    given_validation,
     honest_test,
     initialized,
     judged_by_validation,
@@ -32,17 +30,16 @@ from zoo.scripts.base import (
     validation_relabelled,
     wrong_share,
 )
-from zoo.scripts.mistakes import flattered_validation, missing, noisy, other_shares, quantities, summed
-from zoo.scripts.pictures import Softmax
+from zoo.scripts.mistakes import flattered_validation, other_shares
 
 # -- how worn a bearing is ---------------------------------------------------------------------------------------------------------------
 
-LOOKS = 12
+LOOKS = 10
 
 
 @cache
 def journeys() -> tuple[np.ndarray, np.ndarray]:
-    """(6000, 12, 5) minutes since the last look, kilometres an hour, tonnes, degrees of the air and of the axle; (6000,) its wear: heat
+    """(6000, 10, 5) minutes since the last look, kilometres an hour, tonnes, degrees of the air and of the axle; (6000,) its wear: heat
     comes with speed, load and wear, and goes with the difference to the air; looks come at odd times, one in eight without a reading."""
     rng = np.random.default_rng(347)
     n = 6000
@@ -88,19 +85,19 @@ class AxleNet(nn.Module):
         self.last = last() if last else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 12, 5) -> (N, outputs)."""
+        """(N, 10, 5) -> (N, outputs)."""
         y = self.head(self.cell(x)[0][:, -1])
         return self.last(y) if self.last else y
 
 
-@script("axle-gru", held_out=True)
-def axle_gru(
+@script("axle-lstm", held_out=True)
+def axle_lstm(
     draw: Draw,
     *,
-    rows: int = 1600,
+    rows: int = 1300,
     scale: bool = True,
     only: tuple[int, ...] = (),
-    kind: str = "gru",
+    kind: str = "lstm",
     width: int = 20,
     floors: int = 2,
     head: tuple[int, ...] = (16,),
@@ -140,7 +137,7 @@ def axle_gru(
         return initialized(net, lambda w: w, bias, last=False) if bias is not None else net
 
     y, v = (y, v) if flat else (y[:, None], v[:, None])
-    mine = {"optimizer": "adam", "lr": draw.near(1.5e-2), "batch_size": 80, "epochs": 11, "schedule": "cosine", "clip_norm": 5.0}
+    mine = {"optimizer": "adam", "lr": draw.near(1.5e-2), "batch_size": 80, "epochs": 12, "schedule": "cosine", "clip_norm": 5.0}
     return Training(model, nn.MSELoss(), (x, y), (u, v), settings(mine, recipe))
 
 
@@ -170,43 +167,36 @@ def american(x: np.ndarray) -> np.ndarray:
     return x * np.array([1.0, 0.62, 1.0, 1.8, 1.8]) + np.array([0.0, -1.1, 0.0, 5.0, 2.6])
 
 
-axle_gru.fault("learning-rate-too-high", "rate-of-sgd-for-adam", "medium", lr=0.5, clip_norm=None)
-axle_gru.fault("learning-rate-too-low", "cautious", "medium", lr=1e-4)
-axle_gru.fault("learning-rate-decays-too-fast", "gamma-of-steps-for-epochs", "gross", schedule="exponential:0.05", lr=5e-3)
-axle_gru.fault("missing-decay", "schedule-forgotten", "medium", twin={"lr": 0.03, "batch_size": 20, "epochs": 6}, schedule="constant")
-axle_gru.fault("missing-warmup", "long-memory-from-cold", "medium", twin={
+axle_lstm.fault("learning-rate-too-high", "rate-of-sgd-for-adam", "medium", lr=0.5, clip_norm=None)
+axle_lstm.fault("learning-rate-decays-too-fast", "gamma-of-steps-for-epochs", "gross", schedule="exponential:0.05", lr=5e-3)
+axle_lstm.fault("missing-decay", "schedule-forgotten", "medium", twin={"lr": 0.03, "batch_size": 20, "epochs": 6}, schedule="constant")
+axle_lstm.fault("missing-warmup", "long-memory-from-cold", "medium", twin={
     "optimizer": "rmsprop", "optimizer_options": {"alpha": 0.999}, "lr": 1e-2, "warmup_steps": 60, "head": (24,) * 6,
 }, warmup_steps=0)  # fmt: skip
-axle_gru.fault("optimizer-unsuited", "sgd-for-recurrence", "medium", optimizer="sgd", lr=0.015)
-axle_gru.fault("batch-too-large", "as-much-as-fits", "mild", batch_size=1280)
-axle_gru.fault("trained-too-briefly", "one-epoch", "mild", epochs=1)
-axle_gru.fault("momentum-too-high", "averaging-weight", "medium", twin=NESTEROV, momentum=0.997, optimizer_options={})
-axle_gru.fault("exploding-gradient", "recurrence-of-relu", "medium", twin={"kind": "relu", "lr": 4e-3}, gain=5.0, clip_norm=None)
-axle_gru.fault("dead-units", "low-biases", "medium", twin={"head": (16, 16)}, bias=-4.0)
-axle_gru.fault("saturating-activation", "unit-variance-weights", "medium", std=3.0)
-axle_gru.fault("saddle-point", "around-the-origin", "medium", twin={**NESTEROV, "act": nn.Tanh, "head": (16, 16)}, std=3e-3)
-axle_gru.fault("gradient-clipping-too-tight", "a-thousandth", "medium", twin=NESTEROV, clip_norm=1e-3)
-axle_gru.fault("unnormalized-input", "tonnes-and-degrees", "medium", scale=False)
-axle_gru.fault("unnormalized-target", "thousandths", "gross", unit=0.002, offset=0.0)
-axle_gru.fault("wrong-output-activation", "wear-is-positive", "medium", last=nn.ReLU)
-axle_gru.fault("output-target-shape-mismatch", "flat-targets", "medium", flat=True)
-axle_gru.fault("model-too-simple", "one-state", "medium", width=1, floors=1)
-axle_gru.fault("bottleneck", "one-unit-before-the-end", "mild", twin={"act": nn.Tanh, "head": (16, 12, 16)}, head=(16, 1, 16))
-axle_gru.fault("features-insufficient", "axle-and-air", "medium", only=(0, 3, 4))
-axle_gru.fault("features-insufficient", "no-degrees-of-the-axle", "gross", only=(0, 1, 2, 3))
-axle_gru.fault("frozen-parameters", "recurrence", "mild", frozen="cell")
-axle_gru.fault("over-regularized", "decay-copied", "medium", weight_decay=0.1)
-axle_gru.fault("too-little-data", "sixty-journeys", "medium", edit=few(60))
-axle_gru.fault("model-too-flexible", "three-wide-floors", "medium", twin={
+axle_lstm.fault("optimizer-unsuited", "sgd-for-recurrence", "medium", optimizer="sgd", lr=0.015)
+axle_lstm.fault("batch-too-large", "as-much-as-fits", "mild", batch_size=1040)
+axle_lstm.fault("trained-too-briefly", "one-epoch", "mild", epochs=1)
+axle_lstm.fault("momentum-too-high", "averaging-weight", "medium", twin=NESTEROV, momentum=0.997, optimizer_options={})
+axle_lstm.fault("exploding-gradient", "recurrence-of-relu", "medium", twin={"kind": "relu", "lr": 4e-3}, gain=5.0, clip_norm=None)
+axle_lstm.fault("dead-units", "low-biases", "medium", twin={"head": (16, 16)}, bias=-4.0)
+axle_lstm.fault("saturating-activation", "unit-variance-weights", "medium", std=3.0)
+axle_lstm.fault("saddle-point", "around-the-origin", "medium", twin={**NESTEROV, "act": nn.Tanh, "head": (16, 16)}, std=3e-3)
+axle_lstm.fault("gradient-clipping-too-tight", "a-thousandth", "medium", twin=NESTEROV, clip_norm=1e-3)
+axle_lstm.fault("unnormalized-input", "tonnes-and-degrees", "medium", scale=False)
+axle_lstm.fault("unnormalized-target", "thousandths", "gross", unit=0.002, offset=0.0)
+axle_lstm.fault("model-too-simple", "one-state", "medium", width=1, floors=1)
+axle_lstm.fault("bottleneck", "one-unit-before-the-end", "mild", twin={"act": nn.Tanh, "head": (16, 12, 16)}, head=(16, 1, 16))
+axle_lstm.fault("features-insufficient", "axle-and-air", "medium", only=(0, 3, 4))
+axle_lstm.fault("features-insufficient", "no-degrees-of-the-axle", "gross", only=(0, 1, 2, 3))
+axle_lstm.fault("over-regularized", "decay-copied", "medium", weight_decay=0.1)
+axle_lstm.fault("too-little-data", "sixty-journeys", "medium", edit=few(60))
+axle_lstm.fault("model-too-flexible", "three-wide-floors", "medium", twin={
     "rows": 180, "width": 4, "floors": 1, "head": (), "lr": 2e-2, "batch_size": 20, "epochs": 30,
 }, prepare=rough(0.7), width=64, floors=3, head=(64,), lr=5e-3)  # fmt: skip
-axle_gru.fault("covariate-shift", "freight-to-express", "medium", prepare=honest_test, edit=freight_to_express)
-axle_gru.fault("preprocessing-mismatch", "miles-and-fahrenheit", "medium", prepare=honest_test, edit=test_inputs(american))
-axle_gru.fault("labels-unrelated-to-inputs", "next-journey", "medium", edit=relabelled(lambda y: np.roll(y, 1, 0)))
-axle_gru.fault("wrong-labels", "validation-not-scaled", "medium", prepare=judged_by_validation,
+axle_lstm.fault("covariate-shift", "freight-to-express", "medium", prepare=honest_test, edit=freight_to_express)
+axle_lstm.fault("preprocessing-mismatch", "miles-and-fahrenheit", "medium", prepare=honest_test, edit=test_inputs(american))
+axle_lstm.fault("wrong-labels", "validation-not-scaled", "medium", prepare=judged_by_validation,
                edit=validation_relabelled(lambda y: 0.5 * y + 1.0))  # fmt: skip
-axle_gru.fault("non-finite-data", "no-reading", "mild", edit=missing(0.01))
-axle_gru.fault("data-not-shuffled", "least-worn-first", "medium", prepare=by_label, shuffle=False)
 
 # -- which gas leaks ---------------------------------------------------------------------------------------------------------------------
 
@@ -270,13 +260,13 @@ class LeakNet(nn.Module):
 def leak_sets(
     draw: Draw,
     *,
-    rows: int = 1600,
+    rows: int = 1300,
     scale: bool = True,
     sensors: tuple[int, ...] = tuple(range(SENSORS)),
     features: tuple[int, ...] = tuple(range(8)),
     coarse: float = 0.0,
     years_later: bool = False,
-    width: int = 24,
+    width: int = 16,
     depth: int = 2,
     norm: bool = True,
     skip: bool = True,
@@ -313,8 +303,8 @@ def leak_sets(
                     parameter.mul_(gain) if std is None else parameter.normal_(0, std)
         return nn.Sequential(net, last()) if last else net
 
-    mine = {"optimizer": "adamw", "lr": draw.near(1e-2), "weight_decay": 0.01, "batch_size": 64, "epochs": 8, "schedule": "cosine"}
-    mine["warmup_steps"] = 20
+    mine = {"optimizer": "adamw", "lr": draw.near(1.2e-2), "weight_decay": 0.01, "batch_size": 80, "epochs": 8, "schedule": "cosine"}
+    mine["warmup_steps"] = 15
     return Training(model, nn.CrossEntropyLoss(), (mine_x, mine_y), (u, v), settings(mine, recipe), classes=GASES)
 
 
@@ -332,7 +322,6 @@ def acetone_later(t: Training) -> None:
     t.test = made.clean
 
 
-leak_sets.fault("learning-rate-too-high", "rate-of-sgd-for-adamw", "gross", lr=1.0)
 leak_sets.fault("learning-rate-too-low", "rate-of-fine-tuning", "medium", lr=3e-5)
 leak_sets.fault("learning-rate-decays-too-fast", "step-every-epoch", "medium", schedule="step:1:0.05", warmup_steps=0, lr=2e-3)
 leak_sets.fault("missing-warmup", "long-memory-from-cold", "medium", twin={
@@ -344,20 +333,13 @@ leak_sets.fault("missing-warmup", "norms-behind-from-cold", "gross", twin={
 }, warmup_steps=0)  # fmt: skip
 leak_sets.fault("missing-decay", "schedule-forgotten", "medium", twin={"lr": 0.03, "batch_size": 16, "epochs": 4}, schedule="constant")
 leak_sets.fault("optimizer-unsuited", "sgd-for-attention", "medium", optimizer="sgd", lr=0.01)
-leak_sets.fault("batch-too-large", "as-much-as-fits", "medium", batch_size=1280, warmup_steps=0)
+leak_sets.fault("batch-too-large", "as-much-as-fits", "medium", batch_size=1040, warmup_steps=0)
 leak_sets.fault("batch-too-small", "one-leak", "gross", twin=GRADIENT, batch_size=1, epochs=1)
 leak_sets.fault("momentum-too-high", "averaging-weight", "medium", twin=GRADIENT, momentum=0.998)
 leak_sets.fault("trained-too-briefly", "twelve-updates", "medium", max_steps=12, warmup_steps=0)
 leak_sets.fault("vanishing-gradient", "gain-of-a-fifth", "medium", twin={"norm": False, "skip": False, "lr": 3e-3, "epochs": 12}, gain=0.2)
-leak_sets.fault("bad-initialization", "unit-variance", "medium", twin={"norm": False, "lr": 4e-3, "epochs": 10}, std=1.5)
 leak_sets.fault("too-deep-without-skips", "shortcuts-forgotten", "medium", twin={"depth": 6, "width": 16, "lr": 5e-3}, skip=False)
 leak_sets.fault("unnormalized-input", "as-in-the-files", "medium", twin={"norm": False, "lr": 4e-3, "epochs": 10}, scale=False)
-leak_sets.fault("softmax-before-cross-entropy", "softmax-twice", "medium", twin=GRADIENT, last=Softmax)
-leak_sets.fault("wrong-loss", "names-as-quantities", "medium", outputs=1, edit=quantities)
-leak_sets.fault("output-width-wrong", "three-gases", "medium", outputs=3)
-leak_sets.fault("loss-summed-over-batch", "sum", "gross", twin=GRADIENT, edit=summed)
-leak_sets.fault("gradient-clipping-too-tight", "a-thousandth", "gross", twin=GRADIENT, clip_norm=1e-3)
-leak_sets.fault("frozen-parameters", "all-but-head", "medium", frozen=True)
 leak_sets.fault("model-too-simple", "no-attention-and-two-numbers", "mild", depth=0, width=2)
 leak_sets.fault("bottleneck", "one-number-a-leak", "medium", twin={"neck": 12}, neck=1)
 leak_sets.fault("features-insufficient", "two-coarse-sensors", "medium", sensors=(0, 8), features=(0,), coarse=1.0)
@@ -367,10 +349,7 @@ leak_sets.fault("label-noise", "bottles-mixed-up", "gross", edit=relabelled(wron
 leak_sets.fault("class-imbalance", "few-of-two-gases", "medium", prepare=balanced, edit=kept(first_of(4, 0, 5)))
 leak_sets.fault("label-shift", "new-customers", "medium", prepare=honest_test, edit=other_shares((0, 2), 4))
 leak_sets.fault("covariate-shift", "years-later", "medium", prepare=honest_test, edit=acetone_later)
-leak_sets.fault("covariate-shift", "rain", "mild", prepare=honest_test, edit=noisy(1.0))
 leak_sets.fault("preprocessing-mismatch", "plug-turned", "gross", prepare=honest_test, edit=other_cable)
 leak_sets.fault("preprocessing-mismatch", "another-logarithm", "mild", prepare=honest_test, edit=test_inputs(lambda x: x / 2.303 - 2))
-leak_sets.fault("wrong-labels", "another-alphabet", "medium", prepare=given_validation, edit=relabelled(lambda y: (y + 1) % GASES))
 leak_sets.fault("train-test-leakage", "validation-not-taken-out", "gross", twin={"rows": 100, "epochs": 20, "batch_size": 16, "lr": 5e-3},
                 prepare=flattered_validation, edit=validation_among_training)  # fmt: skip
-leak_sets.fault("data-not-shuffled", "bottle-by-bottle", "gross", prepare=by_label, shuffle=False)
