@@ -171,7 +171,7 @@ axle_lstm.fault("learning-rate-too-high", "rate-of-sgd-for-adam", "medium", lr=0
 axle_lstm.fault("learning-rate-decays-too-fast", "gamma-of-steps-for-epochs", "gross", schedule="exponential:0.05", lr=5e-3)
 axle_lstm.fault("missing-decay", "schedule-forgotten", "medium", twin={"lr": 0.03, "batch_size": 20, "epochs": 6}, schedule="constant")
 axle_lstm.fault("missing-warmup", "long-memory-from-cold", "medium", twin={
-    "optimizer": "rmsprop", "optimizer_options": {"alpha": 0.999}, "lr": 1e-2, "warmup_steps": 60, "head": (24,) * 6,
+    "optimizer": "rmsprop", "optimizer_options": {"alpha": 0.999}, "lr": 5e-3, "warmup_steps": 60, "head": (24,) * 6,
 }, warmup_steps=0)  # fmt: skip
 axle_lstm.fault("optimizer-unsuited", "sgd-for-recurrence", "medium", optimizer="sgd", lr=0.015)
 axle_lstm.fault("batch-too-large", "as-much-as-fits", "mild", batch_size=1040)
