@@ -19,7 +19,7 @@ other("breaths-no-norm", breath_dilated, norm=False, lr=8e-3, epochs=14, held_ou
 other("breaths-sorted-but-shuffled", breath_dilated, by_label, held_out=True)
 other("admissions-rate-a-third", admission_table, lr=4e-3, epochs=16, held_out=True)
 other("admissions-summed-suitably", admission_table, summed, optimizer="sgd", lr=1e-3, momentum=0.9, epochs=12, held_out=True)
-other("admissions-honest-test", admission_table, honest_test, held_out=True)
+other("admissions-honest-test", admission_table, honest_test, epochs=7, held_out=True)
 other("scans-given-validation", scan_focus, given_validation, held_out=True)
 other("axles-gru-of-one-floor", axle_lstm, kind="gru", floors=1, held_out=True)
 other("axles-honest-test", axle_lstm, honest_test, held_out=True)
@@ -45,7 +45,7 @@ def ninety_knees() -> Built:
     x = rng.normal(0, 1, (90, 3)).astype(np.float32)
     y = (1.9 * x[:, 0] - 1.5 * x[:, 1] + 0.7 * x[:, 2] + 0.6 * rng.normal(0, 1, 90) > 0).astype(np.float32)
     task = tdx.Task(lambda: nn.Linear(3, 1), nn.BCEWithLogitsLoss(), (x, y[:, None]), name="ninety-knees")
-    return task, r("adamw", 0.05, 40, batch_size=18, weight_decay=1e-2, schedule="cosine")
+    return task, r("adamw", 0.12, 50, batch_size=18, weight_decay=1e-2, schedule="cosine")
 
 
 @held_out
