@@ -35,7 +35,7 @@ HEALTHY: list[Healthy] = []
 
 
 def healthy(name: str) -> Callable[[Callable[[], Built]], Callable[[], Built]]:
-    """List a training for calibration; those held out are in scripts/healthy_clinic.py."""
+    """List a training for calibration; those held out are among the scripts."""
 
     def add(build: Callable[[], Built]) -> Callable[[], Built]:
         HEALTHY.append(Healthy(name, build))

@@ -81,7 +81,7 @@ def leaves() -> tuple[np.ndarray, np.ndarray]:
     return np.clip(x, 0, 1.5).astype(np.float32), y
 
 
-@script("leaf-lenet", held_out=True)
+@script("leaf-lenet")
 def leaf_lenet(
     draw: Draw,
     *,
@@ -200,7 +200,7 @@ def fields(noise: float) -> tuple[np.ndarray, np.ndarray]:
     return x.astype(np.float32), y.astype(np.float32)
 
 
-@script("crop-yield", held_out=True)
+@script("crop-yield")
 def crop_yield(
     draw: Draw,
     *,
@@ -344,7 +344,7 @@ class NoteNet(nn.Module):
         return self.last(y) if self.last else y
 
 
-@script("note-bag", held_out=True)
+@script("note-bag")
 def note_bag(
     draw: Draw,
     *,

@@ -99,7 +99,7 @@ class CrossNet(nn.Module):
         return self.out(self.blocks(self.act(self.entry(x))))
 
 
-@script("berth-waits", held_out=True)
+@script("berth-waits")
 def berth_waits(
     draw: Draw,
     *,
@@ -284,7 +284,7 @@ class PointNet(nn.Module):
         return self.last(y) if self.last else y
 
 
-@script("echo-points", held_out=True)
+@script("echo-points")
 def echo_points(
     draw: Draw,
     *,

@@ -1,4 +1,4 @@
-"""Healthy trainings that are no twins, held out: of a farm and an observatory; hard, small or imperfect, but sound."""
+"""Healthy trainings that are no twins of a farm and an observatory: hard, small or imperfect, but sound."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import traindx as tdx
 from zoo.healthy import Built, plain, r
 from zoo.scripts.base import by_label, given_validation, honest_test, scaled
 from zoo.scripts.farm import crop_yield, leaf_lenet, note_bag
-from zoo.scripts.healthy import held_out, other
+from zoo.scripts.healthy import other, sound
 from zoo.scripts.mistakes import summed
 from zoo.scripts.observatory import giant_forecast, star_bilstm
 
 # Imperfect, but it does the work.
-other("leaves-batch-norm", leaf_lenet, norm=True, held_out=True)
-other("leaves-sorted-but-shuffled", leaf_lenet, by_label, held_out=True)
-other("yields-honest-test", crop_yield, honest_test, held_out=True)
-other("yields-wide", crop_yield, width=90, held_out=True)
-other("yields-adam", crop_yield, optimizer="adam", schedule="cosine", lr=8e-3, held_out=True)
-other("notes-large-batch", note_bag, batch_size=160, lr=5e-2, epochs=7, held_out=True)
-other("stars-given-validation", star_bilstm, given_validation, clip_norm=None, lr=0.03, held_out=True)
-other("giant-elu", giant_forecast, act=nn.ELU, lr=0.05, held_out=True)
-other("giant-summed-suitably", giant_forecast, summed, lr=0.1 / 96, held_out=True)
+other("leaves-batch-norm", leaf_lenet, norm=True)
+other("leaves-sorted-but-shuffled", leaf_lenet, by_label)
+other("yields-honest-test", crop_yield, honest_test)
+other("yields-wide", crop_yield, width=90)
+other("yields-adam", crop_yield, optimizer="adam", schedule="cosine", lr=8e-3)
+other("notes-large-batch", note_bag, batch_size=160, lr=5e-2, epochs=7)
+other("stars-given-validation", star_bilstm, given_validation, clip_norm=None, lr=0.03)
+other("giant-elu", giant_forecast, act=nn.ELU, lr=0.05)
+other("giant-summed-suitably", giant_forecast, summed, lr=0.1 / 96)
 
 
-@held_out
+@sound
 def two_hundred_eggs() -> Built:
     """Whether an egg hatches, by weight and age: few rows, a logistic regression."""
     rng = np.random.default_rng(191)
@@ -45,7 +45,7 @@ class Pinball(nn.Module):
         return torch.maximum(0.8 * error, -0.2 * error).mean()
 
 
-@held_out
+@sound
 def milk_that_four_days_of_five_stay_below() -> Built:
     """A quantile of the milk of a day, by fodder and warmth."""
     rng = np.random.default_rng(193)
@@ -58,7 +58,7 @@ def milk_that_four_days_of_five_stay_below() -> Built:
     return task, r("adam", 0.02, 15, schedule="cosine")
 
 
-@held_out
+@sound
 def prices_are_mostly_weather() -> Built:
     """Tomorrow's price of wheat: a quarter of its variance can be told."""
     rng = np.random.default_rng(197)
@@ -69,7 +69,7 @@ def prices_are_mostly_weather() -> Built:
     return task, r("adam", 5e-3, 10, schedule="cosine")
 
 
-@held_out
+@sound
 def galaxies_that_look_alike() -> Built:
     """Three kinds of galaxies by five colours, which overlap: two of three are told right."""
     rng = np.random.default_rng(199)
@@ -80,7 +80,7 @@ def galaxies_that_look_alike() -> Built:
     return task, r("sgd", 0.05, 10, momentum=0.9, schedule="cosine")
 
 
-@held_out
+@sound
 def smoothed_digits() -> Built:
     """Handwritten digits under smoothed labels: the loss stays far from zero, as it should."""
     from sklearn.datasets import load_digits
@@ -91,7 +91,7 @@ def smoothed_digits() -> Built:
     return task, r("adamw", 8e-3, 20, weight_decay=0.05, schedule="cosine")
 
 
-@held_out
+@sound
 def where_the_wind_comes_from() -> Built:
     """A direction as sine and cosine, by the tilt of three vanes."""
     rng = np.random.default_rng(211)
@@ -102,7 +102,7 @@ def where_the_wind_comes_from() -> Built:
     return task, r("adam", 2e-2, 15, schedule="cosine")
 
 
-@held_out
+@sound
 def weighted_pests() -> Built:
     """One trap in six holds a pest; a hit counts three times as much."""
     rng = np.random.default_rng(223)

@@ -1,4 +1,4 @@
-"""Healthy trainings of a harbour and a studio that are no twins: odd, hard or imperfect, but sound. They are held out."""
+"""Healthy trainings of a harbour and a studio that are no twins: odd, hard or imperfect, but sound."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import traindx as tdx
 from zoo.healthy import Built, plain, r
 from zoo.scripts.base import by_label, given_validation, honest_test, scaled
 from zoo.scripts.harbour import berth_waits, echo_points
-from zoo.scripts.healthy import held_out, other
+from zoo.scripts.healthy import other, sound
 from zoo.scripts.mistakes import summed
 from zoo.scripts.studio import instrument_separable, melody_gated, notes, string_partials
 
 # Imperfect, but it does the work.
-other("waits-rate-a-third", berth_waits, lr=8e-3, epochs=18, held_out=True)
-other("waits-leaky-and-no-norm", berth_waits, act=nn.LeakyReLU, norm=False, lr=1e-2, held_out=True)
-other("waits-sorted-but-shuffled", berth_waits, by_label, held_out=True)
-other("echoes-rate-halved", echo_points, lr=0.03, epochs=16, held_out=True)
-other("echoes-summed-suitably", echo_points, summed, lr=0.06 / 50, held_out=True)
-other("echoes-honest-test", echo_points, honest_test, held_out=True)
-other("instruments-large-batch", instrument_separable, batch_size=160, epochs=24, lr=1.2e-2, held_out=True)
-other("instruments-adam-and-little-dropout", instrument_separable, optimizer="adam", lr=1e-2, drop=0.1, epochs=14, held_out=True)
-other("tunes-narrow-and-longer", melody_gated, width=20, epochs=14, held_out=True)
-other("tunes-given-validation", melody_gated, given_validation, held_out=True)
-other("strings-momentum", string_partials, optimizer="sgd", lr=0.15, momentum=0.9, epochs=25, held_out=True)
-other("strings-more-partials", string_partials, partials=6, held_out=True)
+other("waits-rate-a-third", berth_waits, lr=8e-3, epochs=18)
+other("waits-leaky-and-no-norm", berth_waits, act=nn.LeakyReLU, norm=False, lr=1e-2)
+other("waits-sorted-but-shuffled", berth_waits, by_label)
+other("echoes-rate-halved", echo_points, lr=0.03, epochs=16)
+other("echoes-summed-suitably", echo_points, summed, lr=0.06 / 50)
+other("echoes-honest-test", echo_points, honest_test)
+other("instruments-large-batch", instrument_separable, batch_size=160, epochs=24, lr=1.2e-2)
+other("instruments-adam-and-little-dropout", instrument_separable, optimizer="adam", lr=1e-2, drop=0.1, epochs=14)
+other("tunes-narrow-and-longer", melody_gated, width=20, epochs=14)
+other("tunes-given-validation", melody_gated, given_validation)
+other("strings-momentum", string_partials, optimizer="sgd", lr=0.15, momentum=0.9, epochs=25)
+other("strings-more-partials", string_partials, partials=6)
 
 
-@held_out
+@sound
 def catch_of_the_day() -> Built:
     """How many boats bring fish, by wind and moon: mostly luck, a small network that stops early."""
     rng = np.random.default_rng(239)
@@ -40,7 +40,7 @@ def catch_of_the_day() -> Built:
     return task, r("adam", 8e-3, 10, batch_size=64, schedule="cosine")
 
 
-@held_out
+@sound
 def seventy_anchors() -> Built:
     """Whether an anchor holds, by its weight and the ground: seventy of them, a logistic regression."""
     rng = np.random.default_rng(242)
@@ -50,7 +50,7 @@ def seventy_anchors() -> Built:
     return task, r("adam", 0.05, 40, batch_size=14, weight_decay=1e-2, schedule="cosine")
 
 
-@held_out
+@sound
 def likely_range() -> Built:
     """A middle and a spread of what comes, by the likelihood of a normal distribution."""
     rng = np.random.default_rng(251)
@@ -69,7 +69,7 @@ def likely_range() -> Built:
     return task, r("adam", 1e-2, 15, batch_size=64, schedule="cosine")
 
 
-@held_out
+@sound
 def tones_that_sound_together() -> Built:
     """Which of six tones sound at once, by the energy of twenty bands in noise: many labels a row."""
     rng = np.random.default_rng(257)
@@ -82,7 +82,7 @@ def tones_that_sound_together() -> Built:
     return task, r("adamw", 1e-2, 10, batch_size=50, weight_decay=1e-2, schedule="cosine")
 
 
-@held_out
+@sound
 def soft_names() -> Built:
     """Instruments by a plain convolution; names are softened by a tenth."""
     x, y = notes()
@@ -98,7 +98,7 @@ def soft_names() -> Built:
     return task, r("sgd", 0.05, 10, momentum=0.9, batch_size=50, schedule="cosine")
 
 
-@held_out
+@sound
 def lone_voice() -> Built:
     """One recording in nine has a voice; as rare in the archive, and told apart well."""
     rng = np.random.default_rng(263)

@@ -79,7 +79,7 @@ class StarNet(nn.Module):
         return self.last(y) if self.last else y
 
 
-@script("star-bilstm", held_out=True)
+@script("star-bilstm")
 def star_bilstm(
     draw: Draw,
     *,
@@ -176,7 +176,7 @@ def giant(noise: float) -> tuple[np.ndarray, np.ndarray]:
     return inputs.astype(np.float32), np.stack([weeks[at + k] for k in (5, 11, 17)], 1).astype(np.float32)
 
 
-@script("giant-forecast", held_out=True)
+@script("giant-forecast")
 def giant_forecast(
     draw: Draw,
     *,

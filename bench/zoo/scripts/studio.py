@@ -109,7 +109,7 @@ class NoteNet(nn.Module):
         return self.out(self.drop(self.neck(self.body(self.stem(x)).mean((2, 3)))))
 
 
-@script("instrument-separable", held_out=True)
+@script("instrument-separable")
 def instrument_separable(
     draw: Draw,
     *,
@@ -255,7 +255,7 @@ class TuneNet(nn.Module):
         return self.out(self.drop(self.hidden(y.relu()).relu()))
 
 
-@script("melody-gated", held_out=True)
+@script("melody-gated")
 def melody_gated(
     draw: Draw,
     *,
@@ -395,7 +395,7 @@ class StringNet(nn.Module):
         return (self.heights(x[:, 1:]) * waves).sum(1, keepdim=True).expand(-1, self.outputs)
 
 
-@script("string-partials", held_out=True)
+@script("string-partials")
 def string_partials(
     draw: Draw,
     *,
