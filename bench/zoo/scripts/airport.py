@@ -129,7 +129,7 @@ coast_mlp.fault(
     "model-too-flexible",
     "three-wide-layers",
     "medium",
-    twin={"rows": 250, "only": (2, 3, 4, 5, 6, 7, 8), "widths": (), "lr": 0.1, "batch_size": 16, "epochs": 15},
+    twin={"rows": 250, "only": (2, 3, 4, 5, 6, 7, 8), "widths": (), "lr": 0.25, "batch_size": 16, "epochs": 20, "schedule": "cosine"},
     widths=(200, 200, 200),
 )
 coast_mlp.fault("label-noise", "map-from-memory", "medium", edit=relabelled(wrong_share(0.5, 4)))

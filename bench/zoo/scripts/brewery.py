@@ -31,7 +31,6 @@ from zoo.scripts.base import (
 from zoo.scripts.market import Softmax
 from zoo.scripts.mistakes import (
     beyond,
-    flattered,
     missing,
     other_shares,
     summed,
@@ -290,19 +289,18 @@ def night_shift(t: Training) -> None:
     t.test = ((0.5 * u - 0.6 + 0.5 * rng.normal(0, 1, u.shape)).astype(np.float32), t.clean[1])
 
 
-ADAM = {"groups": 0, "optimizer": "adam", "lr": 6e-3, "momentum": 0.0, "weight_decay": 0.0, "optimizer_options": {}}
+ADAM = {"groups": 0, "optimizer": "adam", "lr": 1.5e-2, "epochs": 12, "momentum": 0.0, "weight_decay": 0.0, "optimizer_options": {}}
 
 cap_conv.fault("learning-rate-too-high", "a-zero-lost", "gross", lr=5.0)
 cap_conv.fault("learning-rate-decays-too-fast", "step-every-epoch", "medium", schedule="step:1:0.05", lr=0.03)
-cap_conv.fault("missing-decay", "schedule-forgotten", "medium", twin={"lr": 0.3, "batch_size": 16, "epochs": 6}, schedule="constant")
+cap_conv.fault("missing-decay", "schedule-forgotten", "medium", twin={"lr": 0.06, "batch_size": 16, "epochs": 7}, schedule="constant")
 cap_conv.fault("momentum-too-high", "a-nine-too-many", "medium", momentum=0.998)
 cap_conv.fault("batch-too-large", "as-much-as-fits", "medium", batch_size=1440)
 cap_conv.fault("batch-too-small", "one-cap", "medium", batch_size=1, epochs=1)
 cap_conv.fault("dead-units", "low-biases", "medium", twin=ADAM, bias=-4.0)
-cap_conv.fault("missing-normalization", "no-group-norm", "medium", twin={"channels": (16,) * 7, "lr": 0.1, "epochs": 8}, groups=0)
-cap_conv.fault("unnormalized-input", "bytes", "medium", twin={**ADAM, "optimizer": "sgd", "lr": 0.05, "momentum": 0.9}, bytes_=True)
+cap_conv.fault("unnormalized-input", "bytes", "medium", twin={"groups": 0, "epochs": 13}, bytes_=True)
 cap_conv.fault("softmax-before-cross-entropy", "softmax-in-the-network", "medium", twin=ADAM, last=Softmax)
-cap_conv.fault("loss-summed-over-batch", "sum", "gross", twin={"groups": 0, "lr": 0.05}, edit=summed)
+cap_conv.fault("loss-summed-over-batch", "sum", "gross", twin={"groups": 0, "epochs": 13}, edit=summed)
 cap_conv.fault("gradient-clipping-too-tight", "a-thousandth", "medium", clip_norm=1e-3)
 cap_conv.fault("output-width-wrong", "new-brands-not-counted", "medium", outputs=3)
 cap_conv.fault("frozen-parameters", "backbone-left-frozen", "medium", frozen=True)
@@ -436,20 +434,13 @@ def complaints(t: Training) -> None:
     t.test = (u[rows], v[rows])
 
 
-def sent_to_five(t: Training) -> None:
-    """Every note was stored by five offices before the table was split."""
-    t.train = (np.concatenate([t.train[0]] * 5), np.concatenate([t.train[1]] * 5))
-
-
 note_conv.fault("learning-rate-too-low", "rate-of-fine-tuning", "medium", lr=5e-5)
 note_conv.fault("learning-rate-decays-too-fast", "adagrad", "medium", optimizer="adagrad", lr=3e-3, schedule="constant")
 note_conv.fault("optimizer-unsuited", "sgd-for-embeddings", "medium", optimizer="sgd", lr=0.05)
 note_conv.fault("batch-too-large", "all-notes", "medium", batch_size=1920)
-note_conv.fault("batch-too-small", "one-note", "medium", twin={"optimizer": "sgd", "lr": 0.5, "momentum": 0.9, "epochs": 12}, batch_size=1,
-                epochs=1)  # fmt: skip
+note_conv.fault("batch-too-small", "one-note", "medium", batch_size=1, epochs=1)
 note_conv.fault("trained-too-briefly", "one-epoch", "medium", epochs=1)
 note_conv.fault("dead-units", "low-biases", "medium", bias=-12.0)
-note_conv.fault("vanishing-gradient", "sigmoid-everywhere", "medium", twin={"hidden": (24, 24), "lr": 8e-3, "epochs": 9}, act=nn.Sigmoid)
 note_conv.fault("softmax-before-cross-entropy", "sigmoid-in-the-network", "mild", last=nn.Sigmoid)
 note_conv.fault("single-unit-softmax", "softmax-of-one", "gross", last=Softmax, loss=nn.BCELoss())
 note_conv.fault("frozen-parameters", "random-words", "mild", twin={"width": 6, "features": 12, "lr": 2e-2}, frozen=True)
@@ -464,5 +455,3 @@ note_conv.fault("wrong-labels", "validation-the-other-way-round", "medium", prep
 note_conv.fault("label-shift", "complaints-alone", "medium", prepare=honest_test, edit=complaints)
 note_conv.fault("covariate-shift", "another-house", "medium", prepare=honest_test, edit=another_house)
 note_conv.fault("preprocessing-mismatch", "another-dictionary", "gross", prepare=honest_test, edit=another_dictionary)
-note_conv.fault("train-test-leakage", "stored-five-times", "medium", twin={"rows": 400, "epochs": 25}, prepare=flattered,
-                edit=sent_to_five)  # fmt: skip
