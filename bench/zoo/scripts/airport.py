@@ -58,12 +58,8 @@ def coast_mlp(
     only: tuple[int, ...] = (),
     widths: tuple[int, ...] = (48, 48),
     act: type[nn.Module] = nn.ReLU,
-    norm: bool = False,
-    drop: float = 0.0,
     std: float | None = None,
-    gain: float = 1.0,
     bias: float | None = None,
-    frozen: int = 0,
     outputs: int = 4,
     inland: bool = False,
     last: type[nn.Module] | None = None,
@@ -87,19 +83,18 @@ def coast_mlp(
     def model() -> nn.Module:
         layers: list[nn.Module] = []
         for a, b in zip((inputs, *widths), widths, strict=False):
-            layers += [nn.Linear(a, b), *([nn.BatchNorm1d(b)] if norm else []), act(), *([nn.Dropout(drop)] if drop else [])]
+            layers += [nn.Linear(a, b), act()]
         net = nn.Sequential(*layers, nn.Linear((inputs, *widths)[-1], outputs), *([last()] if last else []))
-        net[:frozen].requires_grad_(False)
         if std is not None:
             return initialized(net, lambda w: nn.init.normal_(w, 0, std), bias)
-        return initialized(net, lambda w: w.mul_(gain), bias, last=False) if gain != 1 or bias is not None else net
+        return initialized(net, lambda w: w, bias, last=False) if bias is not None else net
 
     mine = {"optimizer": "sgd", "lr": draw.near(0.1), "momentum": 0.9, "batch_size": 32, "epochs": 16, "schedule": "exponential:0.8"}
     loss = loss or (nn.BCEWithLogitsLoss() if inland else nn.CrossEntropyLoss())
     return Training(model, loss, (x, y), (u, v), settings(mine, recipe), classes=2 if inland else 4)
 
 
-def another_island(x: np.ndarray) -> np.ndarray:
+def latitude_first(x: np.ndarray) -> np.ndarray:
     """Places in another grid than the scaler knows: longitude and latitude in the other order."""
     return x[:, [1, 0, *range(2, 9)]]
 
@@ -136,7 +131,7 @@ coast_mlp.fault("label-noise", "map-from-memory", "medium", edit=relabelled(wron
 coast_mlp.fault("class-imbalance", "few-near-water", "medium", prepare=balanced, edit=kept(first_of(4, 2, 3)))
 coast_mlp.fault("label-shift", "a-survey-of-the-shore", "medium", prepare=honest_test, edit=other_shares((2, 3), 5))
 coast_mlp.fault("covariate-shift", "further-north", "medium", prepare=honest_test, edit=beyond(1, 0.45))
-coast_mlp.fault("preprocessing-mismatch", "latitude-first", "gross", prepare=honest_test, edit=test_inputs(another_island))
+coast_mlp.fault("preprocessing-mismatch", "latitude-first", "gross", prepare=honest_test, edit=test_inputs(latitude_first))
 
 # -- how long the queue will be ----------------------------------------------------------------------------------------------------------
 
@@ -169,16 +164,15 @@ def queues(noise: float) -> tuple[np.ndarray, np.ndarray]:
 class CausalBlock(nn.Module):
     """Two convolutions that look back alone, beside a shortcut."""
 
-    def __init__(self, into: int, out: int, dilation: int, act: type[nn.Module], norm: bool, skip: bool, drop: float) -> None:
+    def __init__(self, into: int, out: int, dilation: int, act: type[nn.Module], skip: bool, drop: float) -> None:
         super().__init__()
         self.one, self.two = nn.Conv1d(into, out, 2, dilation=dilation), nn.Conv1d(out, out, 2, dilation=dilation)
-        self.norm = nn.GroupNorm(1, out) if norm else nn.Identity()
         self.match = nn.Conv1d(into, out, 1) if into != out else nn.Identity()
         self.act, self.drop, self.skip, self.back = act(), nn.Dropout(drop), skip, dilation
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, L) -> (N, D, L)."""
-        y = self.drop(self.act(self.norm(self.one(F.pad(x, (self.back, 0))))))
+        y = self.drop(self.act(self.one(F.pad(x, (self.back, 0)))))
         y = self.act(self.two(F.pad(y, (self.back, 0))))
         return self.match(x) + y if self.skip else y
 
@@ -186,12 +180,10 @@ class CausalBlock(nn.Module):
 class QueueNet(nn.Module):
     """Causal blocks that look back further and further; the last hour's features tell the next hours."""
 
-    def __init__(
-        self, channels: int, blocks: int, neck: int, act: type[nn.Module], norm: bool, skip: bool, drop: float, outputs: int
-    ) -> None:
+    def __init__(self, channels: int, blocks: int, neck: int, act: type[nn.Module], skip: bool, drop: float, outputs: int) -> None:
         super().__init__()
         widths = [5, *[channels] * blocks]
-        self.body = nn.Sequential(*(CausalBlock(a, b, 2 ** (i % 3), act, norm, skip, drop) for i, (a, b) in enumerate(pairwise(widths))))
+        self.body = nn.Sequential(*(CausalBlock(a, b, 2 ** (i % 3), act, skip, drop) for i, (a, b) in enumerate(pairwise(widths))))
         self.head = nn.Sequential(nn.Linear(channels, neck), nn.Linear(neck, outputs)) if neck else nn.Linear(channels, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -211,7 +203,6 @@ def queue_tcn(
     blocks: int = 2,
     neck: int = 0,
     act: type[nn.Module] = nn.ReLU,
-    norm: bool = False,
     skip: bool = True,
     drop: float = 0.0,
     std: float | None = None,
@@ -235,7 +226,7 @@ def queue_tcn(
     channels = draw.units(channels) if channels > 4 else channels
 
     def model() -> nn.Module:
-        net: nn.Module = QueueNet(channels, blocks, neck, act, norm, skip, drop, outputs)
+        net: nn.Module = QueueNet(channels, blocks, neck, act, skip, drop, outputs)
         if frozen:
             net.body.requires_grad_(False)
         if std is not None:

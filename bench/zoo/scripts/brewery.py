@@ -6,7 +6,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 import data
@@ -82,18 +81,14 @@ def outings_residual(
     drop: float = 0.0,
     neck: int = 0,
     std: float | None = None,
-    gain: float = 1.0,
     bias: float | None = None,
-    frozen: bool = False,
-    unit: float = 0.0,
     blur: float = 0.0,
-    outputs: int = 4,
     last: type[nn.Module] | None = None,
     **recipe: Any,
 ) -> Training:
     """Four shares of those who go out, standardised."""
     x, y = outings()
-    y = y * np.float32(unit) if unit else (y - y.mean(0)) / y.std(0)
+    y = (y - y.mean(0)) / y.std(0)
     (x, y), (u, v) = draw.rows(x, y, rows)
     if scale:
         x, u = scaled(x, u)
@@ -107,16 +102,14 @@ def outings_residual(
 
     def model() -> nn.Module:
         if not width:
-            return nn.Linear(inputs, outputs)
+            return nn.Linear(inputs, len(OUTINGS))
         entry = [nn.Linear(inputs, neck), nn.Linear(neck, width)] if neck else [nn.Linear(inputs, width)]
         blocks = [Twofold(width, act, norm, skip, drop) for _ in range(depth)]
-        end = [act(), nn.Dropout(drop), nn.Linear(width, outputs), *([last()] if last else [])]
+        end = [act(), nn.Dropout(drop), nn.Linear(width, len(OUTINGS)), *([last()] if last else [])]
         net = nn.Sequential(*entry, *blocks, *end)
-        if frozen:
-            net[:-1].requires_grad_(False)
         if std is not None:
             return initialized(net, lambda w: nn.init.normal_(w, 0, std), bias)
-        return initialized(net, lambda w: w.mul_(gain), bias, last=False) if gain != 1 or bias is not None else net
+        return net
 
     mine = {"optimizer": "adamw", "lr": draw.near(6e-3), "weight_decay": 1e-2, "batch_size": 60, "epochs": 14, "schedule": "cosine"}
     train, clean = (x.astype(np.float32), y.astype(np.float32)), (u.astype(np.float32), v)
@@ -246,15 +239,11 @@ def cap_conv(
     draw: Draw,
     *,
     rows: int = 1600,
-    scale: bool = True,
     bytes_: bool = False,
-    grey: bool = False,
     channels: tuple[int, ...] = (12, 20, 20),
     groups: int = 4,
     act: type[nn.Module] = nn.ReLU,
     drop: float = 0.0,
-    std: float | None = None,
-    gain: float = 1.0,
     bias: float | None = None,
     frozen: bool = False,
     outputs: int = BRANDS,
@@ -263,22 +252,18 @@ def cap_conv(
 ) -> Training:
     """The brand of a crown cap."""
     x, y = caps()
-    x = x.mean(1, keepdims=True).repeat(3, 1) if grey else x
-    x = np.round(255 * x) if bytes_ else x
-    x = (x - 0.42) / 0.25 if scale and not bytes_ else x
+    x = np.round(255 * x) if bytes_ else (x - 0.42) / 0.25
     (x, y), (u, v) = draw.rows(x.astype(np.float32), y, rows)
 
     def model() -> nn.Module:
         net: nn.Module = CapNet(channels, groups, act, drop, outputs)
         if frozen:
             net.body.requires_grad_(False)
-        if std is not None:
-            initialized(net, lambda w: nn.init.normal_(w, 0, std), bias)
-        elif gain != 1 or bias is not None:
-            initialized(net, lambda w: w.mul_(gain), bias, last=False)
+        if bias is not None:
+            initialized(net, lambda w: w, bias, last=False)
         return nn.Sequential(net, last()) if last else net
 
-    mine = {"optimizer": "sgd", "lr": draw.near(0.1), "momentum": 0.9, "batch_size": 40, "epochs": 8, "schedule": "cosine"}
+    mine = {"optimizer": "sgd", "lr": draw.near(0.1), "momentum": 0.9, "batch_size": 40, "epochs": 10, "schedule": "cosine"}
     mine |= {"weight_decay": 5e-4, "optimizer_options": {"nesterov": True}}
     return Training(model, nn.CrossEntropyLoss(), (x, y), (u, v), settings(mine, recipe), classes=BRANDS)
 
@@ -351,18 +336,13 @@ def tastings() -> tuple[np.ndarray, np.ndarray]:
 
 
 class NoteConv(nn.Module):
-    """Words as vectors, a convolution over neighbours, the largest of each feature, and layers."""
+    """Words as vectors, a convolution over neighbours, the largest of each feature, and a line."""
 
-    def __init__(
-        self, width: int, features: int, reach: int, hidden: tuple[int, ...], act: type[nn.Module], drop: float, outputs: int
-    ) -> None:
+    def __init__(self, width: int, features: int, reach: int, act: type[nn.Module], drop: float, outputs: int) -> None:
         super().__init__()
         self.words = nn.Embedding(WORDS, width, padding_idx=0)
         self.conv, self.act = nn.Conv1d(width, features, reach, padding=reach // 2), act()
-        layers: list[nn.Module] = [nn.Dropout(drop)]
-        for a, b in zip((features, *hidden), hidden, strict=False):
-            layers += [nn.Linear(a, b), act()]
-        self.head = nn.Sequential(*layers, nn.Linear((features, *hidden)[-1], outputs))
+        self.head = nn.Sequential(nn.Dropout(drop), nn.Linear(features, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 18) -> (N, outputs)."""
@@ -374,15 +354,12 @@ def note_conv(
     draw: Draw,
     *,
     rows: int = 2400,
-    hidden_words: int = 0,
     seen: int = LENGTH,
     width: int = 16,
     features: int = 32,
     reach: int = 3,
-    hidden: tuple[int, ...] = (),
     act: type[nn.Module] = nn.ReLU,
     drop: float = 0.0,
-    std: float | None = None,
     bias: float | None = None,
     frozen: bool = False,
     outputs: int = 1,
@@ -392,19 +369,14 @@ def note_conv(
 ) -> Training:
     """Whether a note tells of a fault."""
     x, y = tastings()
-    x = np.where(np.arange(LENGTH) < seen, np.where((x > 0) & (x <= hidden_words), WORDS - 1, x), 0)
+    x = np.where(np.arange(LENGTH) < seen, x, 0)
     (x, y), (u, v) = draw.rows(x, y[:, None], rows)
 
     def model() -> nn.Module:
-        net: nn.Module = NoteConv(width, features, reach, hidden, act, drop, outputs)
+        net: nn.Module = NoteConv(width, features, reach, act, drop, outputs)
         if frozen:
             net.words.requires_grad_(False)
-        if std is not None:
-            with torch.no_grad():
-                net.words.weight.normal_(0, std)
-                net.words.weight[0] = 0
-            initialized(net, lambda w: nn.init.normal_(w, 0, std), bias)
-        elif bias is not None:
+        if bias is not None:
             initialized(net, lambda w: w, bias, last=False)
         return nn.Sequential(net, last()) if last else net
 

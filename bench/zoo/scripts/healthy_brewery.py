@@ -16,7 +16,17 @@ from zoo.scripts.mistakes import summed
 # Imperfect, but it does the work.
 other("outings-silu-and-deeper", outings_residual, depth=4, act=nn.SiLU, held_out=True)
 other("outings-momentum", outings_residual, optimizer="sgd", lr=0.15, momentum=0.9, weight_decay=1e-4, epochs=18, held_out=True)
-other("caps-no-norm-and-adam", cap_conv, groups=0, optimizer="adam", lr=6e-3, optimizer_options={}, weight_decay=0.0, held_out=True)
+other(
+    "caps-no-norm-and-adam",
+    cap_conv,
+    groups=0,
+    optimizer="adam",
+    lr=1.5e-2,
+    epochs=12,
+    optimizer_options={},
+    weight_decay=0.0,
+    held_out=True,
+)
 other("caps-honest-test", cap_conv, honest_test, held_out=True)
 other("tasters-sorted-but-shuffled", note_conv, by_label, held_out=True)
 other("tasters-half-dropped", note_conv, drop=0.5, epochs=9, held_out=True)
