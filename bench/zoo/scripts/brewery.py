@@ -419,7 +419,7 @@ note_conv.fault("frozen-parameters", "random-words", "mild", twin={"width": 6, "
 note_conv.fault("model-too-simple", "one-feature", "medium", width=2, features=1)
 note_conv.fault("bottleneck", "words-as-one-number", "medium", width=1)
 note_conv.fault("features-insufficient", "first-words", "medium", seen=6)
-note_conv.fault("over-regularized", "decay-copied", "medium", weight_decay=0.015)
+note_conv.fault("over-regularized", "decay-copied", "medium", weight_decay=0.03)
 note_conv.fault("too-little-data", "two-hundred-notes", "medium", edit=few(200))
 note_conv.fault("label-noise", "flipped", "medium", edit=relabelled(wrong_share(0.25, 2)))
 note_conv.fault("wrong-labels", "validation-the-other-way-round", "medium", prepare=judged_by_validation,
