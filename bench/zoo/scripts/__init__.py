@@ -1,6 +1,8 @@
 """Trainings written as scripts, with the mistakes that are made in them, one file a kind of data."""
 
 from zoo.scripts import (
+    airport,
+    brewery,
     clinic,
     farm,
     harbour,
@@ -25,6 +27,8 @@ __all__ = [
     "Mistake",
     "Script",
     "Training",
+    "airport",
+    "brewery",
     "clinic",
     "farm",
     "harbour",
