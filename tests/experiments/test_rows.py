@@ -78,21 +78,13 @@ def test_recoded_validation_labels() -> None:
 
 def test_validation_targets_in_other_units() -> None:
     x = SHUFFLE.normal(size=(400, 4)).astype(np.float32)
-    y = (x.sum(1) + 0.1 * SHUFFLE.normal(size=400)).astype(np.float32)[:, None]
+    y = (x.sum(1) + 0.1 * SHUFFLE.normal(size=400)).astype(np.float32)
     for factor, wrong in ((1.0, False), (1000.0, True), (-1.0, True)):
-        other = Task(Net(4, 8, 1), nn.MSELoss(), (x[:300], y[:300]), (x[300:], factor * y[300:]))
-        found = {e.measure: e for e in answer(lab_for(other), "label_map")}
-        assert found["affine_map"].details["wrong"] is wrong
-
-
-def test_validation_rows_of_several_numbers_in_other_units() -> None:
-    x = SHUFFLE.normal(size=(400, 4)).astype(np.float32)
-    y = (x @ SHUFFLE.normal(size=(4, 3)) + 0.1 * SHUFFLE.normal(size=(400, 3))).astype(np.float32)
-    for factor, offset, wrong in ((1.0, 0.0, False), (0.2, 0.9, True), (-1.0, 0.0, True)):
-        other = Task(Net(4, 8, 3), nn.MSELoss(), (x[:300], y[:300]), (x[300:], factor * y[300:] + offset))
-        found = {e.measure: e for e in answer(lab_for(other), "label_map")}["affine_map"]
-        assert found.details["wrong"] is wrong
-        assert found.value == pytest.approx(factor, rel=0.2)
+        for shape in ((-1, 1), (-1,)):
+            told = y.reshape(shape)
+            other = Task(Net(4, 8, 1), nn.MSELoss(), (x[:300], told[:300]), (x[300:], factor * told[300:]))
+            found = {e.measure: e for e in answer(lab_for(other), "label_map")}
+            assert found["affine_map"].details["wrong"] is wrong
 
 
 def test_labels_shuffled_shifted_and_as_they_are() -> None:
@@ -145,3 +137,20 @@ def test_test_inputs_are_put_back(kind: str) -> None:
     assert aligned.test is not None
     inputs = aligned.test.inputs("a test")
     assert inputs is not None and abs(float(inputs.mean()) - float(x[:300].mean())) < 0.1
+
+
+def test_validation_rows_of_several_numbers_in_other_units() -> None:
+    x = SHUFFLE.normal(size=(400, 4)).astype(np.float32)
+    y = (x @ SHUFFLE.normal(size=(4, 3)) + 0.1 * SHUFFLE.normal(size=(400, 3))).astype(np.float32)
+    for factor, offset, wrong in ((1.0, 0.0, False), (0.2, 0.9, True), (-1.0, 0.0, True)):
+        other = Task(Net(4, 8, 3), nn.MSELoss(), (x[:300], y[:300]), (x[300:], factor * y[300:] + offset))
+        found = {e.measure: e for e in answer(lab_for(other), "label_map")}["affine_map"]
+        assert found.details["wrong"] is wrong
+        assert found.value == pytest.approx(factor, rel=0.2)
+
+
+def test_columns_with_means_far_apart_show_nothing_of_what_was_learned() -> None:
+    x = SHUFFLE.normal(size=(400, 4)).astype(np.float32)
+    y = (SHUFFLE.normal(size=(400, 2)) + np.array([0, 100])).astype(np.float32)
+    found = {e.measure: e for e in answer(lab_for(Task(Net(4, 8, 2), nn.MSELoss(), (x[:300], y[:300]), (x[300:], y[300:]))), "label_map")}
+    assert found["agreement"].value < 0.3 and not found["affine_map"].details["wrong"]

@@ -265,3 +265,29 @@ def test_the_watch_records_every_change_of_the_rate() -> None:
     w = scheduled(lambda update: 0.1 if update < 70 else 0.01, 100)
     rates = w.run.curves["learning_rate"]
     assert (rates.at(70), rates.at(71), rates.last) == (0.1, 0.01, 0.01)
+
+
+class OfItsOwnRate(torch.optim.SGD):
+    """An optimizer that finds its rate itself, and leaves that of its group empty."""
+
+    def step(self, closure: Any = None) -> Any:
+        for group in self.param_groups:
+            for parameter in (p for p in group["params"] if p.grad is not None):
+                parameter.data.add_(parameter.grad, alpha=-0.05)
+
+
+@pytest.mark.parametrize("rate", [None, torch.tensor(0.05)])
+def test_rates_that_are_no_plain_number(rate: Any) -> None:
+    model, (x, y) = network(), rows()
+    optimizer = (OfItsOwnRate if rate is None else torch.optim.SGD)(model.parameters(), lr=0.05)
+    optimizer.param_groups[0]["lr"] = rate
+    with watched(model, optimizer) as w:
+        for _ in range(20):
+            optimizer.zero_grad()
+            outputs = model(x)
+            loss = nn.functional.cross_entropy(outputs, y)
+            loss.backward()
+            optimizer.step()
+            w.step(loss, outputs, y)
+    assert not w.findings and len(w.run.curves["batch_loss"]) == 20
+    assert ("learning_rate" in w.run.curves) is (rate is not None)

@@ -94,9 +94,9 @@ def test_what_is_none_is_not_taken_for_one(name: str) -> None:
 def test_a_rate_that_rose_before_is_told_with_the_step() -> None:
     rates = np.where(np.arange(300) < 200, 0.05, 0.05 * 1.5 ** np.maximum(0.0, np.arange(300) - 200))
     found = rise(exploding(np.random.default_rng(0), 300, 215), rates)
-    assert found is not None and found.rate_rose
+    assert found is not None and found.rates.rose
     assert 214 <= found.step <= 220
-    assert found.rate_before == 0.05 and found.rate == pytest.approx(rates[found.step - 1])
+    assert found.rates.before == 0.05 and found.rates.then == pytest.approx(rates[found.step - 1])
 
 
 def test_a_rate_that_rose_far_explains_a_nan_that_no_rise_of_the_loss_foretold() -> None:
@@ -108,7 +108,7 @@ def test_a_rate_that_rose_far_explains_a_nan_that_no_rise_of_the_loss_foretold()
 
 def test_rates_that_come_back_up_are_no_rise_of_the_rate() -> None:
     found = rise(exploding(np.random.default_rng(0), 300, 215), 0.001 + 0.1 * cyclic(300, 100))
-    assert found is not None and not found.rate_rose
+    assert found is not None and not found.rates.rose
 
 
 def test_a_slow_rise_with_updates_of_ordinary_length_is_the_tasks_own() -> None:
@@ -128,3 +128,22 @@ def test_a_loss_that_is_back_at_its_start_waits_for_a_look_at_the_updates() -> N
 def test_few_losses_make_no_rise() -> None:
     assert rise(np.array([1.0, 10.0, 100.0, 1000.0])) is None
     assert rise(np.array([1.0, 10.0, 100.0, np.nan])) is None
+
+
+def test_a_jump_of_the_last_losses_is_judged_without_an_error() -> None:
+    for values in ([1.0] * 6 + [10, 10], [1.0] * 7 + [10], [0.0] * 8 + [5.0] * 8, [0.0] * 40, [-1.0] * 20 + [3.0] * 20):
+        rise(np.array(values))
+
+
+def test_a_warm_up_is_no_rise_of_the_rate_whatever_its_length() -> None:
+    """The loss of an actor falls to minus what its critic promises, and rises while that learns."""
+    values = np.concatenate([np.full(20, 0.1), np.linspace(0.1, 9, 380)])
+    ratios = Curve(steps=(40, 100, 200, 300), values=(3e-3,) * 4)
+    for length in (50, 200, 1000):
+        assert rise(values, 1e-3 * np.minimum(1, (np.arange(400) + 1) / length), ratios) is None
+
+
+def test_a_fast_rise_with_updates_of_ordinary_length_since_is_the_tasks_own() -> None:
+    values = np.concatenate([np.full(30, 0.01), np.linspace(0.01, 5, 20), np.full(200, 5.0)])
+    for ratio, expected in ((3e-3, False), (0.3, True)):
+        assert (rise(values, ratios=Curve(steps=(64, 128, 192), values=(ratio,) * 3)) is not None) is expected

@@ -133,7 +133,7 @@ def _speaks_for(finding: Finding) -> bool:
 
 def _sentence(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> str:
     if branch is Branch.HEALTHY:
-        said = f"Nothing is wrong: the training loss ended at {reading.train:.3g} and the validation loss at {reading.validation:.3g}{_beside(reading)}"
+        said = f"Nothing is wrong: {_ended(reading)} and the validation loss at {reading.validation:.3g}{_beside(reading)}"
         return said + (f". Not settled: {_UNLABELLED}." if _shift_without_labels(findings) else ".")
     top = findings[0]
     if branch is Branch.UNDECIDED:
@@ -168,7 +168,7 @@ _TROUBLE = {
     Branch.MODEL_BIAS: "No way of training this network gets it near what is reachable: {ended}{reachable}.",
     Branch.OVERFITTING: "What this network learned does not carry over: training loss {r.train:.3g}, validation loss {r.validation:.3g}{reachable}.",
     Branch.MISMATCH: "The test set is another world than the training set: validation loss {r.validation:.3g}, test loss {r.test:.3g}.",
-    Branch.DATA: "The trouble is in the data: training loss {r.train:.3g}, validation loss {r.validation:.3g}{reachable}.",
+    Branch.DATA: "The trouble is in the data: {ended}, the validation loss at {r.validation:.3g}{reachable}.",
     Branch.DEFECT: "The training code is wrong: {ended}{reachable}.",
 }
 
@@ -214,7 +214,7 @@ def _path(reading: Reading) -> tuple[Step, ...]:
     steps.append(
         Step(
             question="Does validation end above what is reachable?",
-            answer=f"{'yes' if worse > MARGIN else 'no'} ({worse:+.0%}){_and_training(reading)}",
+            answer=f"{'yes' if worse > MARGIN else 'no'} ({worse:+.0%}){_and_training(reading, worse)}",
             evidence=losses[1:],
         )
     )
@@ -230,10 +230,10 @@ def _path(reading: Reading) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _and_training(reading: Reading) -> str:
+def _and_training(reading: Reading, worse: float) -> str:
     """The gap to training, where it is what the findings are about."""
     gap = reading.generalization_gap
-    return f", but {gap:+.0%} above training" if gap > 2 * MARGIN >= reading.validation_excess else ""
+    return f", but {gap:+.0%} above training" if gap > 2 * MARGIN and worse <= MARGIN else ""
 
 
 def _advice(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +23,8 @@ from traindx.training import evaluated_index
 
 MAX_ROWS = 3000
 LEAST_ROWS = 40
+# Rows of more numbers are pictures, and no targets that somebody wrote down in units.
+MOST_NUMBERS = 64
 # A recoding counts where it brings agreement to this share of what it is within training; fewer agree where inputs come from elsewhere.
 USUAL_SHARE = 0.8
 # Held targets are in other units where they correlate with predictions by this much, and by this share of what is usual, while their
@@ -53,9 +56,11 @@ def compared_labels(task: Task, rows: Rows, side: str) -> list[Evidence]:
     labels, wanted = (labels_of(pair[1], task.kind) for pair in (mine, theirs))
     if labels is not None and wanted is not None:
         return _recoding(x, labels.numpy(), held, wanted.numpy(), side)
-    if task.kind is Kind.REGRESSION and mine[1].shape[1:] == theirs[1].shape[1:]:
-        return _affine(x, mine[1].flatten(1).double().numpy(), held, theirs[1].flatten(1).double().numpy(), side)
-    return [_missing("rows have no single class and no numbers of one shape")]
+    if task.kind is Kind.REGRESSION:
+        y, held_y = (pair[1].reshape(len(pair[1]), -1).double().numpy() for pair in (mine, theirs))
+        if y.shape[1] == held_y.shape[1] <= MOST_NUMBERS:
+            return _affine(x, y, held, held_y, side)
+    return [_missing(f"rows have no single class, and not the same {MOST_NUMBERS} numbers at most")]
 
 
 def _missing(reason: str) -> Evidence:
@@ -123,32 +128,29 @@ def _best_order(predicted: np.ndarray, wanted: np.ndarray, classes: int) -> np.n
 def _affine(x: np.ndarray, y: np.ndarray, held: np.ndarray, wanted: np.ndarray, side: str) -> list[Evidence]:
     """The straight line from predictions to the held rows' targets (n, k), against the one from held-out predictions to training targets.
 
-    Rows of several numbers lie on one line together: units are those of the row.
+    Rows of several numbers lie on one line together: units are those of the row. Every number counts from its own mean, or the differences
+    between the means would be all that is seen.
     """
-    from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.linear_model import RidgeCV
     from sklearn.model_selection import cross_val_predict
-    from sklearn.neighbors import KNeighborsRegressor
 
-    boosting = HistGradientBoostingRegressor(max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=0)
-    single = y.shape[1] == 1
-    models = (RidgeCV(np.logspace(-2, 4, 7)), boosting if single else KNeighborsRegressor(min(10, len(x) // 3)))
-    targets = y[:, 0] if single else y
+    targets = y[:, 0] if y.shape[1] == 1 else y
+    models = (RidgeCV(np.logspace(-2, 4, 7)), _second_model(len(x), y.shape[1]))
     with one_thread():
-        expected = np.mean([model.fit(x, targets).predict(held) for model in models], axis=0).reshape(-1)
-        usual = np.mean([cross_val_predict(model, x, targets, cv=3) for model in models], axis=0).reshape(-1)
-    y, wanted, rows = y.reshape(-1), wanted.reshape(-1), len(wanted)
-    if min(part.std() for part in (expected, usual, wanted, y)) < 1e-12:
+        expected = np.mean([model.fit(x, targets).predict(held).reshape(wanted.shape) for model in models], axis=0)
+        usual = np.mean([cross_val_predict(model, x, targets, cv=3).reshape(y.shape) for model in models], axis=0)
+    spread = y.std(0)
+    if spread.min() < 1e-12 or min(part.std(0).min() for part in (expected, usual, wanted)) < 1e-12:
         return [_missing("targets or predictions are constant")]
-    correlation, usual_correlation = (float(np.corrcoef(a, b)[0, 1]) for a, b in ((expected, wanted), (usual, y)))
-    scale = float(np.polyfit(expected, wanted, 1)[0] / np.polyfit(usual, y, 1)[0])
-    offset = float(wanted.mean() - scale * expected.mean())
-    shift = abs(float(wanted.mean() - expected.mean())) / max(float(y.std()), float(wanted.std()))
+    (correlation, slope), (usual_correlation, usual_slope) = (_line(*pair, spread) for pair in ((expected, wanted), (usual, y)))
+    scale = slope / usual_slope
+    offset = float((wanted.mean(0) - scale * expected.mean(0)).mean())
+    shift = float(np.abs((wanted.mean(0) - expected.mean(0)) / np.maximum(spread, wanted.std(0))).mean())
     clear = abs(correlation) >= max(LEAST_CORRELATION, USUAL_SHARE * usual_correlation)
     wrong = clear and (not LEAST_SLOPE <= scale <= LARGEST_SLOPE or shift > LARGEST_OFFSET)
     text = f"the {side} targets are {scale:.3g} times what reference models expect, {offset:+.3g}, with a correlation of {correlation:.2f}"
     details = {"wrong": wrong, "scale": scale, "offset": offset, "correlation": correlation, "usual": usual_correlation, "shift": shift}
-    error = 2 / math.sqrt(rows)
+    error = 2 / math.sqrt(len(wanted))
     return [
         Evidence(experiment="label_map", measure="affine_map", value=scale, text=text, details=details),
         Evidence(
@@ -157,6 +159,22 @@ def _affine(x: np.ndarray, y: np.ndarray, held: np.ndarray, wanted: np.ndarray, 
             value=abs(correlation),
             low=abs(correlation) - error,
             high=abs(correlation) + error,
-            details={"usual": usual_correlation, "chance": 0.0, "rows": rows},
+            details={"usual": usual_correlation, "chance": 0.0, "rows": len(wanted)},
         ),
     ]
+
+
+def _second_model(rows: int, numbers: int) -> Any:
+    """What sees bends that a linear model does not: boosted trees, which predict one number; neighbours for several."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.neighbors import KNeighborsRegressor
+
+    if numbers > 1:
+        return KNeighborsRegressor(min(10, rows // 3))
+    return HistGradientBoostingRegressor(max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=0)
+
+
+def _line(predicted: np.ndarray, targets: np.ndarray, spread: np.ndarray) -> tuple[float, float]:
+    """(correlation, slope) of targets (n, k) on predictions, each number from its mean and in units of its spread (k,)."""
+    p, t = ((part - part.mean(0)) / spread for part in (predicted, targets))
+    return float((p * t).sum() / math.sqrt((p * p).sum() * (t * t).sum())), float((p * t).sum() / (p * p).sum())

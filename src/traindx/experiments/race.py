@@ -79,7 +79,7 @@ class Contender:
 class Race:
     """Successive halving (Jamieson and Talwalkar 2016) over interventions."""
 
-    name, title, version, reads_test = "intervention", "race of interventions", 1, False
+    name, title, version, reads_test = "intervention", "race of interventions", 2, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``recovered`` for every remedy that could be tried, ``not-applicable`` with its reason for the others."""
@@ -317,12 +317,15 @@ class _Track:
         leader.repeats = self.lab.train(
             [self.lab.job(repeat=k) for k in range(1, affordable + 1)], "does the loss fall on with other seeds?"
         )
+        if not leader.repeats:
+            return
         runs = (self.baseline, *leader.repeats)
         pairs = [(run.curves[self.quantity].at(self.lab.total // 2), run.curves[self.quantity].last) for run in runs]
         leader.low, leader.high = self.gap.bounds(pairs, leader.recovered)
-        falls = [(before - after, _fluctuation(run, self.quantity)) for (before, after), run in zip(pairs, runs, strict=True)]
-        if leader.low <= 0 and len(runs) >= PAIRS and all(fall > FALLS_ON * jumps for fall, jumps in falls):
-            leader.low, leader.high = (bound([fall for fall, _ in falls]) / self.gap.size for bound in (min, max))
+        falls = [self.gap.effect(*pair) for pair in pairs]
+        jumps = [FALLS_ON * _fluctuation(run, self.quantity) / self.gap.size for run in runs]
+        if leader.low <= 0 and len(runs) >= PAIRS and all(fall > jump for fall, jump in zip(falls, jumps, strict=True)):
+            leader.low, leader.high = min(falls), max(falls)
         leader.seeds = tuple(dict.fromkeys((self.lab.recipe.seed, *(run.seed for run in leader.repeats))))
 
     def _pair(self, leader: Contender, repeat: int, horizon: int) -> tuple[float, float]:
@@ -386,7 +389,7 @@ class _Track:
                 **({} if contender.mean_effect is None else {"mean_effect": contender.mean_effect}),
                 **({"worst_seed": min(self.gap.recovered(pair[1]) for pair in contender.pairs)} if contender.pairs else {}),
                 "share_of_training": min(contender.horizon, contender.runs[-1].steps) / self.lab.total,
-                "learned": self.quantity != "train_loss" or self.gap.learned(contender.after),
+                "learned": self.quantity != "train_loss" or not math.isfinite(contender.after) or self.gap.learned(contender.after),
                 "prior": contender.prior,
                 "score": contender.score,
             },

@@ -63,4 +63,4 @@ def improved(comparisons: Sequence[Comparison]) -> bool:
 
 def _is_worth(comparison: Comparison) -> bool:
     before = sum(map(abs, comparison.before)) / len(comparison.before)
-    return comparison.gain >= WORTH * before
+    return not comparison.gain < WORTH * before  # of a training that gave no number before, anything is worth it

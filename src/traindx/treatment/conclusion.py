@@ -52,7 +52,7 @@ def _sentence(remedies: Remedies, verified: bool, repairing: bool, comparisons: 
         return f"Verified: {named} {'improve' if len(remedies) > 1 else 'improves'} the training{change}."
     if repairing:
         return f"No improvement: after {named} the cause is found as before{change}; nothing was changed."
-    return f"No improvement: {named} did not hold on other seeds{change}; nothing was changed."
+    return f"No improvement: {named} did not hold on other seeds, or gains too little{change}; nothing was changed."
 
 
 def _told(comparison: Comparison) -> str:

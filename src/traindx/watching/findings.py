@@ -51,13 +51,10 @@ def ranked(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     the operation in which numbers ceased to be finite is only the place of its end.
     """
     order = sorted(findings, key=lambda f: (not any(e.experiment == EXPERIMENT for e in f.evidence), -f.confidence))
-    driven = next((f for f in order if f.cause == DRIVES), None)
-    if driven is None:
-        return tuple(order)
-    ended = [f for f in order if f.cause == ENDS]
-    order = [f for f in order if f.cause != ENDS]
-    at = order.index(driven) + 1
-    return (*order[:at], *ended, *order[at:])
+    causes = [f.cause for f in order]
+    if DRIVES in causes and ENDS in causes[: causes.index(DRIVES)]:
+        order.insert(causes.index(ENDS), order.pop(causes.index(DRIVES)))
+    return tuple(order)
 
 
 def recipe_of(optimizer: Optimizer, rows: int, evaluations: int) -> Recipe:
@@ -69,7 +66,7 @@ def recipe_of(optimizer: Optimizer, rows: int, evaluations: int) -> Recipe:
     decay = group.get("weight_decay", 0.0)
     return Recipe(
         optimizer=kind.__name__.lower() if torchs else kind,
-        lr=max(float(group.get("initial_lr", group.get("lr", 0.0))), 0.0),
+        lr=max(float(group.get("initial_lr", group.get("lr")) or 0.0), 0.0),
         momentum=momentum if isinstance(momentum, float) and 0 <= momentum < 1 else 0.0,
         weight_decay=float(decay) if isinstance(decay, (int, float)) and decay >= 0 else 0.0,
         batch_size=max(rows, 1),

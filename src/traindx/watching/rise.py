@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 
 import numpy as np
@@ -36,31 +37,64 @@ DESCENTS = 3
 RECENT = 64
 # A rate has risen that is so many times the highest of the first half of the updates so far, less than so many updates ago left out; by MUCH,
 # it needs no rise of the loss before a NaN.
-RATE_RISEN, RATE_AGO, RATE_RISEN_MUCH = 2.0, 16, 10.0
+RATE_RISEN, RATE_AGO, RATE_RISEN_MUCH = 3.0, 16, 10.0
 # Updates between this length and RATIO_NONE, in shares of the weights, are ordinary ones; shorter ones are those of a network that is dead.
 DEAD = 1e-7
 
 
-@dataclass(frozen=True, slots=True)
-class Rise:
-    """Levels of a loss, the step at which it left the low one, and the rates before and then (NaN where none was recorded)."""
+class Kind(StrEnum):
+    """What makes a rise one."""
 
-    start: float
-    lowest: float
-    highest_before: float
-    """Up to where it was lowest."""
-    end: float
-    step: int
-    exploded: bool
-    broken_at: int | None
-    """The first step whose loss is not finite."""
-    rate_before: float
-    rate: float
+    EXPLODED = "exploded"
+    """It ends at many times every level up to its lowest."""
+    DRIVEN = "driven"
+    """It ends well above these levels, once the rate had risen."""
+    RISEN = "risen"
+    """It has stayed well above its start."""
+    BACK = "back"
+    """It has stayed at its start, after it had been far below."""
+    BROKEN = "broken"
+    """It need not have risen: the rate had, far, before it ceased to be finite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """The highest rate of the first half of the updates until then, and the highest since; NaN where none was recorded."""
+
+    before: float
+    then: float
+    until: int
+    """The update that they are those of."""
 
     @property
-    def rate_rose(self) -> bool:
-        """Whether the rate had risen to heights that it had not had before."""
-        return self.rate >= RATE_RISEN * self.rate_before > 0
+    def rose(self) -> bool:
+        """Whether it had risen to heights that it had not had before: not as in a warm-up, which doubles it from the first half to the second."""
+        return self.until > 2 * RATE_AGO and self.then >= RATE_RISEN * self.before > 0
+
+    @property
+    def rose_much(self) -> bool:
+        """Whether it had risen so far that the loss need not have."""
+        return self.rose and self.then >= RATE_RISEN_MUCH * self.before
+
+
+@dataclass(frozen=True, slots=True)
+class Rise:
+    """A loss that left its level at a step: where it was lowest and where it ends, what that is held against, and the rates."""
+
+    kind: Kind
+    lowest: float
+    end: float
+    before: float
+    """Its start; where it exploded or was driven, its highest level up to its lowest."""
+    step: int
+    broken_at: int | None
+    """The first step whose loss is not finite."""
+    rates: Rates
+
+    @property
+    def threshold(self) -> float:
+        """What ``end / before`` is above."""
+        return {Kind.EXPLODED: EXPLODED, Kind.BACK: LOST}.get(self.kind, RISEN)
 
 
 def rise_of(losses: Curve, rates: Curve, update_ratios: Curve) -> Rise | None:
@@ -80,37 +114,39 @@ def rise_of(losses: Curve, rates: Curve, update_ratios: Curve) -> Rise | None:
     curve = _Levels(finite)
     if not len(broken) and max(curve.end, curve.late) < LEARNED * curve.start:  # the common case, and the cheapest to tell
         return None
-    exploded = curve.end >= EXPLODED * curve.highest_before > 0
-    left = curve.left(exploded)
-    step, broken_at = losses.steps[left], losses.steps[broken[0]] if len(broken) else None
-    before, rate = _rates(rates, step if exploded or broken_at is None else broken_at)
-    end = curve.end if exploded or broken_at is not None else max(curve.end, curve.late)
-    rise = Rise(curve.start, curve.lowest, curve.highest_before, end, step, exploded, broken_at, before, rate)
-    return rise if _counts(rise, curve, left, update_ratios) else None
+    step, broken_at = losses.steps[curve.left], losses.steps[broken[0]] if len(broken) else None
+    risen = _rates(rates, step if curve.has_exploded or broken_at is None else broken_at)
+    kind = _broken(curve, risen) if broken_at is not None else _lasting(curve, risen, step, update_ratios)
+    if kind is None:
+        return None
+    before = curve.highest_before if kind in (Kind.EXPLODED, Kind.DRIVEN) else curve.start
+    end = curve.end if curve.has_exploded or broken_at is not None else max(curve.end, curve.late)
+    return Rise(kind, curve.lowest, end, before, step, broken_at, risen)
 
 
-def _counts(rise: Rise, curve: _Levels, left: int, update_ratios: Curve) -> bool:
-    """Whether the rise is one."""
-    lost = rise.exploded or (rise.rate_rose and curve.is_driven())
-    if rise.broken_at is not None:
-        return lost or _broken_by_rate(rise, rise.broken_at)
-    if curve.falls_again(left):
-        return lost and rise.rate_rose
-    slowly = curve.took(rise.exploded) > RECENT
-    if lost:
-        return rise.rate_rose or not (slowly and _ordinary(update_ratios, rise.step, slowly))
-    if not curve.is_lost() or not curve.has_stayed(left) or curve.comes_and_goes(left):
-        return False
-    if rise.rate_rose:
-        return True
-    if curve.late <= RISEN * rise.start and len(update_ratios) and update_ratios.steps[-1] < rise.step:
-        return False  # it may be another task that is not learned: the next look will tell
-    return not _ordinary(update_ratios, rise.step, slowly)
+def _lost(curve: _Levels, rates: Rates) -> Kind | None:
+    """Whether even its last few values tell."""
+    if curve.has_exploded:
+        return Kind.EXPLODED
+    return Kind.DRIVEN if rates.rose and curve.is_driven() else None
 
 
-def _broken_by_rate(rise: Rise, broken_at: int) -> bool:
-    """Whether the rate had risen so far that the loss need not have: not within the first updates, where rates are warmed up."""
-    return broken_at > 2 * RATE_AGO and rise.rate >= RATE_RISEN_MUCH * rise.rate_before > 0
+def _broken(curve: _Levels, rates: Rates) -> Kind | None:
+    """A rise before a loss that is not finite."""
+    return _lost(curve, rates) or (Kind.BROKEN if rates.rose_much else None)
+
+
+def _lasting(curve: _Levels, rates: Rates, since: int, update_ratios: Curve) -> Kind | None:
+    """A rise of a loss that is finite to its end."""
+    lost = _lost(curve, rates)
+    if curve.falls_again():
+        return lost if rates.rose else None
+    kind = lost or curve.stays()
+    if kind is None or rates.rose:
+        return kind
+    if kind is Kind.BACK and len(update_ratios) and update_ratios.steps[-1] < since:
+        return None  # it may be another task that is not learned: the next look will tell
+    return None if _ordinary(update_ratios, since, slowly=curve.took() > RECENT) else kind
 
 
 class _Levels:
@@ -140,62 +176,66 @@ class _Levels:
         """Up to where it was lowest."""
         return max(abs(self.start), float(np.abs(self.level[: self.lowest_at + 1]).max()))
 
-    def left(self, exploded: bool) -> int:
+    @cached_property
+    def has_exploded(self) -> bool:
+        return self.end >= EXPLODED * self.highest_before > 0
+
+    @cached_property
+    def left(self) -> int:
         """The index at which the loss left its low level for that of its end: its last crossing of a height between them, followed back."""
-        height = 2 * self.highest_before if exploded else 0.5 * (self.lowest + self.late)
+        height = 2 * self.highest_before if self.has_exploded else 0.5 * (self.lowest + self.late)
         crossed = _last(self.level <= height)
         recent = self.level[max(self.lowest_at, crossed - RECENT) : crossed + 1]
         low = float(np.median(recent)) if len(recent) else self.lowest
         near = _last(self.level[: crossed + 1] <= low + NOISES * _noise(self.values[: crossed + 1]))
         return min(near + self.width // 2 + 1, len(self.values) - 1)
 
-    def took(self, exploded: bool) -> int:
-        """How many updates the rise took, but for its beginning and end."""
-        low, high = 2 * self.highest_before, EXPLODED * self.highest_before
-        if not exploded:
-            low, high = (self.lowest + share * (self.late - self.lowest) for share in (0.25, 0.75))
-        left = _last(self.level <= low)
-        arrived = np.flatnonzero(self.level[left:] >= high)
-        return int(arrived[0]) if len(arrived) else len(self.level) - left
-
     @cached_property
     def noise_before(self) -> float:
         """Up to where it was lowest."""
         return _noise(self.values[: self.lowest_at + self.width])
 
+    def took(self) -> int:
+        """How many updates the rise took, but for its beginning and end."""
+        low, high = 2 * self.highest_before, EXPLODED * self.highest_before
+        if not self.has_exploded:
+            low, high = (self.lowest + share * (self.late - self.lowest) for share in (0.25, 0.75))
+        left = _last(self.level <= low)
+        arrived = np.flatnonzero(self.level[left:] >= high)
+        return int(arrived[0]) if len(arrived) else len(self.level) - left
+
     def is_driven(self) -> bool:
-        """Whether even the last few losses, all but the lowest of them, are well above every level before."""
+        """Whether three in four of the last few losses are well above every level up to its lowest, beyond noise."""
         end = float(np.quantile(self.values[-self.width :], 0.25))
         return self.lowest >= 0 and end > RISEN * self.highest_before and end - self.highest_before > NOISES * self.noise_before
 
-    def is_lost(self) -> bool:
-        """Whether three in four of the last eighth of the losses, none of which can be negative, are well above the start, or at it after it
-        had learned; beyond what was noise before.
-        """
-        if self.lowest < 0 or self.start <= 0:
-            return False
-        end, noise = float(np.quantile(self.values[-max(1, len(self.values) // 8) :], 0.25)), self.noise_before
-        risen = end > RISEN * self.start and end - self.start > NOISES * noise
-        return risen or (self.lowest < LEARNED * self.start and end > LOST * self.start and end - self.lowest > NOISES * noise)
+    def stays(self) -> Kind | None:
+        """Whether it is up there, none of its values being negative, and has been for long: a new task would have been learned by then."""
+        if self.lowest < 0 or self.start <= 0 or self._comes_and_goes():
+            return None
+        end = float(np.quantile(self.values[-max(1, len(self.values) // 8) :], 0.25))  # three in four of the last eighth are above
+        learned = self.lowest < LEARNED * self.start
+        descent = int(np.flatnonzero(self.level <= 0.5 * (self.start + self.lowest))[0]) if learned else 0
+        stayed = len(self.values) - self.left
+        if stayed < min(STAYED, math.ceil(STAYED_SHARE * len(self.values))):
+            return None
+        if end > RISEN * self.start and end - self.start > NOISES * self.noise_before and stayed >= descent:
+            return Kind.RISEN
+        back = learned and end > LOST * self.start and end - self.lowest > NOISES * self.noise_before
+        return Kind.BACK if back and stayed >= DESCENTS * descent else None
 
-    def has_stayed(self, left: int) -> bool:
-        """Whether it has been up there for as long as its first descent took, or longer: a new task would have been learned by then."""
-        halfway = 0.5 * (self.start + self.lowest)
-        descent = int(np.flatnonzero(self.level <= halfway)[0]) if self.lowest < LEARNED * self.start else 0
-        descents = descent if self.late > RISEN * self.start else DESCENTS * descent
-        return len(self.values) - left >= max(descents, min(STAYED, math.ceil(STAYED_SHARE * len(self.values))))
-
-    def falls_again(self, left: int) -> bool:
+    def falls_again(self) -> bool:
         """Whether it has fallen since it rose, by more than noise."""
-        first, second = np.array_split(self.values[left:], 2)
+        first, second = np.array_split(self.values[self.left :], 2)
         if not len(second):
             return False
-        fall, error = np.median(first) - np.median(second), 1.25 * _noise(self.values[left:]) * math.sqrt(2 / len(second))
+        fall, error = np.median(first) - np.median(second), 1.25 * _noise(self.values[self.left :]) * math.sqrt(2 / len(second))
         return bool(fall > NOISES * error)
 
-    def comes_and_goes(self, left: int) -> bool:
+    def _comes_and_goes(self) -> bool:
         """Whether it has been far higher not long ago, as where tasks become harder and each is learned."""
-        return self.end < LEARNED * float(self.level[(left + len(self.level)) // 2 :].max())
+        since = min((self.left + len(self.level)) // 2, len(self.level) - 1)
+        return self.end < LEARNED * float(self.level[since:].max())
 
 
 def late_level(values: np.ndarray) -> float:
@@ -214,14 +254,14 @@ def _noise(values: np.ndarray) -> float:
     return float(np.median(np.abs(np.diff(values)))) * 1.4826 / math.sqrt(2) if len(values) > 2 else 0.0
 
 
-def _rates(rates: Curve, step: int) -> tuple[float, float]:
-    """The highest rate up to halfway to the step, and the highest since then; NaN where none was recorded."""
+def _rates(rates: Curve, step: int) -> Rates:
     known = [(s, v) for s, v in zip(rates.steps, rates.values, strict=True) if s <= step]
     if not known:
-        return math.nan, math.nan
-    ago = max(min(step // 2, step - RATE_AGO), known[0][0])
-    in_force = rates.at(ago)
-    return max([v for s, v in known if s <= ago]), max([in_force, *(v for s, v in known if s > ago)])
+        return Rates(math.nan, math.nan, step)
+    first = known[0][0]
+    ago = max(min((first + step) // 2, step - RATE_AGO), first)
+    before, then = [v for s, v in known if s <= ago], [v for s, v in known if s > ago]
+    return Rates(max(before), max([before[-1], *then]), step)
 
 
 def _ordinary(update_ratios: Curve, since: int, slowly: bool) -> bool:

@@ -12,9 +12,10 @@ import numpy as np
 
 from traindx.diagnosis import RULES, Rule
 from traindx.diagnosis.reading import Reading
+from traindx.diagnosis.rules.base import ratio
 from traindx.experiments.baseline import gradient_signs, layer_signs
 from traindx.records import Branch, Curve, Evidence, Finding, Run, Standing
-from traindx.watching.rise import EXPLODED, LEAST_POINTS, NOISES, RATE_RISEN, RISEN, Rise, late_level, rise_of
+from traindx.watching.rise import LEAST_POINTS, NOISES, RATE_RISEN, Kind, Rise, late_level, rise_of
 
 # Causes with direct signs in a run alone, and how strong the sign must be.
 WATCHED, STRONG = ("vanishing-gradient", "exploding-gradient", "dead-units", "saturating-activation"), 0.8
@@ -141,33 +142,40 @@ def _risen(run: Run) -> Finding | None:
     rise = rise_of(losses, rates, updates)
     if rise is None:
         return None
-    confidence = BY_RATE if rise.rate_rose else BY_SIGN
-    measure, value, threshold = ("ratio_to_start", rise.end / rise.start, RISEN)
-    if rise.exploded:
-        measure, value, threshold = ("ratio_to_highest_before", rise.end / rise.highest_before, EXPLODED)
+    confidence = BY_RATE if rise.rates.rose else BY_SIGN
+    settles = "scale-rate(factor=0.1)"
+    value = ratio(rise.end, rise.before)
     found = _finding(
-        "learning-rate-too-high", Branch.OPTIMIZATION, confidence, _said_of(rise), "scale-rate(factor=0.1)", measure, value, threshold, run
+        "learning-rate-too-high", Branch.OPTIMIZATION, confidence, _said_of(rise), settles, "ratio_to_before", value, rise.threshold, run
     )
-    return found.replace(evidence=(*(e.replace(step=rise.step) for e in found.evidence), *_risen_rate(rise, run)))
+    told = () if rise.kind is Kind.BROKEN else (found.evidence[0].replace(step=rise.step),)
+    return found.replace(evidence=(*told, *_risen_rate(rise, run)))
 
 
 def _said_of(rise: Rise) -> str:
     """What rose, and when."""
-    said = f"the loss rose from {rise.lowest:.3g} to {rise.end:.3g}, away from its level since step {rise.step}"
-    if rise.broken_at is not None and not rise.end > rise.start:
-        said = f"the loss stood at {rise.end:.3g}"
-    if rise.rate_rose:
-        said += f", the learning rate having risen from {rise.rate_before:.3g} to {rise.rate:.3g}"
+    match rise.kind:
+        case Kind.BROKEN:
+            said = f"the loss stood at {rise.end:.3g}"
+        case Kind.BACK:
+            said = f"the loss is back at {rise.end:.3g}, where it began ({rise.before:.3g}), from {rise.lowest:.3g}, away from that level since step {rise.step}"
+        case _:
+            said = f"the loss rose from {rise.lowest:.3g} to {rise.end:.3g}, away from its level since step {rise.step}"
+    if rise.rates.rose:
+        said += f", the learning rate having risen from {rise.rates.before:.3g} to {rise.rates.then:.3g}"
     return said + (f", and is not finite from step {rise.broken_at} on" if rise.broken_at is not None else "")
 
 
 def _risen_rate(rise: Rise, run: Run) -> tuple[Evidence, ...]:
-    if not rise.rate_rose:
+    rates = rise.rates
+    if not rates.rose:
         return ()
-    text = f"the learning rate was {rise.rate:.3g} where the loss left its level, and at most {rise.rate_before:.3g} before"
-    ratio = rise.rate / rise.rate_before
+    text = f"the learning rate had risen to {rates.then:.3g}, from at most {rates.before:.3g} in the first half of the updates until then"
+    value = rates.then / rates.before
     return (
-        Evidence(experiment="curves", measure="rate_ratio", value=ratio, threshold=RATE_RISEN, step=rise.step, runs=(run.key,), text=text),
+        Evidence(
+            experiment="curves", measure="rate_ratio", value=value, threshold=RATE_RISEN, step=rates.until, runs=(run.key,), text=text
+        ),
     )
 
 

@@ -175,6 +175,10 @@ class Watch:
     def _end_look(self) -> None:
         """No hook of a look outlives it, also where it saw no update."""
         self.loop.looking = False
+        self._let_activations_go()
+
+    def _let_activations_go(self) -> None:
+        """One forward pass tells enough of them."""
         for probe in self._probes:
             if isinstance(probe, GuardedActivations):
                 probe.detach()
@@ -219,11 +223,18 @@ class Watch:
         if (self._acts is self._lasting) is not (self._heard is None):
             self._hear_gradients(self._acts is not self._lasting)
         if loop.looking:
+            self._count_look()
             self.budget.look_begins(loop.step)
             self._look_began = loop.step
             state = loop.state()
             for probe in self._probes:
                 probe.before_forward(state)
+
+    def _count_look(self) -> None:
+        """What the last look took, its own report included where the next look does not begin in that."""
+        if self._look_has_ended:
+            self._look_has_ended = False
+            self.budget.look_ends()
 
     def _is_in_row(self) -> bool:
         """Whether the next update is followed as one of a few in a row, as it takes to see gradients that are no longer cleared.
@@ -236,7 +247,9 @@ class Watch:
         done = loop.updates or loop.step
         gradient = loop.witness.grad if loop.witness is not None else None
         before, self._version = self._version, -1 if gradient is None else gradient._version
-        if self._version > before and done >= self._next_row:
+        if done + ROW < self._row_ends:  # updates are counted from here on, not reports
+            self._row_ends = self._next_row = 0
+        if self._version > before and done >= self._next_row and any(d.held is None for d in self._detectors if d.in_rows):
             self._row_ends, self._next_row = done + ROW, done + ROW_SPACING
         return done < self._row_ends
 
@@ -286,15 +299,20 @@ class Watch:
         wanted = self._acts is not self._lasting or closure is not None
         if wanted is not (index in self._after):
             self._hear_updates(index, wanted)
-        if index == 0 and optimizer.param_groups and ((rate := optimizer.param_groups[0]["lr"]) != loop.rate or loop.looking):
-            self._note_rate(float(rate))
+        if index == 0:
+            self._note_rate(optimizer)
         if closure is None:
             self._gradients_complete(index)
 
-    def _note_rate(self, rate: float) -> None:
-        """Record a rate that is another than before, or that of an update that is looked at."""
-        self.loop.rate = rate
-        self._record("learning_rate", [self.loop.step + 1], [rate])
+    def _note_rate(self, optimizer: Optimizer) -> None:
+        """Record a rate that is another than before, or that of an update that is looked at. To read one on an accelerator is to wait."""
+        loop = self.loop
+        rate = optimizer.param_groups[0].get("lr") if optimizer.param_groups else None
+        if rate is None or (isinstance(rate, Tensor) and not rate.is_cpu and not loop.looking):
+            return
+        if loop.looking or rate != loop.rate:
+            loop.rate = float(rate)
+            self._record("learning_rate", [loop.step + 1], [loop.rate])
 
     @_guarded
     def gradients_complete(self) -> None:
@@ -348,19 +366,20 @@ class Watch:
 
         """
         loop = self.loop
-        if self._look_has_ended:  # and what it took has been counted
-            self._look_has_ended = False
-            self.budget.look_ends()
+        self._count_look()
         self._losses.append(self._kept(loss))
         loop.loss, loop.outputs, loop.targets = loss, outputs, targets
-        if len(self._losses) >= READ_EVERY or loop.looking:
+        look_ends = loop.looking and (loop.updates_since_report > 0 or loop.step + 1 - self._look_began >= LONGEST_LOOK)
+        if len(self._losses) >= READ_EVERY or look_ends:
             self._read_losses()
         if not self._rows and isinstance(targets, Tensor) and targets.ndim:
             self._rows = len(targets)
         self._tell("reported")
-        if loop.looking and (loop.updates_since_report or loop.step - self._look_began >= LONGEST_LOOK):
+        if look_ends:
             self._end_look()
             self._look_has_ended = True
+        elif loop.looking:
+            self._let_activations_go()
         loop.step += 1
         loop.reports_since_update += not loop.updates_since_report
         loop.updates_since_report, loop.was_reached = 0, False

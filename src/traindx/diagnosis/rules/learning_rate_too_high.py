@@ -15,7 +15,7 @@ SPIKE_NONE, SPIKE_FULL = 2.0, 8.0
 # Rate times largest eigenvalue over its bound of stability. Descent that goes well hovers at the bound, or just above (Cohen et al., Gradient
 # descent on neural networks typically occurs at the edge of stability, ICLR 2021); a step at four times the bound multiplies an error by 7.
 CURVATURE_NONE, CURVATURE_FULL = 1.2, 4.0
-# What had been learned is lost again: no other cause leaves a network above where it has been in the same training, on the same rows.
+# What had been learned is lost again, on the same rows: few other causes leave a network above where it has been.
 LOST_NONE, LOST_FULL, LOST_SIGN = 0.3, 0.9, 0.85
 # What trainings that go well may show for a while, too: never enough by itself for an experiment that nothing else asks for.
 WEAK = 0.7
