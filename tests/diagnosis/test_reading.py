@@ -8,7 +8,7 @@ import pytest
 from evidence_by_hand import CONSTANT, NOISE, REACHABLE, Facts
 
 from traindx.diagnosis import next_question
-from traindx.diagnosis.reading import LEAST_DISTANCE, MARGIN, REFERENCES, Reading
+from traindx.diagnosis.reading import LEAST_DISTANCE, LEFT, MARGIN, REFERENCES, Reading
 from traindx.records import RemedyRef
 
 DISTANCE = CONSTANT - REACHABLE
@@ -162,4 +162,8 @@ def test_learned_by_rote_is_far_below_validation_though_no_reference_does_better
     question = next_question(rote.without("divisions").evidence, 20.0)
     assert question is not None and question.experiment == "divisions"
     assert not rote.baseline(train_loss=0.5).reading.by_rote, "it forgot some"
+    learned = rote.baseline(validation_loss=0.9 * LEFT * CONSTANT, lowest_validation_loss=0.9 * LEFT * CONSTANT)
+    assert not learned.reading.by_rote, "little is left to gain, seen from the constant predictor"
+    question = next_question(learned.evidence, 20.0)
+    assert question is None or question.experiment not in ("learning_curve", "constraints")
     assert not facts.baseline(train_loss=0.0001).reading.by_rote, "the gap is small beside the distance"

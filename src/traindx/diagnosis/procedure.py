@@ -410,6 +410,6 @@ def _learning_curve(reading: Reading) -> Question | None:
     """A gap between training and validation: would more rows close it?"""
     if reading.asked("learning_curve") or not reading.asked("divisions") or _explained(reading):
         return None
-    if reading.training_is_large or reading.generalization_gap <= 2 * MARGIN:
+    if reading.training_is_large or reading.generalization_gap <= 2 * MARGIN or not (reading.overfits or reading.leaves_much):
         return None
     return Question(experiment="learning_curve", params={"repeats": DIVISIONS})

@@ -28,6 +28,9 @@ NEARLY = 0.8
 # Rows are learned by rote where training ends below this share of the validation loss, by so many shares of the distance. Of 165 sound
 # trainings of bench/zoo one ends below that share, and with a smaller gap.
 ROTE, ROTE_GAP = 0.25, 0.25
+# Of what the constant predictor pays, this share must be left for more rows, or a smaller model, to be what is missing: below it a network that no
+# reference comes near has learned its task.
+LEFT = 1 / 3
 # Or the ranks of the chunks' losses leave no doubt, where a few hard rows widen the interval of the mean.
 HARM_P = 1e-4
 REFERENCES = ("linear", "nearest-neighbours", "gradient-boosting", "small-network", "convolutional-network")
@@ -242,7 +245,13 @@ class Reading:
     def by_rote(self) -> bool:
         """Training ended at a small share of the validation loss, and far below it: worth an experiment even where no reference does better."""
         small = self.train - self.least < ROTE * (self.judged_validation - self.least)
-        return not self.training_is_large and small and self.train >= self.least and self.generalization_gap > ROTE_GAP
+        rote = small and self.train >= self.least and self.generalization_gap > ROTE_GAP
+        return rote and self.leaves_much and not self.training_is_large
+
+    @property
+    def leaves_much(self) -> bool:
+        """Whether validation ends far above the least there is, seen from the constant predictor."""
+        return self.judged_validation - self.least > LEFT * self.level
 
     @property
     def test(self) -> float:
