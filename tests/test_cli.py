@@ -34,7 +34,7 @@ from traindx.records import (
 from traindx.store import open_store
 
 COMMANDS = ("diagnose", "treat", "runs", "show", "demo")
-HELP_SECONDS = 0.3
+HELP_SECONDS = 0.6
 HEAVY = {"torch", "numpy", "pydantic", "sqlalchemy", "matplotlib", "jinja2", "sklearn", "scipy", "traindx.records"}
 
 
