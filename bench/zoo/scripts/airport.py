@@ -22,6 +22,7 @@ from zoo.scripts.base import (
     initialized,
     judged_by_validation,
     kept,
+    redraw,
     relabelled,
     scaled,
     script,
@@ -229,10 +230,7 @@ def queue_tcn(
         net: nn.Module = QueueNet(channels, blocks, neck, act, skip, drop, outputs)
         if frozen:
             net.body.requires_grad_(False)
-        if std is not None:
-            initialized(net, lambda w: nn.init.normal_(w, 0, std), bias)
-        elif gain != 1 or bias is not None:
-            initialized(net, lambda w: w.mul_(gain), bias, last=False)
+        redraw(net, std, gain, bias)
         return nn.Sequential(net, last()) if last else net
 
     mine = {"optimizer": "nadam", "lr": draw.near(8e-3), "batch_size": 50, "epochs": 9, "schedule": "cosine"}

@@ -174,6 +174,20 @@ def initialized(model: nn.Module, weight: Callable[[torch.Tensor], object], bias
     return model
 
 
+def redraw(model: nn.Module, std: float | None, gain: float, bias: float | None) -> None:
+    """Draw all weights anew with this spread; or multiply those before the last layer. Biases are set too where a value is given."""
+    if std is not None:
+        initialized(model, lambda w: nn.init.normal_(w, 0, std), bias)
+    elif gain != 1 or bias is not None:
+        initialized(model, lambda w: w.mul_(gain), bias, last=False)
+
+
+def freeze_below_out(model: nn.Module) -> None:
+    """Only the layer that is called ``out`` learns."""
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name.startswith("out"))
+
+
 class Block(nn.Module):
     """A layer that keeps the shape, a norm if there is one and what follows, beside a shortcut where it has one."""
 

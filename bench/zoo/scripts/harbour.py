@@ -17,11 +17,13 @@ from zoo.scripts.base import (
     copied,
     few,
     first_of,
+    freeze_below_out,
     given_validation,
     honest_test,
     initialized,
     judged_by_validation,
     kept,
+    redraw,
     relabelled,
     scaled,
     script,
@@ -139,13 +141,9 @@ def berth_waits(
 
     def model() -> nn.Module:
         net: nn.Module = CrossNet(width, depth, act, norm, skip, drop, cross, neck, outputs)
-        if std is not None:
-            initialized(net, lambda w: nn.init.normal_(w, 0, std), bias)
-        elif gain != 1 or bias is not None:
-            initialized(net, lambda w: w.mul_(gain), bias, last=False)
+        redraw(net, std, gain, bias)
         if frozen:
-            for name, parameter in net.named_parameters():
-                parameter.requires_grad_(name.startswith("out"))
+            freeze_below_out(net)
         return nn.Sequential(net, last()) if last else net
 
     y, v = (y, v) if flat else (y[:, None], v[:, None])

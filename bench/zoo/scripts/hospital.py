@@ -17,10 +17,12 @@ from zoo.scripts.base import (
     copied,
     few,
     first_of,
+    freeze_below_out,
     honest_test,
     initialized,
     judged_by_validation,
     kept,
+    redraw,
     relabelled,
     scaled,
     script,
@@ -142,12 +144,8 @@ def breath_dilated(
     def model() -> nn.Module:
         net: nn.Module = BreathNet(channels, reaches, act, norm, skip, drop, neck, outputs)
         if frozen:
-            for name, parameter in net.named_parameters():
-                parameter.requires_grad_(name.startswith("out"))
-        if std is not None:
-            initialized(net, lambda w: nn.init.normal_(w, 0, std), bias)
-        elif gain != 1 or bias is not None:
-            initialized(net, lambda w: w.mul_(gain), bias, last=False)
+            freeze_below_out(net)
+        redraw(net, std, gain, bias)
         return nn.Sequential(net, last()) if last else net
 
     mine = {"optimizer": "adamw", "lr": draw.near(2e-2), "weight_decay": 0.02, "batch_size": 80, "epochs": 10, "schedule": "cosine"}
@@ -295,8 +293,7 @@ def admission_table(
     def model() -> nn.Module:
         net = AdmissionNet(widths, act, norm, skip, drop, last)
         if frozen:
-            for name, parameter in net.named_parameters():
-                parameter.requires_grad_(name.startswith("out"))
+            freeze_below_out(net)
         if std is not None:
             return initialized(net, lambda w: nn.init.normal_(w, 0, std), bias)
         return initialized(net, lambda w: w.mul_(gain), bias, last=False) if gain != 1 or bias is not None else net
@@ -451,10 +448,7 @@ def scan_focus(
         if frozen:
             for name, parameter in net.named_parameters():
                 parameter.requires_grad_(name.startswith("head"))
-        if std is not None:
-            initialized(net, lambda w: nn.init.normal_(w, 0, std), bias)
-        elif gain != 1 or bias is not None:
-            initialized(net, lambda w: w.mul_(gain), bias, last=False)
+        redraw(net, std, gain, bias)
         return nn.Sequential(net, last()) if last else net
 
     y, v = (y, v) if flat else (y[:, None], v[:, None])

@@ -17,6 +17,7 @@ from zoo.scripts.base import (
     balanced,
     few,
     first_of,
+    freeze_below_out,
     honest_test,
     initialized,
     judged_by_validation,
@@ -295,8 +296,7 @@ def leak_sets(
     def model() -> nn.Module:
         net: nn.Module = LeakNet(8, width, depth, norm, skip, first, drop, neck, outputs)
         if frozen:
-            for name, parameter in net.named_parameters():
-                parameter.requires_grad_(name.startswith("out"))
+            freeze_below_out(net)
         with torch.no_grad():
             for parameter in net.parameters():
                 if parameter.ndim > 1:

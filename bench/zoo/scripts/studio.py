@@ -17,11 +17,13 @@ from zoo.scripts.base import (
     copied,
     few,
     first_of,
+    freeze_below_out,
     given_validation,
     honest_test,
     initialized,
     judged_by_validation,
     kept,
+    redraw,
     relabelled,
     script,
     settings,
@@ -145,12 +147,8 @@ def instrument_separable(
     def model() -> nn.Module:
         net: nn.Module = NoteNet(channels, more, act, norm, skip, drop, neck, outputs)
         if frozen:
-            for name, parameter in net.named_parameters():
-                parameter.requires_grad_(name.startswith("out"))
-        if std is not None:
-            initialized(net, lambda w: nn.init.normal_(w, 0, std), bias)
-        elif gain != 1 or bias is not None:
-            initialized(net, lambda w: w.mul_(gain), bias, last=False)
+            freeze_below_out(net)
+        redraw(net, std, gain, bias)
         return nn.Sequential(net, last()) if last else net
 
     mine = {"optimizer": "rmsprop", "lr": draw.near(1.2e-2), "batch_size": 80, "epochs": 10, "schedule": "cosine"}
@@ -285,12 +283,8 @@ def melody_gated(
     def model() -> nn.Module:
         net: nn.Module = TuneNet(width, reaches, act, norm, skip, drop, outputs)
         if frozen:
-            for name, parameter in net.named_parameters():
-                parameter.requires_grad_(name.startswith("out"))
-        if std is not None:
-            initialized(net, lambda w: nn.init.normal_(w, 0, std), bias)
-        elif gain != 1 or bias is not None:
-            initialized(net, lambda w: w.mul_(gain), bias, last=False)
+            freeze_below_out(net)
+        redraw(net, std, gain, bias)
         return nn.Sequential(net, last()) if last else net
 
     mine = {"optimizer": "adam", "lr": draw.near(1e-2), "batch_size": 128, "epochs": 10, "schedule": "cosine", "clip_norm": 5.0}
