@@ -11,8 +11,8 @@ import pytest
 from evidence_by_hand import CONSTANT, Facts, healthy
 
 from traindx.diagnosis import RULES, next_question
-from traindx.diagnosis.procedure import DIVISIONS, FEW_ROWS, MOST_PARAMETERS, fit_goal, hidden_before, hidden_goal
-from traindx.diagnosis.rules.base import NOTICEABLE, STRONG_SIGN
+from traindx.diagnosis.procedure import DIVISIONS, FEW_ROWS, LEARNING, MOST_PARAMETERS, fit_goal, hidden_before, hidden_goal
+from traindx.diagnosis.rules.base import CONFIRMING_SHARE, NOTICEABLE, STRONG_SIGN
 from traindx.records import Question
 from traindx.remedies import make_remedy
 
@@ -65,10 +65,17 @@ def test_the_test_set_is_looked_at_once_training_is_not_large(facts: Facts) -> N
     assert asked(facts.refused("two_sample", "there is no test set")) == ""
 
 
-def test_the_test_set_stays_sealed_while_training_is_large(facts: Facts) -> None:
+def test_the_test_set_stays_sealed_where_it_is_known_why_training_is_large(facts: Facts) -> None:
     facts = facts.without("two_sample").without("learning_curve").underfitted()
-    for recovered in (0.0, 1.0):
-        assert asked(settle(facts, recovered)) != "two_sample"
+    assert asked(facts) == "intervention"
+    assert asked(settle(facts, 1.0)) != "two_sample"
+
+
+def test_the_test_set_is_looked_at_last_where_nothing_shows_why_training_is_large(facts: Facts) -> None:
+    facts = settle(facts.without("two_sample").without("learning_curve").underfitted(), 0.0)
+    while asked(facts) == "critical_point":
+        facts = settle(facts.refused("critical_point", "no curvature"), 0.0)
+    assert asked(facts) == "two_sample"
 
 
 def test_fit_first_then_capacity(facts: Facts) -> None:
@@ -288,3 +295,48 @@ def test_to_learn_to_say_nothing_is_no_cure(facts: Facts) -> None:
     for name in ("linear", "nearest-neighbours", "gradient-boosting"):
         worse = worse.put("references", "out_of_fold_loss", CONSTANT + 0.1, name)
     assert hidden_before(worse.reading) == CONSTANT > hidden_goal(worse.reading)
+
+
+# --- Where nobody has learned anything ---------------------------------------------------------------------------------------------
+
+
+def dumb(facts: Facts, loss: float = 0.97 * CONSTANT) -> Facts:
+    """Training ends near the constant predictor, and so do all references."""
+    facts = facts.underfitted(loss).without("learning_curve")
+    for name in ("linear", "nearest-neighbours", "gradient-boosting"):
+        facts = facts.put("references", "out_of_fold_loss", 0.99 * CONSTANT, name)
+    return facts
+
+
+def test_where_nobody_learned_anything_every_remedy_may_show_that_more_is_possible(facts: Facts) -> None:
+    facts = dumb(facts)
+    assert facts.reading.hardly_learned and not facts.reading.training_is_large
+    first = race(facts)
+    assert "scale-rate" in {r.id for r in first.remedies} and max(first.priors) < STRONG_SIGN, "not those with strong signs alone"
+    assert first.params["quantity"] == "validation_loss", "learning by rote is no learning"
+    asks_of_the_half = (float(first.params["before"]) - float(first.params["goal"])) * CONFIRMING_SHARE
+    assert asks_of_the_half == pytest.approx(LEARNING * CONSTANT)
+    assert "widen" in {r.id for r in race(settle_one(facts)).remedies}, "capacity, where no recipe helps"
+    assert asked(settle(facts, 0.0)) == ""
+
+
+def settle_one(facts: Facts) -> Facts:
+    """The races of recipe and length that are asked for show nothing."""
+    while {r.id for r in race(facts).remedies}.isdisjoint({"widen", "deepen"}):
+        for remedy in race(facts).remedies:
+            facts = facts.raced(remedy, 0.0, "validation_loss")
+    return facts
+
+
+def test_a_remedy_with_which_it_learns_ends_the_search(facts: Facts) -> None:
+    facts = dumb(facts)
+    first = race(facts)
+    assert asked(facts.raced(first.remedies[0], 1.5, "validation_loss")) != "intervention"
+
+
+def test_nothing_is_tried_at_random_where_somebody_has_learned(facts: Facts) -> None:
+    somebody = dumb(facts).put("references", "out_of_fold_loss", 0.7 * CONSTANT, "linear")
+    assert not somebody.reading.hardly_learned
+    assert not dumb(facts).baseline(train_loss=0.5 * CONSTANT).reading.hardly_learned, "by rote, that is"
+    assert not facts.reading.hardly_learned
+    assert not dumb(facts).without("references").reading.hardly_learned, "nothing is known of what is possible"

@@ -3,7 +3,7 @@ from __future__ import annotations
 from evidence_by_hand import Facts
 from standings import cure, declines, fires, is_silent, sign
 
-from traindx.diagnosis.rules.batch_too_small import ROWS_FULL, ROWS_NONE
+from traindx.diagnosis.rules.batch_too_small import LEAST_FACTOR, ROWS_FULL, ROWS_NONE, USUAL_ROWS
 
 CAUSE = "batch-too-small"
 
@@ -15,7 +15,9 @@ def small(facts: Facts, rows: float = ROWS_FULL) -> Facts:
 def test_fires_when_larger_batches_recover_the_gap(facts: Facts) -> None:
     fires(small(facts), CAUSE, "scale-batch")
     fires(small(facts, 1), CAUSE, "scale-batch")
-    assert float(cure(small(facts), CAUSE, "scale-batch").params["factor"]) > 1
+    for rows in (1, ROWS_FULL, 5):
+        factor = float(cure(small(facts, rows), CAUSE, "scale-batch").params["factor"])
+        assert factor >= LEAST_FACTOR and 0.75 * USUAL_ROWS <= factor * rows <= 1.25 * USUAL_ROWS
 
 
 def test_stays_silent_on_batches_of_many_rows(facts: Facts) -> None:

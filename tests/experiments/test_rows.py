@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from small_labs import Net, answer, digits, lab_for, values
 from torch import nn
 
@@ -154,3 +155,28 @@ def test_columns_with_means_far_apart_show_nothing_of_what_was_learned() -> None
     y = (SHUFFLE.normal(size=(400, 2)) + np.array([0, 100])).astype(np.float32)
     found = {e.measure: e for e in answer(lab_for(Task(Net(4, 8, 2), nn.MSELoss(), (x[:300], y[:300]), (x[300:], y[300:]))), "label_map")}
     assert found["agreement"].value < 0.3 and not found["affine_map"].details["wrong"]
+
+
+class Product(nn.Module):
+    """Knows what no reference model does: that the product of the first five inputs decides."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(1, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, 40) -> (N, 2)."""
+        return self.linear(x[:, :5].prod(1, keepdim=True))
+
+
+@pytest.mark.parametrize("flipped", [True, False])
+def test_the_network_says_what_labels_mean_where_no_reference_model_can(flipped: bool) -> None:
+    x = np.random.default_rng(5).choice([-1.0, 1.0], (600, 40)).astype(np.float32)
+    y = (x[:, :5].prod(1) > 0).astype(np.int64)
+    given = (x[400:], 1 - y[400:] if flipped else y[400:])
+    found = {e.measure: e for e in answer(lab_for(Task(Product, nn.CrossEntropyLoss(), (x[:400], y[:400]), given)), "label_map")}
+    if flipped:
+        assert found["agreement_gain"].value == 1 and found["agreement_gain"].details["order"] == "1,0"
+        assert "the network expects" in found["agreement_gain"].text
+    else:
+        assert "agreement_gain" not in found or found["agreement_gain"].value == 0

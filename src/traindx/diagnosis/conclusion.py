@@ -133,7 +133,9 @@ def _speaks_for(finding: Finding) -> bool:
 
 def _sentence(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> str:
     if branch is Branch.HEALTHY:
-        said = f"Nothing is wrong: {_ended(reading)} and the validation loss at {reading.validation:.3g}{_beside(reading)}"
+        said = (
+            f"Nothing is wrong: {_ended(reading)} and the validation loss at {reading.validation:.3g}{_beside(reading, reading.validation)}"
+        )
         return said + (f". Not settled: {_UNLABELLED}." if _shift_without_labels(findings) else ".")
     top = findings[0]
     if branch is Branch.UNDECIDED:
@@ -141,7 +143,8 @@ def _sentence(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> 
     if not reading.asked("baseline"):
         return f"Seen without training: {top.summary}. Cause: {_said(top)}."
     word = "Cause" if top.standing is Standing.CONFIRMED else "Probable cause, not proven"
-    return f"{_TROUBLE[branch].format(r=reading, ended=_ended(reading), reachable=_reachable(reading))} {word}: {_said(top)}."
+    told = reading.train if branch in (Branch.OPTIMIZATION, Branch.MODEL_BIAS) else reading.validation
+    return f"{_TROUBLE[branch].format(r=reading, ended=_ended(reading), reachable=_beside(reading, told))} {word}: {_said(top)}."
 
 
 def _said(finding: Finding) -> str:
@@ -182,9 +185,9 @@ def _reachable(reading: Reading) -> str:
     return "" if reading.best_reference is None else f", where {reading.reachable:.3g} is reachable"
 
 
-def _beside(reading: Reading) -> str:
-    """The same beside a training that may have got further."""
-    if reading.best_reference is None or not reading.validation < reading.reachable:
+def _beside(reading: Reading, loss: float) -> str:
+    """The same beside a loss that may be lower."""
+    if reading.best_reference is None or not loss < reading.reachable:
         return _reachable(reading)
     return f"; the best reference model has {reading.reachable:.3g}"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from traindx.diagnosis.reading import MARGIN, Reading
 from traindx.diagnosis.rules import RULES, Rule
@@ -22,6 +23,8 @@ HIDDEN_MARGIN = 0.1
 DIRECT_SIGN, DIRECT_MARGIN = 0.8, 0.05
 # Targets of a regression with so many different whole numbers may be names of classes.
 FEWEST_CLASSES, MOST_CLASSES = 3, 30
+# Where hardly anything was learned, anything may be tried, and what helps must take off this share of what the constant predictor pays.
+LEARNING = 0.1
 # Nearly every training gains a little by going on, so more is asked of that.
 LONGER_MARGIN = 0.2
 # Below this many training rows, one validation set says little: the baseline is repeated on others on a share DOUBTFUL of MARGIN, or where
@@ -37,6 +40,9 @@ LEAST_REACH = 0.05
 FEW_ROWS = 130
 # What each of them must gain, in shares of MARGIN, for a remedy to be confirmed.
 LEAST_EFFECT = 0.3
+
+# A rule with its sign and what it would try.
+Suspect: TypeAlias = tuple[float, Rule, tuple[RemedyRef, ...]]
 
 
 def next_question(evidence: Sequence[Evidence], runs_left: float) -> Question | None:
@@ -146,7 +152,7 @@ def _by_sign(reading: Reading) -> list[Callable[[Reading], Question | None]]:
     return [asks[q] for q in sorted(asks, key=lambda q: -strongest[q])]
 
 
-def suspects(reading: Reading, question: str, least_sign: float = 0.0) -> list[tuple[float, Rule, tuple[RemedyRef, ...]]]:
+def suspects(reading: Reading, question: str, least_sign: float = 0.0) -> list[Suspect]:
     """Rules under this question with what they would try, the strongest sign first."""
     found = [(rule.sign(reading), rule, rule.remedies(reading)) for rule in RULES if rule.question == question]
     return sorted((s for s in found if s[2] and s[0] >= least_sign), key=lambda s: -s[0])
@@ -187,7 +193,7 @@ def _settled(reading: Reading, question: str) -> bool:
     return any(e.value >= CONFIRMING_SHARE and e.low is not None and e.low > 0 for e in _recoveries(reading, question))
 
 
-def _refs(found: list[tuple[float, Rule, tuple[RemedyRef, ...]]]) -> dict[RemedyRef, float]:
+def _refs(found: list[Suspect]) -> dict[RemedyRef, float]:
     return {ref: sign for sign, _, refs in reversed(found) for ref in refs}
 
 
@@ -205,6 +211,8 @@ def _fit(reading: Reading) -> Question | None:
         return None
     if reading.training_is_large:
         return _race(reading, _refs(suspects(reading, "fit")), "train_loss", reading.train, fit_goal(reading))
+    if reading.hardly_learned:
+        return _learns(reading, suspects(reading, "fit"))
     return _hidden(reading, DIRECT_SIGN, DIRECT_MARGIN) or (
         None if _settled(reading, "fit") or reading.memorizes else _hidden(reading, STRONG_SIGN, HIDDEN_MARGIN)
     )
@@ -217,6 +225,15 @@ def _hidden(reading: Reading, least_sign: float, margin: float) -> Question | No
         refs = {ref: sign for ref, sign in refs.items() if ref.id != "scale-batch"}
     goal = hidden_goal(reading, margin)
     return _race(reading, refs, "validation_loss", hidden_before(reading), goal, worth_repeating=CONFIRMING_SHARE)
+
+
+def _learns(reading: Reading, found: list[Suspect], **params: float | bool) -> Question | None:
+    """Hardly anything was learned, by anybody: does the network learn with one of these remedies? Validation rows tell, as rote is no learning."""
+    if _explained_by_any(reading):
+        return None
+    before = hidden_before(reading)
+    goal = before - LEARNING / CONFIRMING_SHARE * reading.level
+    return _race(reading, _refs(found), "validation_loss", before, goal, worth_repeating=CONFIRMING_SHARE, **params)
 
 
 def hidden_goal(reading: Reading, margin: float = HIDDEN_MARGIN) -> float:
@@ -267,9 +284,11 @@ def _last_look(reading: Reading) -> Question | None:
 
 def _longer(reading: Reading) -> Question | None:
     """Still falling: train longer, unless another remedy has already recovered the gap and signs do not insist."""
-    found = suspects(reading, "time", 0.1 if reading.training_is_large else STRONG_SIGN)
+    found = suspects(reading, "time", 0.1 if reading.training_is_large or reading.hardly_learned else STRONG_SIGN)
     if not found:
         return None
+    if reading.hardly_learned:
+        return _learns(reading, found, first_heat=2, goes_on=True)
     if not reading.training_is_large:
         return _race(
             reading,
@@ -290,6 +309,8 @@ def _longer(reading: Reading) -> Question | None:
 
 def _capacity(reading: Reading) -> Question | None:
     """No recipe brought this model to what is reachable: give it more room. New layers learn later, so the first heat is half of the training."""
+    if reading.hardly_learned:
+        return _learns(reading, suspects(reading, "capacity"), first_heat=1)
     if (
         not reading.training_is_large
         or reading.broken
@@ -322,10 +343,15 @@ def _restarts(reading: Reading) -> Question | None:
 
 
 def _test(reading: Reading) -> Question | None:
-    """Open the test set only when training is not large: before that it says nothing."""
-    if reading.training_is_large or reading.asked("two_sample"):
+    """Open the test set only when training is not large, or nothing has shown why it is: before that it says nothing."""
+    if reading.asked("two_sample") or reading.broken or (reading.training_is_large and _confirmed(reading)):
         return None
     return Question(experiment="two_sample")
+
+
+def _confirmed(reading: Reading) -> bool:
+    """Whether an experiment has shown a cause."""
+    return any(rule.judge(reading).standing is Standing.CONFIRMED for rule in RULES)
 
 
 def _labels(reading: Reading) -> Question | None:

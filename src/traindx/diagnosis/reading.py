@@ -23,6 +23,8 @@ TEST_NOISE = 1.5
 # Where what is reachable is small, a tenth of the distance is many times that: a loss so many times the reachable one is large from this share
 # on. Of 540 sound trainings of bench/zoo none that ends at twice the reachable loss is more than 0.02 above it.
 FAR_FACTOR, FAR_SHARE = 2.0, 0.05
+# Where neither the training nor any reference removes this share of what the constant predictor pays, nobody knows what is possible.
+HARDLY = 0.2
 # Training that is above reachable by this share of MARGIN, with validation above by all of it, is large too.
 NEARLY = 0.8
 # Rows are learned by rote where training ends below this share of the validation loss, by so many shares of the distance. Of 165 sound
@@ -173,6 +175,13 @@ class Reading:
         own = self.best_reference if self.least else self.find("baseline", "train_loss")
         noise = math.hypot(_half_width(own), _half_width(self.best_reference))
         return self.train - self.reachable > noise and (self.fit_excess > MARGIN or self.many_times or self.underfits)
+
+    @property
+    def hardly_learned(self) -> bool:
+        """Training, validation and all references stay near the constant predictor: rows that say little, or a training that fails unseen."""
+        if self.failed or self.training_is_large or self.best_reference is None:
+            return False
+        return min(self.reachable, self.train, self.validation) > self.constant - HARDLY * self.level
 
     @property
     def troubled(self) -> bool:

@@ -23,7 +23,7 @@ from traindx.tasks import Kind
 # Floating-point operations that all its training passes may take: one to three seconds on one core.
 OPERATIONS = 2e10
 FEWEST_EPOCHS, MOST_EPOCHS = 5, 20
-CHANNELS, RATE, DECAY, DROPOUT, BATCH = 32, 4e-3, 1e-2, 0.2, 64
+CHANNELS, RATE, DECAY, DROPOUT, BATCH = 32, 1e-2, 1e-2, 0.2, 64
 # Of its training rows, this share chooses the epoch.
 HELD_OUT = 0.15
 # Places that are told apart along each direction after pooling, and the length from which rows are pooled between the convolutions.

@@ -1,7 +1,8 @@
 """Do the labels of given validation rows (or of test rows, see `mismatch`) mean what those of the training rows mean?
 
 Reference models are fitted on training rows and predict the other rows. Where another coding of these rows' labels, or an affine map of
-their targets, fits the predictions far better than the labels as they are, the two were written down differently. No network is trained.
+their targets, fits the predictions far better than the labels as they are, the two were written down differently. Where reference models
+see no such coding, as they have no skill on words or on pictures, the trained network says what it expects. No other network is trained.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from traindx.experiments.base import Lab
 from traindx.experiments.layout import coded_columns
-from traindx.records import Evidence, Question
+from traindx.records import Evidence, Outcome, Question
 from traindx.remedies.drop_suspect_labels import held_out_probabilities
-from traindx.tasks import Kind, Rows, Task, labels_of
+from traindx.tasks import Kind, Rows, Task, labels_of, predicted_labels
 from traindx.tasks.features import Features, array_pairs, one_thread
-from traindx.training import evaluated_index
+from traindx.training import evaluated_index, predict
 
 MAX_ROWS = 3000
 LEAST_ROWS = 40
@@ -35,13 +37,43 @@ LEAST_CORRELATION, LEAST_SLOPE, LARGEST_SLOPE, LARGEST_OFFSET = 0.5, 0.6, 1.67, 
 class LabelMap:
     """Validation labels against what reference models expect of them."""
 
-    name, title, version, reads_test = "label_map", "validation labels against reference models", 3, False
+    name, title, version, reads_test = "label_map", "validation labels against reference models", 4, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``agreement`` and ``agreement_gain`` for classes, ``affine_map`` for numbers."""
         if not lab.task.validation_given:
             return [_missing("the validation rows were split off the training rows: they have the same labels")]
-        return compared_labels(lab.task, lab.task.validation, "validation")
+        found = compared_labels(lab.task, lab.task.validation, "validation")
+        if any(e.measure == "agreement_gain" and e.low is not None and e.low > 0 for e in found):
+            return found
+        by_network = _by_the_network(lab)
+        return [*(e for e in found if not by_network or e.measure != "agreement_gain"), *by_network]
+
+
+def _by_the_network(lab: Lab) -> list[Evidence]:
+    """The gain of the best recoding of the validation labels by what the trained network predicts, usual being what it gets of its own rows."""
+    task = lab.task
+    if task.kind is not Kind.CLASSIFICATION or lab.baseline().outcome is not Outcome.FINISHED:
+        return []
+    model = lab.trained_model()
+    (mine, labels), (predicted, wanted) = (_predicted(task, model, rows) for rows in (task.train, task.validation))
+    classes = int(max(predicted.max(initial=0), labels.max(initial=0))) + 1
+    inside = (wanted >= 0) & (wanted < classes)
+    if inside.sum() < LEAST_ROWS:
+        return []
+    usual = float((mine == labels)[labels >= 0].mean())
+    found = _recoded(predicted[inside], wanted[inside], classes, usual, "of the validation labels are what the network expects")
+    return [e for e in found if e.measure == "agreement_gain"]
+
+
+def _predicted(task: Task, model: nn.Module, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """(predicted, given) classes of these rows, at most as many as are evaluated elsewhere."""
+    pairs = [(o, t, labels_of(t, task.kind)) for o, t in zip(*predict(task, model, rows, torch.device("cpu")), strict=True)]
+    known = [(predicted_labels(o, labels, task.loss), labels) for o, _, labels in pairs if labels is not None]
+    if not known:
+        return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
+    predicted, given = (torch.cat(part).reshape(-1).long().numpy() for part in zip(*known, strict=True))
+    return predicted, given
 
 
 def compared_labels(task: Task, rows: Rows, side: str) -> list[Evidence]:
@@ -68,7 +100,7 @@ def _missing(reason: str) -> Evidence:
 
 
 def _recoding(x: np.ndarray, labels: np.ndarray, held: np.ndarray, wanted: np.ndarray, side: str) -> list[Evidence]:
-    """The gain of the best one-to-one recoding, found on one half of the held rows and counted on the other."""
+    """What two reference models say together."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier
 
@@ -85,7 +117,14 @@ def _recoding(x: np.ndarray, labels: np.ndarray, held: np.ndarray, wanted: np.nd
             fitted = model.fit(x, labels)
             probabilities[:, fitted.classes_] += fitted.predict_proba(held)
         usual = float((np.unique(labels)[held_out_probabilities(x, labels).argmax(1)] == labels).mean())
-    predicted = probabilities.argmax(1)
+    return _recoded(probabilities.argmax(1), wanted, classes, usual, f"of the {side} labels are what reference models expect")
+
+
+def _recoded(predicted: np.ndarray, wanted: np.ndarray, classes: int, usual: float, said: str) -> list[Evidence]:
+    """``agreement`` of labels with predictions, and ``agreement_gain`` where another coding agrees nearly as often as is usual.
+
+    The coding is one to one; it is found on one half of the rows and counted on the other.
+    """
     agreement = float((predicted == wanted).mean())
     half = np.random.default_rng(0).permutation(len(wanted)) % 2
     recoded = np.zeros(len(wanted), dtype=bool)
@@ -98,7 +137,7 @@ def _recoding(x: np.ndarray, labels: np.ndarray, held: np.ndarray, wanted: np.nd
     moved = [f"{v} for {c}" for v, c in enumerate(order) if v != c]
     after = float(recoded.mean())
     text = (
-        f"{agreement:.0%} of the {side} labels are what reference models expect, and {after:.0%} are if they are read as another coding: "
+        f"{agreement:.0%} {said}, and {after:.0%} are if they are read as another coding: "
         f"{', '.join(moved[:5])}{', ...' if len(moved) > 5 else ''}"
     )
     chance = float(np.bincount(predicted, minlength=classes) @ np.bincount(wanted, minlength=classes)) / len(wanted) ** 2

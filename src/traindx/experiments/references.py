@@ -54,7 +54,7 @@ Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 class References:
     """Out-of-fold losses of the reference models."""
 
-    name, title, version, reads_test = "references", "reference models", 4, False
+    name, title, version, reads_test = "references", "reference models", 5, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``out_of_fold_loss`` and ``out_of_fold_metric`` a model; ``not-applicable`` where inputs or targets are not array-like."""

@@ -13,6 +13,7 @@ from traindx.tasks.kinds import (
     output_form,
     outputs_from_numbers,
     outputs_from_probabilities,
+    predicted_labels,
 )
 from traindx.tasks.metrics import Metric
 from traindx.tasks.random_states import preserved_rng, seed_everything
@@ -43,6 +44,7 @@ __all__ = [
     "output_form",
     "outputs_from_numbers",
     "outputs_from_probabilities",
+    "predicted_labels",
     "preserved_rng",
     "read",
     "seed_everything",

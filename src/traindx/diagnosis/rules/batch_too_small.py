@@ -8,6 +8,8 @@ from traindx.records import Evidence, RemedyRef
 
 # Rows of a batch: means over 8 rows still point downhill, single rows hardly do.
 ROWS_NONE, ROWS_FULL = 8.0, 2.0
+# The batch that is tried instead: eight times a single row is still mostly noise.
+USUAL_ROWS, LEAST_FACTOR = 32, 4
 
 
 class BatchTooSmall(DirectFitRule):
@@ -16,14 +18,20 @@ class BatchTooSmall(DirectFitRule):
     cause = "batch-too-small"
 
     def cures(self, reading: Reading) -> tuple[RemedyRef, ...]:
-        """Eight times the batch."""
-        return (RemedyRef(id="scale-batch", params={"factor": 8.0}),)
+        """A batch of the usual size."""
+        factor = max(LEAST_FACTOR, round(USUAL_ROWS / _batch(reading)))
+        return (RemedyRef(id="scale-batch", params={"factor": float(factor)}),)
 
     def sign(self, reading: Reading) -> float:
         """Batches of a few rows."""
-        found = reading.find("audit", "batch_share")
-        return log_ramp(float(found.details["batch_size"]), ROWS_NONE, ROWS_FULL) if found else 0.0
+        return log_ramp(_batch(reading), ROWS_NONE, ROWS_FULL)
 
     def signs(self, reading: Reading) -> tuple[Evidence, ...]:
         """Batch."""
         return present(reading.find("audit", "batch_share"))
+
+
+def _batch(reading: Reading) -> float:
+    """Rows of a batch; as many as are usual where that was not looked at."""
+    found = reading.find("audit", "batch_share")
+    return float(found.details["batch_size"]) if found else USUAL_ROWS
