@@ -28,15 +28,15 @@ class Kind:
     harm_removed: float
 
 
-PLAIN, FLEXIBLE = Kind("aligned", EXCESS_LEFT, HARM_REMOVED), Kind("flexibly_aligned", FLEXIBLE_EXCESS_LEFT, FLEXIBLE_HARM_REMOVED)
+_PLAIN, _FLEXIBLE = Kind("aligned", EXCESS_LEFT, HARM_REMOVED), Kind("flexibly_aligned", FLEXIBLE_EXCESS_LEFT, FLEXIBLE_HARM_REMOVED)
 
 
-def pipeline_explains(reading: Reading, kinds: Sequence[Kind] = (PLAIN, FLEXIBLE)) -> bool:
+def pipeline_explains(reading: Reading, kinds: Sequence[Kind] = (_PLAIN, _FLEXIBLE)) -> bool:
     """Whether a map of these kinds, learned on inputs alone, makes the sets alike and takes the harm away."""
     return reading.test_harm_is_real and any(aligned(reading, kind) and _mends(reading, kind) for kind in kinds)
 
 
-def aligned(reading: Reading, kind: Kind = PLAIN) -> bool:
+def aligned(reading: Reading, kind: Kind = _PLAIN) -> bool:
     """Whether a map makes the sets much more alike."""
     before, after = reading.value("two_sample", "auc"), reading.value("two_sample", f"{kind.name}_auc")
     return before > APART and after - 0.5 <= kind.excess_left * (before - 0.5)
@@ -67,7 +67,7 @@ class PreprocessingMismatch(Rule):
 
     def judge(self, reading: Reading) -> Finding:
         """Confirmed when the map restores the test loss; suspected without labels; a harmless one is cleared and said."""
-        kind = FLEXIBLE if pipeline_explains(reading, (FLEXIBLE,)) and not pipeline_explains(reading, (PLAIN,)) else PLAIN
+        kind = _FLEXIBLE if pipeline_explains(reading, (_FLEXIBLE,)) and not pipeline_explains(reading, (_PLAIN,)) else _PLAIN
         inputs, after = reading.find("two_sample", "auc"), reading.find("two_sample", f"{kind.name}_auc")
         if inputs is None:
             return self.finding(Standing.NOT_APPLICABLE, 0.0, why_not_compared(reading, "there is no test set of array inputs to compare"))
