@@ -8,9 +8,14 @@ from traindx.records import Branch, Standing
 CAUSE = "preprocessing-mismatch"
 
 
-def mapped(facts: Facts, auc: float, loss: float) -> Facts:
-    facts = facts.put("two_sample", "aligned_auc", auc, "inputs", details={"kind": "moments"})
-    return facts.put("two_sample", "aligned_test_loss", loss)
+def mapped(facts: Facts, auc: float, loss: float, measure: str = "aligned", kind: str = "moments") -> Facts:
+    facts = facts.put("two_sample", f"{measure}_auc", auc, "inputs", details={"kind": kind})
+    return facts.put("two_sample", f"{measure}_test_loss", loss)
+
+
+def flexibly(facts: Facts, auc: float, loss: float) -> Facts:
+    """After a plain map that does little, and a flexible one."""
+    return mapped(mapped(facts, 0.9, 1.9), auc, loss, "flexibly_aligned", "monotone")
 
 
 @pytest.fixture
@@ -31,6 +36,28 @@ def test_stays_silent_when_the_sets_or_the_harm_stay_apart(mismatched: Facts, au
     facts = mapped(mismatched, auc, loss)
     assert facts.judged(CAUSE).standing is Standing.CLEARED
     assert facts.judged("covariate-shift").standing is Standing.CONFIRMED
+
+
+def test_a_flexible_map_must_do_nearly_all(mismatched: Facts) -> None:
+    before, validation = mismatched.reading.test, mismatched.reading.validation
+    nearly_all, most = (validation + share * (before - validation) for share in (0.05, 0.2))
+    finding = flexibly(mismatched, 0.52, nearly_all).judged(CAUSE)
+    assert (finding.standing, finding.remedies[0].params) == (Standing.CONFIRMED, {"kind": "monotone"})
+    for auc, loss in ((0.52, most), (0.65, nearly_all)):
+        facts = flexibly(mismatched, auc, loss)
+        assert facts.judged(CAUSE).standing is Standing.CLEARED
+        assert facts.judged("covariate-shift").standing is Standing.CONFIRMED
+        assert mapped(mismatched, auc, loss).judged(CAUSE).standing is Standing.CONFIRMED, "a plain one need not"
+
+
+def test_the_plain_map_is_believed_where_both_restore_the_loss(mismatched: Facts) -> None:
+    facts = mapped(mapped(mismatched, 0.55, 0.25), 0.5, 0.2, "flexibly_aligned", "monotone")
+    assert facts.judged(CAUSE).remedies[0].params == {"kind": "moments"}
+
+
+def test_a_flexible_map_proves_nothing_without_test_labels(mismatched: Facts) -> None:
+    facts = flexibly(mismatched, 0.5, 0.2).without("two_sample", "test_loss", "aligned_test_loss", "flexibly_aligned_test_loss")
+    assert facts.judged(CAUSE).standing is Standing.CLEARED
 
 
 def test_stays_silent_without_harm_or_difference(facts: Facts) -> None:

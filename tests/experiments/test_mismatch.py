@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -119,6 +120,52 @@ def test_test_targets_in_other_units_are_read_back(scale: float, offset: float) 
 def test_sound_test_labels_are_not_read_otherwise() -> None:
     for test in (digits(300, 500), (1 - digits(300, 500)[0], digits(300, 500)[1])):
         assert "repaired_test_loss" not in compared(digits_task(500, test=test))
+
+
+def measurements(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Three columns of different shapes, of which the first and the third say the class."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(rows, 3)).astype(np.float32)
+    y = (x[:, 0] + x[:, 2] > 0).astype(np.int64)
+    return np.stack([np.exp(x[:, 0]), x[:, 1], x[:, 2] + (x[:, 2] > 1)], 1).astype(np.float32), y
+
+
+PIPELINES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "reordered": lambda x: x[:, [2, 0, 1]],
+    "moments": lambda x: x * np.float32([1, 40, 1]) + np.float32([0, 7, 0]),
+    "turned": lambda x: x * np.float32([1, 1, -1]),
+}
+
+
+@pytest.mark.parametrize("kind", PIPELINES)
+def test_another_pipeline_is_undone(kind: str) -> None:
+    (x, y), (u, v) = measurements(1200, 0), measurements(600, 1)
+    found = answer(lab_for(vectors_task(x, y, test=(PIPELINES[kind](u), v)), RECIPE), "two_sample")
+    after, numbers = next(e for e in found if e.measure == "aligned_auc"), values(found)
+    assert (after.details["kind"] == kind or kind == "moments") and after.value < AUC_BOUND < numbers["auc"]
+    assert numbers["aligned_test_loss"] < numbers["test_loss"] / 2
+
+
+def test_a_logarithm_is_undone_by_a_flexible_map() -> None:
+    (x, y), (u, v) = measurements(1200, 0), measurements(600, 1)
+    found = compared(vectors_task(x, y, test=(np.concatenate([np.log(u[:, :1]), u[:, 1:]], 1), v)), RECIPE)
+    assert found["flexibly_aligned_auc"] < AUC_BOUND < found["aligned_auc"]
+    assert found["flexibly_aligned_test_loss"] < found["test_loss"] / 2
+
+
+def test_two_draws_are_not_aligned() -> None:
+    (x, y), test = measurements(1200, 0), measurements(600, 1)
+    assert not any("aligned" in measure for measure in compared(vectors_task(x, y, test=test)))
+
+
+def test_a_true_shift_is_no_pipeline() -> None:
+    """Rows from beyond what training knows: a flexible map makes the sets alike, and what it makes of the rows is wrong."""
+    (x, y), (u, v) = measurements(3000, 0), measurements(3000, 1)
+    inside, beyond = x[:, 0] < 1.0, u[:, 0] > 1.5
+    inverse = np.abs(u[beyond, 2]) % 2 > 1  # what lies beyond follows a rule of its own
+    found = compared(vectors_task(x[inside], y[inside], test=(u[beyond], np.where(inverse, 1 - v[beyond], v[beyond]))), RECIPE)
+    for measure in ("aligned", "flexibly_aligned"):
+        assert found.get(f"{measure}_test_loss", np.inf) > 0.5 * found["test_loss"]
 
 
 def test_declines_without_a_test_set() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import users_trainings as programs
 from handed_over import Program, ref, treated
+from torch import nn
 
 from traindx.handover import export
 from traindx.records import Recipe
@@ -111,3 +114,23 @@ def test_remedies_on_top_of_one_another_are_told_together(ids: tuple[str, ...], 
     files = export(treated(short(program), *(ref(id) for id in ids)), tmp_path / "fixed.py")
     assert undefined_names(files.script) == ""
     assert "def prepare(" in files.script.read_text()
+
+
+PIPELINES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "rearranged": lambda x: x.reshape(-1, 8, 8).swapaxes(1, 2).reshape(-1, 64),
+    "reordered": lambda x: np.roll(x, 3, 1),
+    "turned": lambda x: np.where(np.arange(64) == 20, -x, x),
+    "monotone": np.exp,
+}
+
+
+@pytest.mark.parametrize("kind", PIPELINES)
+def test_every_map_of_test_inputs_is_told_in_code(kind: str, tmp_path: Path) -> None:
+    def program() -> tuple[Task, Recipe]:
+        x, y = programs.digits(1400)
+        test = (np.ascontiguousarray(PIPELINES[kind](x[1100:])), y[1100:])
+        return Task(programs.Sigmoids, nn.CrossEntropyLoss(), (x[:1100], y[:1100]), test=test), Recipe(lr=0.1, epochs=2)
+
+    files = export(treated(program, ref("align-test-inputs", kind=kind)), tmp_path / "fixed.py")
+    assert undefined_names(files.script) == ""
+    assert "prepare_test(" in files.script.read_text()

@@ -44,7 +44,7 @@ class CovariateShift(Rule):
         remedies = (RemedyRef(id="importance-weights"),)
         if reading.find("two_sample", "test_loss") is None:
             if aligned(reading):
-                return self.finding(Standing.CLEARED, 0.6, f"{said}, but an affine map of the test inputs makes the sets alike", evidence)
+                return self.finding(Standing.CLEARED, 0.6, f"{said}, but a map of the test inputs makes the sets alike", evidence)
             return self.finding(
                 Standing.SUSPECTED,
                 0.3 + 0.4 * ramp(within.value, AUC_BOUND, 1.0),
@@ -57,6 +57,6 @@ class CovariateShift(Rule):
         if proportions_explain(reading):
             return self.finding(Standing.CLEARED, 0.6, f"{said}, but the changed class proportions explain the harm", evidence)
         if pipeline_explains(reading):
-            return self.finding(Standing.CLEARED, 0.8, f"{said}, but an affine map of the test inputs takes the harm away", evidence)
+            return self.finding(Standing.CLEARED, 0.8, f"{said}, but a map of the test inputs takes the harm away", evidence)
         said = f"{said}, and the test loss is worse by {reading.test_harm:.0%} of the distance to the constant predictor"
         return self.finding(Standing.CONFIRMED, 0.7 + 0.3 * ramp(within.value, AUC_BOUND, 0.9), said, evidence, remedies)

@@ -1,0 +1,80 @@
+"""Rows laid out otherwise: images mirrored, turned or transposed, channels or time reversed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations, permutations
+
+import numpy as np
+from torch import Tensor
+
+from traindx.tasks.features import Features
+
+# Rows of either side whose distances are taken.
+MAX_ROWS = 400
+# A rearrangement must leave at most this share of the distance of the two sets.
+DISTANCE_LEFT = 0.5
+# Sets at no more than this distance are draws of one distribution: some times what such draws of MAX_ROWS rows differ by.
+LEAST_DISTANCE = 0.001
+# A flat row of at least so many values may be an image whose sides are equal.
+LEAST_PIXELS = 16
+
+
+@dataclass(frozen=True)
+class Rearrangement:
+    """Rows seen in this shape, their axes taken in this order and some then reversed, counted from 1; picklable."""
+
+    shape: tuple[int, ...]
+    order: tuple[int, ...]
+    reversed: tuple[int, ...]
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Inputs of shape (n, ...)."""
+        rows = inputs.reshape(len(inputs), *self.shape).permute(0, *self.order)
+        return rows.flip(self.reversed).reshape(inputs.shape)
+
+
+def rearrangement(train: Tensor, test: Tensor) -> Rearrangement | None:
+    """The layout of the test rows nearest to that of the training rows, where it is much nearer than the one there is.
+
+    Cost: a distance of MAX_ROWS by MAX_ROWS rows for each layout, of which an image with equal sides has 16.
+    """
+    features = Features(train)
+    mine, theirs = features(_some(train)), _some(test)
+    before = energy_distance(mine, features(theirs))
+    if before <= LEAST_DISTANCE:
+        return None
+    found = {layout: energy_distance(mine, features(layout(theirs))) for layout in layouts(tuple(train.shape[1:]))}
+    best = min(found, key=lambda layout: found[layout], default=None)
+    return best if best is not None and found[best] <= DISTANCE_LEFT * before else None
+
+
+def layouts(shape: tuple[int, ...]) -> Iterator[Rearrangement]:
+    """All ways to reverse axes and to exchange equal ones, of rows of this shape or of the image that a flat row may be; not the identity."""
+    side = math.isqrt(math.prod(shape))
+    shapes = [shape, (side, side)] if len(shape) == 1 and side**2 == shape[0] >= LEAST_PIXELS else [shape]
+    for seen in shapes:
+        axes = tuple(range(1, len(seen) + 1))
+        for order in permutations(axes):
+            if tuple(seen[axis - 1] for axis in order) == seen:
+                for flipped in (chosen for count in range(len(axes) + 1) for chosen in combinations(axes, count)):
+                    if order != axes or flipped:
+                        yield Rearrangement(seen, order, flipped)
+
+
+def energy_distance(mine: np.ndarray, theirs: np.ndarray) -> float:
+    """The mean distance between two sets of rows (n, F), less that within each, as a share of the former (Székely and Rizzo 2004).
+
+    Without bias: about zero where they are draws of one distribution. Of at most MAX_ROWS rows of each.
+    """
+    from scipy.spatial.distance import cdist, pdist
+
+    mine, theirs = (rows[:: max(1, -(-len(rows) // MAX_ROWS))] for rows in (mine, theirs))
+    between = float(cdist(mine, theirs).mean())
+    return 1 - float(pdist(mine).mean() + pdist(theirs).mean()) / max(2 * between, 1e-12)
+
+
+def _some(rows: Tensor) -> Tensor:
+    return rows[:: max(1, -(-len(rows) // MAX_ROWS))]
