@@ -64,8 +64,7 @@ def _of_labels(probabilities: np.ndarray, labels: np.ndarray) -> list[Evidence]:
     low, high = _wilson(wrong, len(surest))
     chance = np.bincount(labels)[predicted] / len(labels)  # how often a prediction without any skill is right (Cohen 1960)
     gain = (predicted == labels) - chance
-    agreement, error = float(gain.mean()), float(gain.std()) / math.sqrt(len(gain))
-    at_the_top, top_error = float(gain[top].mean()), float(gain[top].std()) / math.sqrt(len(top))
+    (agreement, error), (at_the_top, top_error) = _mean_and_error(gain), _mean_and_error(gain[top])
     shared: dict[str, Any] = {"experiment": "label_noise", "details": {"rows": len(labels)}}
     evidence = [
         Evidence(measure="contradicted_among_surest", value=wrong / len(surest), low=low, high=high, **shared),
@@ -76,6 +75,10 @@ def _of_labels(probabilities: np.ndarray, labels: np.ndarray) -> list[Evidence]:
         return evidence
     ends = {"low": (at_the_top - 1.96 * top_error) / agreement, "high": (at_the_top + 1.96 * top_error) / agreement}
     return [*evidence, Evidence(measure="concentration", value=at_the_top / agreement, **ends, **shared)]
+
+
+def _mean_and_error(values: np.ndarray) -> tuple[float, float]:
+    return float(values.mean()), float(values.std()) / math.sqrt(len(values))
 
 
 def _missing(reason: str) -> Evidence:

@@ -9,15 +9,15 @@ from traindx.diagnosis.rules.base import STRONG_SIGN, RacedRule, present, ramp
 from traindx.diagnosis.rules.label_shift import ALIKE, DISTANCE_BOUND
 from traindx.records import Branch, Evidence, Finding, RemedyRef, Standing
 
-# Contradicted labels among the surest half of the rows: lower end of the interval. Of the clean sets of the zoo that spread them evenly, two
-# have 0.11 (a melody that goes on by chance, echoes of ships that look alike), all others at most 0.04.
+# Contradicted labels among the surest half of the rows: lower end of the interval. Of the sound trainings of bench/zoo that spread them evenly
+# two have 0.11 (a melody that goes on by chance, echoes of ships that look alike), all others at most 0.04.
 SUREST_NONE, SUREST_FULL = 0.08, 0.14
 # Held-out predictions that hardly agree with the labels contradict them because they are poor: how much more often than by chance they are
 # right, in standard errors. The loss says less of this, since wrong labels leave nobody much of it to remove.
 SKILL_NONE, SKILL_FULL = 3.0, 5.0
-# How many times as often, above chance, the surest fifth of the rows is right: 0.4 to 1.4 at 25 to 60 % of flipped labels; 1.5 to 2.3 where clean
-# labels are hard to predict (inputs blurred or hidden until as many are contradicted; 2.2 for two normal classes that overlap). The upper end
-# of its interval must not reach what is usual there.
+# How many times as often, above chance, the surest fifth of the rows is right: 0.4 to 1.4 where 23 to 65 % of the labels were flipped and judges
+# have skill; 1.42 to 2.3 where right labels are contradicted as often (inputs that say little, blurred ones; 2.2 for two normal classes that
+# overlap). The upper end of its interval must not reach what is usual there.
 EVEN_NONE, EVEN_FULL = 1.5, 1.42
 OVERLAPPING_NONE, OVERLAPPING_FULL = 2.0, 1.75
 # Contradictions this frequent among the surest rows, by predictions of this skill, show wrong labels by themselves: in bench/zoo 20 % of
