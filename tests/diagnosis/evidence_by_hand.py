@@ -85,7 +85,7 @@ AUDIT = {
     "loss_growth_with_rows": 1.0,
 }
 REFERENCES = {"constant": (CONSTANT, 0.1), "linear": (0.3, 0.92), "nearest-neighbours": (0.4, 0.9), "gradient-boosting": (REACHABLE, 0.95)}
-LABEL_NOISE = {"contradicted_among_surest": 0.001, "contradicted_at_the_top": 0.0, "contradicted": 0.03, "suspect_share": 0.01}
+LABEL_NOISE = {"contradicted_among_surest": 0.001, "agreement": 0.85, "concentration": 1.05, "suspect_share": 0.01}
 TWO_SAMPLE = {
     "auc": 0.5,
     "shifted_features": 0.0,
@@ -191,11 +191,14 @@ class Facts:
         """Training goes to nothing while validation rises from its lowest point."""
         return self.baseline(train_loss=0.01, lowest_train_loss=0.01, validation_loss=loss, lowest_validation_loss=0.3)
 
-    def contradicted(self, share: float, at_the_top: float, **fields: Any) -> Facts:
-        """Held-out predictions contradict this share of the labels where they are surest; nobody predicts the wrong ones."""
-        facts = self.put("label_noise", "contradicted_among_surest", share, **fields).put(
-            "label_noise", "contradicted_at_the_top", at_the_top
-        )
+    def contradicted(self, share: float, concentration: float = 1.1, errors: float = 20.0, **fields: Any) -> Facts:
+        """Held-out predictions contradict this share of the labels where they are surest, and agree more often than by chance by so many errors.
+
+        ``concentration``: how many times as often the surest fifth agrees. Nobody predicts the wrong ones.
+        """
+        facts = self.put("label_noise", "contradicted_among_surest", share, **fields)
+        facts = facts.put("label_noise", "agreement", 0.4, low=0.4 * (1 - 1.96 / errors), high=0.4 * (1 + 1.96 / errors))
+        facts = facts.put("label_noise", "concentration", concentration, low=concentration - 0.1, high=concentration + 0.1)
         reached = 1 - share - 0.05
         for name in set(REFERENCES) - {"constant"}:
             facts = facts.put("references", "out_of_fold_metric", reached, name)

@@ -85,7 +85,7 @@ def test_the_branch_is_that_of_the_top_confirmed_finding(facts: Facts) -> None:
         Branch.MODEL_BIAS: low.raced(RemedyRef(id="deepen", params={"width": 64}), 1.0),
         Branch.OVERFITTING: facts.overfitted().raced(facts.overfitted().remedies("trained-too-long")[0], 1.0, "validation_loss"),
         Branch.MISMATCH: facts.mismatched(),
-        Branch.DATA: facts.contradicted(2 * SHOWN_SHARE, 2 * SHOWN_SHARE),
+        Branch.DATA: facts.contradicted(2 * SHOWN_SHARE),
     }
     for branch, changed in cases.items():
         answer = conclude(changed.evidence)
@@ -166,7 +166,7 @@ def test_a_repeated_recovery_comes_before_a_single_one(facts: Facts) -> None:
 
 
 def test_wrong_labels_come_before_what_learning_them_by_heart_looks_like(facts: Facts) -> None:
-    noisy = facts.overfitted().contradicted(2 * SHOWN_SHARE, 2 * SHOWN_SHARE)
+    noisy = facts.overfitted().contradicted(2 * SHOWN_SHARE)
     noisy = noisy.raced(noisy.remedies("trained-too-long")[0], 1.0, "validation_loss")
     assert top(noisy).cause == "label-noise"
 

@@ -7,7 +7,8 @@ import pytest
 from small_labs import answer, dict_task, digits, digits_task, lab_for, values, vectors_task
 from torch import nn
 
-from traindx.diagnosis.rules.label_noise import BEYOND_TAILS, OUTLYING, SHOWN_SHARE, SUREST_NONE
+from traindx.diagnosis.rules.label_noise import BEYOND_TAILS, EVEN_FULL, EVEN_NONE, OUTLYING, SHOWN_SHARE, SUREST_NONE
+from traindx.experiments import label_noise
 from traindx.experiments.label_noise import LEAST_ROWS
 from traindx.records import Evidence
 from traindx.tasks import Task
@@ -28,21 +29,33 @@ def test_clean_digits_are_not_contradicted() -> None:
     assert found["suspect_share"] < 0.1
 
 
-def test_flipped_digits_are_contradicted_about_as_often_as_they_are_flipped() -> None:
+def test_flipped_digits_are_contradicted_about_as_often_as_they_are_flipped_and_everywhere() -> None:
     x, y = digits(1000)
     for seed in range(2):
         found = contradicted(x, flip(y, 0.3, 10, seed), 10)
         assert SHOWN_SHARE < found["contradicted_among_surest"] < 0.4
         assert 0.2 < found["suspect_share"] < 0.4
+        assert found["concentration"] < EVEN_FULL
 
 
-def test_overlapping_classes_are_not_contradicted_where_predictions_are_surest() -> None:
+def test_predictions_of_classes_that_overlap_agree_where_they_are_surest() -> None:
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 1000)
-    x = (rng.normal(size=(1000, 3)) + y[:, None]).astype(np.float32)
+    x = (rng.normal(size=(1000, 3)) + 0.6 * y[:, None]).astype(np.float32)
     found = contradicted(x, y, 2)
-    assert found["contradicted"] > 0.1, "the classes overlap"
-    assert found["contradicted_among_surest"] < 0.5 * found["contradicted"]
+    assert found["agreement"] > 0.1, "they have some skill"
+    assert found["concentration"] > EVEN_NONE
+
+
+def test_the_two_best_references_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels, rows = np.array([0, 1, 1, 0]), np.arange(4)
+    of_skill = {"constant": 0.99, "poor": 0.3, "good": 0.8, "fair": 0.6}  # the probability of the own label
+    known = {name: np.full((4, 3), 1 - p) for name, p in of_skill.items()}
+    for name, p in of_skill.items():
+        known[name][rows, 2 * labels] = p  # the classes that occur are 0 and 2
+    monkeypatch.setattr(label_noise, "predictions", lambda task: known)
+    found = label_noise.judging(digits_task(50), labels, np.array([0, 2]))
+    assert found.shape == (4, 2) and found[rows, labels] == pytest.approx(0.7)
 
 
 def test_the_interval_holds_the_share() -> None:

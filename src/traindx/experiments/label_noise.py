@@ -1,84 +1,95 @@
 """Are labels contradicted where a held-out prediction is surest?
 
 Where classes overlap, errors gather at the border, and the surest predictions are right. Wrong labels are spread over all rows alike: they
-leave errors among the surest too. So the sign of label noise is the share of contradicted labels in the surest half. Numbers that were noted
-wrongly lie far from what a robust held-out prediction says, with few in between, where the tails of noise thin out.
+leave errors among the surest too. So there are two signs of label noise: the share of contradicted labels in the surest half, and how little
+more often than over all rows the surest predictions agree with the labels. Numbers that were noted wrongly lie far from what a robust held-out
+prediction says, with few in between, where the tails of noise thin out.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from traindx.experiments.base import Lab
-from traindx.experiments.references import reference_rows
+from traindx.experiments.references import predictions, reference_rows
 from traindx.records import Evidence, Question
-from traindx.remedies.drop_suspect_labels import FAR, held_out_probabilities, robust_residuals, suspects
+from traindx.remedies.drop_suspect_labels import FAR, best_judges, robust_residuals, suspects
 from traindx.tasks import Form, Kind, Task, labels_of
 from traindx.tasks.features import one_thread
 
 LEAST_ROWS = 100
-# The surest fifth of all rows: wrong labels are as frequent there as in the surest half, errors where classes overlap are not.
+# Where classes overlap, predictions of the surest fifth of the rows agree with labels far more often than those of all; of wrong labels each
+# part has its share.
 TOP = 5
 
 
 class LabelNoise:
-    """Held-out predictions of logistic regression and nearest neighbours against labels; of boosting for the absolute error against numbers."""
+    """Held-out predictions of the best references against labels; of boosting for the absolute error against numbers."""
 
-    name, title, version, reads_test = "label_noise", "labels against held-out predictions", 3, False
+    name, title, version, reads_test = "label_noise", "labels against held-out predictions", 4, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
-        """``contradicted_among_surest`` with a Wilson interval, and ``suspect_share``; ``outlying_targets`` of a regression."""
+        """``contradicted_among_surest``, ``agreement`` and ``concentration`` with intervals, ``suspect_share``; of a regression ``outlying_targets``.
+
+        Cost: that of the reference models, where they were not asked in this process before.
+        """
         if lab.task.kind is Kind.REGRESSION:
             return _of_numbers(lab)
         sample = reference_rows(lab.task) if lab.task.kind is Kind.CLASSIFICATION else None
         if sample is None or len(sample[1]) < LEAST_ROWS:
-            return [
-                Evidence(
-                    experiment="label_noise", measure="not-applicable", value=math.nan, text=f"needs {LEAST_ROWS} rows with one class each"
-                )
-            ]
-        features, targets, _ = sample
-        found = labels_of(targets, lab.task.kind)
+            return [_missing(f"needs {LEAST_ROWS} rows with one class each")]
+        found = labels_of(sample[1], lab.task.kind)
         assert found is not None, "reference rows of a classification have labels"
-        labels = found.numpy()
-        if np.bincount(labels)[np.unique(labels)].min() < 2:
-            return [Evidence(experiment="label_noise", measure="not-applicable", value=math.nan, text="a class has a single row")]
-        with one_thread():
-            probabilities = held_out_probabilities(features, labels)
-        predicted, position = probabilities.argmax(1), np.searchsorted(np.unique(labels), labels)
-        surest = np.argsort(-probabilities.max(1), kind="stable")[: len(labels) // 2]
-        wrong = int((predicted[surest] != position[surest]).sum())
-        low, high = _wilson(wrong, len(surest))
-        at_the_top = float((predicted != position)[surest[: max(1, len(labels) // TOP)]].mean())
-        share = float(suspects(probabilities, labels).mean())
-        return [
-            Evidence(
-                experiment="label_noise",
-                measure="contradicted_among_surest",
-                value=wrong / len(surest),
-                low=low,
-                high=high,
-                details={"rows": len(surest)},
-            ),
-            Evidence(experiment="label_noise", measure="contradicted_at_the_top", value=at_the_top),
-            Evidence(experiment="label_noise", measure="contradicted", value=float((predicted != position).mean())),
-            Evidence(experiment="label_noise", measure="suspect_share", value=share),
-        ]
+        classes, labels, counts = np.unique(found.numpy(), return_inverse=True, return_counts=True)
+        if counts.min() < 2:
+            return [_missing("a class has a single row")]
+        return _of_labels(judging(lab.task, labels, classes), labels)
+
+
+def judging(task: Task, labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """(N, C) held-out probabilities of the classes: the mean of the best references, by the log loss of (N,) labels."""
+    return best_judges([p[:, classes] for name, p in predictions(task).items() if name != "constant"], labels)
+
+
+def _of_labels(probabilities: np.ndarray, labels: np.ndarray) -> list[Evidence]:
+    """What (N, C) held-out probabilities say of (N,) labels."""
+    predicted, order = probabilities.argmax(1), np.argsort(-probabilities.max(1), kind="stable")
+    surest, top = order[: len(labels) // 2], order[: len(labels) // TOP]
+    wrong = int((predicted != labels)[surest].sum())
+    low, high = _wilson(wrong, len(surest))
+    chance = np.bincount(labels)[predicted] / len(labels)  # how often a prediction without any skill is right (Cohen 1960)
+    gain = (predicted == labels) - chance
+    (agreement, error), (at_the_top, top_error) = _mean_and_error(gain), _mean_and_error(gain[top])
+    shared: dict[str, Any] = {"experiment": "label_noise", "details": {"rows": len(labels)}}
+    evidence = [
+        Evidence(measure="contradicted_among_surest", value=wrong / len(surest), low=low, high=high, **shared),
+        Evidence(measure="agreement", value=agreement, low=agreement - 1.96 * error, high=agreement + 1.96 * error, **shared),
+        Evidence(measure="suspect_share", value=float(suspects(probabilities, labels).mean()), **shared),
+    ]
+    if agreement <= error:  # no skill that could be concentrated anywhere
+        return evidence
+    ends = {"low": (at_the_top - 1.96 * top_error) / agreement, "high": (at_the_top + 1.96 * top_error) / agreement}
+    return [*evidence, Evidence(measure="concentration", value=at_the_top / agreement, **ends, **shared)]
+
+
+def _mean_and_error(values: np.ndarray) -> tuple[float, float]:
+    return float(values.mean()), float(values.std()) / math.sqrt(len(values))
+
+
+def _missing(reason: str) -> Evidence:
+    return Evidence(experiment="label_noise", measure="not-applicable", value=math.nan, text=reason)
 
 
 def _of_numbers(lab: Lab) -> list[Evidence]:
     """The share of numbers far from a held-out prediction, beside those less far."""
     sample = reference_rows(lab.task)
     if sample is None or sample[2] is not Form.NUMBERS or len(sample[1]) < LEAST_ROWS or sample[1][0].numel() != 1:
-        return [
-            Evidence(
-                experiment="label_noise", measure="not-applicable", value=math.nan, text=f"needs {LEAST_ROWS} rows with one number each"
-            )
-        ]
+        return [_missing(f"needs {LEAST_ROWS} rows with one number each")]
     numbers = sample[1].reshape(len(sample[1])).double().numpy()
     with one_thread():
         distances = robust_residuals(sample[0], numbers)

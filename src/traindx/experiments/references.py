@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -62,20 +63,36 @@ class References:
         if rows is None:
             reason = "inputs and targets are not plain arrays of one class or one number a row"
             return [*_constant_only(lab.task), Evidence(experiment="references", measure="not-applicable", value=math.nan, text=reason)]
-        inputs, targets, form = rows
-        features = _features(lab.task, inputs, targets)
+        _, targets, form = rows
         least, found = None, []
         if form in (Form.POSITIVE, Form.LOGARITHMS):  # such losses have any level: the least is where outputs mean the targets
             least = as_outputs(lab.task, _flat(targets).double().numpy(), targets, form)
             found += judged(lab.task, LEAST, least, targets)
-        for name, predictor in predictors(lab.task, features, targets, form).items():
-            outputs = out_of_fold(lab.task, predictor, features, targets, form)
-            found += judged(lab.task, name, outputs, targets, least)
-        network = _of_places(lab.task, inputs, targets)
-        if network is not None:
-            outputs = out_of_fold(lab.task, network, inputs.numpy(), targets, form)
-            found += judged(lab.task, "convolutional-network", outputs, targets, least)
+        for name, predicted in predictions(lab.task).items():
+            found += judged(lab.task, name, as_outputs(lab.task, predicted, targets, form), targets, least)
         return found
+
+
+# What the references of a task predict, as long as the task lives: several experiments ask for it.
+_PREDICTED = WeakKeyDictionary[Task, dict[str, np.ndarray]]()
+
+
+def predictions(task: Task) -> dict[str, np.ndarray]:
+    """(N, outputs) by the name of every reference model, for each of the `reference_rows` by a model that has not seen it; none without such rows.
+
+    Cost: seconds (see the constants above), once a task and process.
+    """
+    if task not in _PREDICTED:
+        rows = _usable_rows(task)
+        _PREDICTED[task] = {} if rows is None else _predictions(task, *rows)
+    return _PREDICTED[task]
+
+
+def _predictions(task: Task, inputs: Tensor, targets: Tensor, form: Form) -> dict[str, np.ndarray]:
+    features = _features(task, inputs, targets)
+    found = {name: held_out(task, model, features, targets) for name, model in predictors(task, features, targets, form).items()}
+    network = _of_places(task, inputs, targets)
+    return found if network is None else {**found, "convolutional-network": held_out(task, network, inputs.numpy(), targets)}
 
 
 def reference_rows(task: Task) -> tuple[np.ndarray, Tensor, Form] | None:
@@ -202,6 +219,11 @@ def _constant_only(task: Task) -> list[Evidence]:
 
 def out_of_fold(task: Task, predictor: Predictor, features: np.ndarray, targets: Tensor, form: Form) -> Tensor:
     """Outputs for every row by a model that has not seen it."""
+    return as_outputs(task, held_out(task, predictor, features, targets), targets, form)
+
+
+def held_out(task: Task, predictor: Predictor, features: np.ndarray, targets: Tensor) -> np.ndarray:
+    """(N, classes or numbers): predictions for every row by a model that has not seen it."""
     labels = labels_of(targets, task.kind)
     y = labels.numpy() if labels is not None else _flat(targets).double().numpy()
     width = (task.classes or 2) if labels is not None else y.shape[1]
@@ -211,7 +233,7 @@ def out_of_fold(task: Task, predictor: Predictor, features: np.ndarray, targets:
         for fold in range(fold_count(len(y))):
             train, held = folds != fold, folds == fold
             predictions[held] = predictor(features[train], y[train], features[held]).reshape(-1, width)
-    return as_outputs(task, predictions, targets, form)
+    return predictions
 
 
 def fold_count(rows: int) -> int:
