@@ -1,11 +1,13 @@
 """What a watch costs: plain and watched training steps in turns, at steps of about 0.5, 5 and 25 ms.
 
-    python bench/watch.py [--rounds 9] [--write]
+    python bench/watch.py [--trainings 12] [--write]
 
-Rounds of a plain loop, of a second plain loop (what it differs by is noise), of the default watch and of one that no budget thins (every probe as
-often as the spacing of looks allows) follow one another in changing order. The figure is the median over rounds of watched over plain, minus one,
-in seconds of the thread's own processor time: those that other processes take are not in it. Beside it stands what the watch's own clock says of
-its share, on average after the first round, in wall time. ``--write`` renews results/watch.md.
+Four trainings of one kind, made anew so many times (where their tensors come to lie in memory makes one of two equal trainings faster): a plain
+loop, a second plain loop (what it differs by is noise), the default watch, and one that no budget thins (every probe as often as the spacing of
+looks allows). Short rounds of the four follow one another in changing order, so that a machine that slows down for a while slows all of them. The
+figure is the seconds of all watched rounds over those of all plain ones, minus one: of the thread's own processor time, which leaves out what
+other processes take. Its interval holds 95 % of what trainings drawn anew (with replacement) give. Beside it stands what the watch's own clock says
+of its share, in wall time. ``--write`` renews results/watch.md.
 """
 
 from __future__ import annotations
@@ -26,6 +28,9 @@ import traindx as tdx
 
 RESULTS = Path(__file__).parent / "results" / "watch.md"
 KINDS = ("plain", "twin", "watched", "unthinned")
+# Rounds of each training; before them some that are not counted: caches and clocks warm up, and the first looks are done.
+ROUNDS, WARM_UP = 10, 3
+RESAMPLED = 2000
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,9 @@ def labelled(inputs: Tensor) -> tuple[Tensor, Tensor]:
 
 
 WORKLOADS = (
-    Workload("perceptron, 0.5 ms", perceptron, lambda: labelled(torch.randn(64, 64)), 1500, {"watched": 0.10, "unthinned": 0.25}),
-    Workload("convolutional, 5 ms", convolutional, lambda: labelled(torch.randn(32, 1, 20, 20)), 200, {"watched": 0.03, "unthinned": 0.10}),
-    Workload("attention, 25 ms", Encoder, lambda: labelled(torch.randint(0, 100, (24, 32))), 60, {"watched": 0.01, "unthinned": 0.05}),
+    Workload("perceptron, 0.5 ms", perceptron, lambda: labelled(torch.randn(64, 64)), 150, {"watched": 0.10, "unthinned": 0.25}),
+    Workload("convolutional, 5 ms", convolutional, lambda: labelled(torch.randn(32, 1, 20, 20)), 20, {"watched": 0.03, "unthinned": 0.10}),
+    Workload("attention, 25 ms", Encoder, lambda: labelled(torch.randint(0, 100, (24, 32))), 6, {"watched": 0.01, "unthinned": 0.05}),
 )
 
 
@@ -104,20 +109,20 @@ class Training:
         return seconds / self.workload.steps
 
 
-def measured(workload: Workload, rounds: int) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Seconds a step of every kind, round by round; and by the watches' own clocks, the share of the training's time that they took."""
-    trainings = {kind: Training(workload, kind) for kind in KINDS}
-    for kind in KINDS:  # caches and clocks warm up, and the first looks are done
-        trainings[kind].round()
-    budgets = {kind: trainings[kind].watch.budget for kind in workload.limits}
-    before = {kind: (budget.spent, _seconds(trainings[kind])) for kind, budget in budgets.items()}
-    order, seconds = list(KINDS), {kind: [] for kind in KINDS}
-    shuffle = random.Random(0)
-    for _ in range(rounds):
+def measured(workload: Workload, shuffle: random.Random) -> tuple[dict[str, float], dict[str, float]]:
+    """Seconds that each kind took for its rounds; and by the watches' own clocks, the share of the training's time that they took."""
+    trainings = {kind: Training(workload, kind) for kind in shuffle.sample(KINDS, len(KINDS))}
+    for _ in range(WARM_UP):
+        for training in trainings.values():
+            training.round()
+    watches = {kind: trainings[kind].watch.budget for kind in workload.limits}
+    before = {kind: (budget.spent, _seconds(trainings[kind])) for kind, budget in watches.items()}
+    order, seconds = list(KINDS), dict.fromkeys(KINDS, 0.0)
+    for _ in range(ROUNDS):
         shuffle.shuffle(order)
         for kind in order:
-            seconds[kind].append(trainings[kind].round())
-    own = {kind: (budgets[kind].spent - spent) / (_seconds(trainings[kind]) - took) for kind, (spent, took) in before.items()}
+            seconds[kind] += trainings[kind].round()
+    own = {kind: (watches[kind].spent - spent) / (_seconds(trainings[kind]) - took) for kind, (spent, took) in before.items()}
     return seconds, own
 
 
@@ -127,33 +132,41 @@ def _seconds(training: Training) -> float:
     return training.paused - budget.started - budget.spent
 
 
-def over_plain(seconds: dict[str, list[float]], kind: str) -> list[float]:
-    """The quartiles over rounds of what a kind takes more than the plain loop, in shares."""
-    return statistics.quantiles([a / b - 1 for a, b in zip(seconds[kind], seconds["plain"], strict=True)], n=4)
+def over_plain(seconds: list[dict[str, float]], kind: str) -> tuple[float, float, float]:
+    """What a kind takes more than the plain loop, as a share, between the ends of its interval."""
+    draw = random.Random(0)
+    shares = statistics.quantiles((_more(draw.choices(seconds, k=len(seconds)), kind) for _ in range(RESAMPLED)), n=40)
+    return shares[0], _more(seconds, kind), shares[-1]
+
+
+def _more(seconds: list[dict[str, float]], kind: str) -> float:
+    return sum(s[kind] for s in seconds) / sum(s["plain"] for s in seconds) - 1
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--trainings", type=int, default=12)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     lines = [
-        "| workload | plain step | second plain loop | watch | costs | quartiles | by its own clock | allowed |",
+        "| workload | plain step | second plain loop | watch | costs | 95 % interval | by its own clock | allowed |",
         "|---|---|---|---|---|---|---|---|",
     ]
+    shuffle = random.Random(0)
     for workload in WORKLOADS:
-        seconds, own = measured(workload, options.rounds)
-        step = 1e3 * statistics.median(seconds["plain"])
+        seconds, own = zip(*(measured(workload, shuffle) for _ in range(options.trainings)), strict=True)
+        step = 1e3 * statistics.mean(s["plain"] for s in seconds) / ROUNDS
         _, twin, _ = over_plain(seconds, "twin")
         for kind, limit in workload.limits.items():
-            low, median, high = over_plain(seconds, kind)
+            low, share, high = over_plain(seconds, kind)
+            clock = statistics.mean(o[kind] for o in own)
             name = "default" if kind == "watched" else "every probe, unthinned"
-            row = f"| {workload.name} | {step:.2f} ms | {twin:+.1%} | {name} | {median:+.1%} | {low:+.1%} to {high:+.1%} | {own[kind]:.1%} | {limit:.0%} |"
+            row = f"| {workload.name} | {step:.2f} ms | {twin:+.1%} | {name} | {share:+.1%} | {low:+.1%} to {high:+.1%} | {clock:.1%} | {limit:.0%} |"
             lines.append(row)
             print(row, flush=True)
     if options.write:
-        where = f"torch {torch.__version__}, Python {platform.python_version()}, one thread, {options.rounds} rounds"
+        where = f"torch {torch.__version__}, Python {platform.python_version()}, one thread, {options.trainings} trainings of each kind"
         RESULTS.write_text(
             "# What a watch costs\n\n`python bench/watch.py --write`: "
             + __doc__.split("\n\n")[2].replace("\n", " ").split(" ``--write``")[0]

@@ -10,6 +10,8 @@ from collections.abc import Callable
 FIRST_LOOKS = (0, 1, 2, 4, 8, 16, 24, 32, 40, 48)
 # Between two looks lie so many updates, and this share of those done so far: a long run holds some hundred observations, not millions.
 LEAST_SPACING, SPACING = 64, 0.02
+# A look that cannot be paid for is asked about again after so many updates.
+ASKED_AGAIN = 16
 # Looks in full may take this part of the budget: most of it is for what is followed at every update, a part of which no clock in here can see.
 FOR_LOOKS = 0.1
 
@@ -42,7 +44,10 @@ class Budget:
             return True
         trained = self.training_seconds
         since_look = trained - self._looked_at
-        return self._look_cost <= FOR_LOOKS * self.share * since_look and self.spent + self._look_cost <= self.share * trained
+        affordable = self._look_cost <= FOR_LOOKS * self.share * since_look and self.spent + self._look_cost <= self.share * trained
+        if not affordable:
+            self._next_look = step + ASKED_AGAIN
+        return affordable
 
     @property
     def affords_more(self) -> bool:

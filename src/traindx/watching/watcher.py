@@ -223,7 +223,8 @@ class Watch:
         if (self._acts is self._lasting) is not (self._heard is None):
             self._hear_gradients(self._acts is not self._lasting)
         if loop.looking:
-            self._count_look()
+            if self._look_has_ended:
+                self._count_look()
             self.budget.look_begins(loop.step)
             self._look_began = loop.step
             state = loop.state()
@@ -232,9 +233,8 @@ class Watch:
 
     def _count_look(self) -> None:
         """What the last look took, its own report included where the next look does not begin in that."""
-        if self._look_has_ended:
-            self._look_has_ended = False
-            self.budget.look_ends()
+        self._look_has_ended = False
+        self.budget.look_ends()
 
     def _is_in_row(self) -> bool:
         """Whether the next update is followed as one of a few in a row, as it takes to see gradients that are no longer cleared.
@@ -366,7 +366,8 @@ class Watch:
 
         """
         loop = self.loop
-        self._count_look()
+        if self._look_has_ended:
+            self._count_look()
         self._losses.append(self._kept(loss))
         loop.loss, loop.outputs, loop.targets = loss, outputs, targets
         look_ends = loop.looking and (loop.updates_since_report > 0 or loop.step + 1 - self._look_began >= LONGEST_LOOK)
