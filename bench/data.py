@@ -57,10 +57,9 @@ def gas_split() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.nda
     return (x[:445], y[:445]), (x[445:], y[445:])
 
 
-def spoken(left_out: str) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Log-spectra (N, 16 x 32) of spoken digits: all speakers but one, and that one."""
-    mine: tuple[list[np.ndarray], list[int]] = ([], [])
-    theirs: tuple[list[np.ndarray], list[int]] = ([], [])
+def _recordings() -> list[tuple[str, int, np.ndarray]]:
+    """Speaker, digit and log-spectra (16 x 32) of every recording, in the order of their files."""
+    found = []
     with tarfile.open(find("spoken-digits") / "recordings.tar.gz") as archive:
         for member in sorted((m for m in archive if m.name.endswith(".wav")), key=lambda m: m.name):
             digit, speaker, _ = Path(member.name).stem.split("_")
@@ -68,10 +67,21 @@ def spoken(left_out: str) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarr
             assert file is not None
             with wave.open(io.BytesIO(file.read())) as sound:
                 signal = np.frombuffer(sound.readframes(sound.getnframes()), "<i2").astype(np.float32)
-            side = theirs if speaker == left_out else mine
-            side[0].append(_spectrum(signal))
-            side[1].append(int(digit))
-    return (np.stack(mine[0]), np.array(mine[1])), (np.stack(theirs[0]), np.array(theirs[1]))
+            found.append((speaker, int(digit), _spectrum(signal)))
+    return found
+
+
+def spoken(left_out: str) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Log-spectra (N, 16 x 32) of spoken digits: all speakers but one, and that one."""
+    sides = [[(x, digit) for speaker, digit, x in _recordings() if (speaker == left_out) is theirs] for theirs in (False, True)]
+    mine, theirs = ((np.stack([x for x, _ in side]), np.array([digit for _, digit in side])) for side in sides)
+    return mine, theirs
+
+
+def spoken_by() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Log-spectra (N, 1, 16, 32) of spoken digits, the digits, and the speakers' names."""
+    speakers, digits, spectra = zip(*_recordings(), strict=True)
+    return np.stack(spectra).reshape(-1, 1, 16, 32), np.array(digits), np.array(speakers)
 
 
 def _spectrum(signal: np.ndarray, frames: int = 16, bands: int = 32) -> np.ndarray:
@@ -180,18 +190,8 @@ def california_districts() -> np.ndarray:
 
 def speakers() -> tuple[np.ndarray, np.ndarray]:
     """Log-spectra (N, 16, 32) of spoken digits in the order of their files' speakers, and who speaks, 0..5."""
-    spectra: list[np.ndarray] = []
-    names: list[str] = []
-    with tarfile.open(find("spoken-digits") / "recordings.tar.gz") as archive:
-        members = [m for m in archive if m.name.endswith(".wav")]
-        for member in sorted(members, key=lambda m: (Path(m.name).stem.split("_")[1], m.name)):
-            file = archive.extractfile(member)
-            assert file is not None
-            with wave.open(io.BytesIO(file.read())) as sound:
-                signal = np.frombuffer(sound.readframes(sound.getnframes()), "<i2").astype(np.float32)
-            spectra.append(_spectrum(signal).reshape(16, 32))
-            names.append(Path(member.name).stem.split("_")[1])
-    return np.stack(spectra), np.unique(names, return_inverse=True)[1]
+    names, _, spectra = zip(*sorted(_recordings(), key=lambda r: r[0]), strict=True)
+    return np.stack(spectra).reshape(-1, 16, 32), np.unique(names, return_inverse=True)[1]
 
 
 def patches(side: int = 8, step: int = 11) -> np.ndarray:

@@ -1,11 +1,13 @@
 """What a treatment is worth: on planted faults, and on real tasks against the usual searches at equal training compute.
 
-    python bench/treatment.py [--part zoo real] [--tasks NAME ...] [--methods NAME ...] [--seeds 0 1 2] [--programs NAME ...] [--held-out] [--sample N] [--diagnosis 6]
+    python bench/treatment.py [--part zoo real folds speakers] [--tasks NAME ...] [--methods NAME ...] [--seeds 0 1 2] [--programs NAME ...] [--held-out] [--sample N] [--diagnosis 6]
                               [--budget 40] [--shard 0/2] [--minutes M] [--label NAME] [--report] [--write]
 
 Zoo: the share of the gap between a faulty training and its healthy twin that diagnosis and treatment bring back, on rows that neither sees.
 Real: from a plainly set-up network, the test metric after diagnosis and treatment; after a TPE search and a random search over the usual
 space, with pruning and early stopping, that may spend as many training updates; and after a rate finder with early stopping.
+Folds: the covid homework in ten folds, treated on the rows of nine and judged on the tenth; ridge regression beside it.
+Speakers: spoken digits, treated on all speakers but one, validated by speaker, and judged on the one left out.
 
 One JSON line a result under bench/.cache/treatment: a call that was stopped goes on where it was.
 """
@@ -22,9 +24,10 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import optuna
@@ -32,7 +35,7 @@ import torch
 from torch import nn
 
 import traindx as tdx
-from data import adult, california, cifar, covid, ecg200, mnist, spoken, standardized, wine
+from data import adult, california, cifar, covid, ecg200, mnist, spoken, spoken_by, standardized, wine
 from traindx.experiments.base import work
 from traindx.experiments.lr_range_test import range_test
 from traindx.records import Outcome, RemedyRef
@@ -116,6 +119,8 @@ class Setting:
     seed: int
     train: Arrays = field(init=False)
     test: Arrays = field(init=False)
+    groups: np.ndarray | None = field(init=False, default=None)
+    judged_seeds: ClassVar[tuple[int, ...]] = JUDGED_SEEDS
 
     def __post_init__(self) -> None:
         real = REAL[self.name]
@@ -139,11 +144,15 @@ class Setting:
     def task(self, net: Net | None = None, with_test: bool = False) -> tdx.Task:
         """For a method; or with the test rows, to judge it by."""
         loss = nn.MSELoss() if REAL[self.name].regression else nn.CrossEntropyLoss()
-        return tdx.Task(net or self.net(), loss, self.train, test=self.test if with_test else None, name=self.name)
+        return tdx.Task(net or self.net(), loss, self.train, test=self.test if with_test else None, groups=self.groups, name=self.name)
+
+    def judged(self, remedies: tuple[RemedyRef, ...] = ()) -> list[float]:
+        """The test metric after these remedies."""
+        return self.judge(*applied(self.task(with_test=True), self.recipe, remedies))
 
     def judge(self, task: tdx.Task, recipe: tdx.Recipe) -> list[float]:
         """The test metric of models trained with fresh seeds; a training that fails counts as a constant prediction."""
-        return [self._judged(task, recipe.replace(seed=seed)) for seed in JUDGED_SEEDS]
+        return [self._judged(task, recipe.replace(seed=seed)) for seed in self.judged_seeds]
 
     def _judged(self, task: tdx.Task, recipe: tdx.Recipe) -> float:
         fitted = fit(task, recipe, keep_weights=True)
@@ -166,11 +175,10 @@ def by_treatment(setting: Setting, arguments: argparse.Namespace) -> Row:
     """Diagnosis and treatment; the work of all their runs, short ones included, is what the searches may spend."""
     diagnosis = tdx.diagnose(setting.task(), setting.recipe, budget=arguments.diagnosis)
     treatment = tdx.treat(diagnosis, budget=arguments.budget)
-    task, recipe = applied(setting.task(with_test=True), setting.recipe, treatment.remedies)
-    rows = len(task.train)
+    rows = len(setting.task().train)
     runs = {run.key: run for run in (*diagnosis.runs, *treatment.runs)}
     return {
-        "values": setting.judge(task, recipe),
+        "values": setting.judged(treatment.remedies),
         "work": sum(work(run.steps, run.recipe, rows, run.remedies) for run in runs.values()),
         "branch": diagnosis.branch.value,
         "top": diagnosis.top.cause if diagnosis.top else "-",
@@ -188,7 +196,7 @@ def applied(task: tdx.Task, recipe: tdx.Recipe, remedies: tuple[RemedyRef, ...])
 
 def untreated(setting: Setting, arguments: argparse.Namespace) -> Row:
     """As it was set up."""
-    return {"values": setting.judge(setting.task(with_test=True), setting.recipe), "work": unit(setting)}
+    return {"values": setting.judged(), "work": unit(setting)}
 
 
 def by_range_test(setting: Setting, arguments: argparse.Namespace) -> Row:
@@ -274,6 +282,71 @@ METHODS: dict[str, Callable[[Setting, argparse.Namespace], Row]] = {
 }
 
 
+# -- folds and speakers ------------------------------------------------------------------------------------------------------------------
+
+
+class HeldOut(Setting):
+    """A setting whose last training, that of the chosen remedies, is on all training rows: those of the validation are put back (LECTURE, claim 9)."""
+
+    def judged(self, remedies: tuple[RemedyRef, ...] = ()) -> list[float]:
+        """The test metric after these remedies; what stops early keeps the rows to stop by."""
+        task, recipe = self.task(with_test=True), self.recipe
+        stopping = applied(task, recipe, remedies)[1].early_stopping is not None
+        return self.judge(*applied(task if stopping else task.whole(), recipe, remedies))
+
+
+class CovidFold(HeldOut):
+    """A fold of the covid homework, by the recipe of its sample code for a twentieth of its 3000 epochs."""
+
+    judged_seeds = JUDGED_SEEDS[:1]
+
+    def __post_init__(self) -> None:
+        x, y = covid()
+        held = np.random.default_rng(0).permutation(len(x)) % FOLDS == self.seed
+        train, test = standardized(x[~held], x[held])
+        self.train, self.test = (train, y[~held, None]), (test, y[held, None])
+
+    @property
+    def recipe(self) -> tdx.Recipe:
+        """As the homework's sample code has it."""
+        return PLAIN.replace(lr=0.001, batch_size=270, epochs=150, seed=self.seed)
+
+
+class LeftOut(HeldOut):
+    """Spoken digits of all speakers but one, divided by speaker; the one left out is the test set."""
+
+    def __post_init__(self) -> None:
+        x, digits, speakers = recordings()
+        theirs = speakers == SPEAKERS[self.seed]
+        self.train, self.test = (x[~theirs], digits[~theirs]), (x[theirs], digits[theirs])
+        self.groups = speakers[~theirs]
+
+    def net(self, **changes: Any) -> Callable[[], nn.Module]:
+        """Fully connected, over all values of a spectrum."""
+        net = Net(self.train[0][0].size, REAL[self.name].outputs, **changes)
+        return lambda: nn.Sequential(nn.Flatten(), net())
+
+
+FOLDS = 10
+SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
+recordings = cache(spoken_by)
+
+
+def by_ridge(setting: Setting, arguments: argparse.Namespace) -> Row:
+    """Ridge regression of penalty 1 on the same standardised columns."""
+    from sklearn.linear_model import Ridge
+
+    errors = Ridge(1.0).fit(*setting.train).predict(setting.test[0]).reshape(-1, 1) - setting.test[1]
+    return {"values": [float(np.sqrt(np.mean(errors**2)))], "work": 0}
+
+
+# Part: the task, its divisions, the settings, and what is measured in each.
+DIVIDED: dict[str, tuple[str, int, type[Setting], dict[str, Callable[[Setting, argparse.Namespace], Row]]]] = {
+    "folds": ("covid", FOLDS, CovidFold, {"ridge": by_ridge, "untreated": untreated, "treatment": by_treatment}),
+    "speakers": ("spoken-digits", len(SPEAKERS), LeftOut, {"untreated": untreated, "treatment": by_treatment}),
+}
+
+
 # -- the zoo -----------------------------------------------------------------------------------------------------------------------------
 
 
@@ -335,7 +408,14 @@ def jobs(arguments: argparse.Namespace) -> list[tuple[Key, Callable[[], Row]]]:
         (("zoo", case.name, "treatment", 0), lambda c=case: treated_case(c, arguments))
         for case in zoo_cases(arguments.sample, arguments.programs, arguments.held_out)
     ]
-    return [*(real if "real" in arguments.part else ()), *(zoo if "zoo" in arguments.part else ())]
+    divided = [
+        ((part, name, method, k), lambda m=measure, s=setting, n=name, k=k: m(s(n, k), arguments))
+        for part, (name, divisions, setting, methods) in DIVIDED.items()
+        if part in arguments.part
+        for k in range(divisions)
+        for method, measure in methods.items()
+    ]
+    return [*divided, *(real if "real" in arguments.part else ()), *(zoo if "zoo" in arguments.part else ())]
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -373,7 +453,7 @@ def told(row: Row) -> str:
         share = recovered(row)
         return f"zoo {row['name']:60} {np.mean(row['before']):.3f} -> {np.mean(row['after']):.3f} (twin {row['twin']:.3f}, {share:.0%}) {row['remedies']}"
     value = f"{np.mean(row['values']):.4f}"
-    return f"real {row['name']:14} {row['method']:10} seed {row['seed']} {value} {row['seconds']:6.1f} s {row.get('remedies', '')}"
+    return f"{row['part']} {row['name']:14} {row['method']:10} seed {row['seed']} {value} {row['seconds']:6.1f} s {row.get('remedies', '')}"
 
 
 # -- the report --------------------------------------------------------------------------------------------------------------------------
@@ -467,6 +547,25 @@ def what_was_done(rows: dict[Key, Row]) -> list[str]:
     return lines
 
 
+def divided_tables(rows: dict[Key, Row]) -> list[str]:
+    """Every division of the parts that were measured, and the mean over those that all methods have."""
+    titles = {"folds": "## Covid in ten folds (RMSE)", "speakers": "## Spoken digits of a speaker left out (accuracy)"}
+    lines = list[str]()
+    for part, (name, divisions, _, methods) in DIVIDED.items():
+        found = {k: [rows.get((part, name, m, k), {}) for m in methods] for k in range(divisions)}
+        done = {k: listed for k, listed in found.items() if all("values" in row for row in listed)}
+        if not done:
+            continue
+        lines += [titles[part], "", "| left out | " + " | ".join(methods) + " | branch | remedies |", "|---" * (3 + len(methods)) + "|"]
+        values = np.array([[np.mean(row["values"]) for row in listed] for listed in done.values()])
+        for (k, listed), means in zip(done.items(), values, strict=True):
+            cells = [SPEAKERS[k] if part == "speakers" else str(k), *(f"{v:.4f}" for v in means)]
+            lines.append(f"| {' | '.join(cells)} | {listed[-1]['branch']} | {', '.join(listed[-1]['remedies']) or 'none'} |")
+        means = " | ".join(f"**{v:.4f}**" for v in values.mean(0))
+        lines += [f"| mean of {len(done)} | {means} | | |", ""]
+    return lines
+
+
 def zoo_table(rows: dict[Key, Row]) -> list[str]:
     """Recovery and harm over cases."""
     mine = [r for r in rows.values() if r["part"] == "zoo"]
@@ -500,7 +599,7 @@ def zoo_table(rows: dict[Key, Row]) -> list[str]:
 def main() -> None:
     """Measure, print, and write with --write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", nargs="+", default=["real"], choices=["real", "zoo"])
+    parser.add_argument("--part", nargs="+", default=["real"], choices=["real", "zoo", *DIVIDED])
     parser.add_argument("--tasks", nargs="+", default=list(REAL), choices=list(REAL))
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -520,7 +619,7 @@ def main() -> None:
     if not arguments.report:
         run(arguments)
     rows = known_rows(arguments.label)
-    text = "\n".join([*real_table(rows, arguments), "", *zoo_table(rows)])
+    text = "\n".join([*real_table(rows, arguments), "", *divided_tables(rows), *zoo_table(rows)])
     print("\n" + text)
     if arguments.write:
         where = f"{datetime.date.today()}, torch {torch.__version__}, optuna {optuna.__version__}, one thread"

@@ -214,6 +214,18 @@ class Task:
         other._split(fold)
         return other
 
+    def whole(self) -> Task:
+        """The same task with its validation rows among the training rows; itself where they were given apart.
+
+        For a last training, when nothing is left to be chosen: the validation rows stay what they were, and say nothing any more. A recipe that
+        stops early by them needs the task as it was.
+        """
+        if self._given_validation:
+            return self
+        other = copy.copy(self)
+        other.train, other.train_index, other._given_validation = self._pool, torch.arange(len(self._pool)), True
+        return other
+
     @property
     def sample_weight(self) -> Tensor | None:
         """Weights of the training rows, shape (N,), or None."""
