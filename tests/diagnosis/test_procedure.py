@@ -309,7 +309,7 @@ def dumb(facts: Facts, loss: float = 0.97 * CONSTANT) -> Facts:
 
 
 def test_where_nobody_learned_anything_every_remedy_may_show_that_more_is_possible(facts: Facts) -> None:
-    facts = dumb(facts)
+    facts = dumb(facts).baseline(median_update_ratio=6e-4)
     assert facts.reading.hardly_learned and not facts.reading.training_is_large
     first = race(facts)
     assert "scale-rate" in {r.id for r in first.remedies} and max(first.priors) < STRONG_SIGN, "not those with strong signs alone"
@@ -329,7 +329,7 @@ def settle_one(facts: Facts) -> Facts:
 
 
 def test_a_remedy_with_which_it_learns_ends_the_search(facts: Facts) -> None:
-    facts = dumb(facts)
+    facts = dumb(facts).baseline(median_update_ratio=6e-4)
     first = race(facts)
     assert asked(facts.raced(first.remedies[0], 1.5, "validation_loss")) != "intervention"
 
@@ -338,5 +338,6 @@ def test_nothing_is_tried_at_random_where_somebody_has_learned(facts: Facts) -> 
     somebody = dumb(facts).put("references", "out_of_fold_loss", 0.7 * CONSTANT, "linear")
     assert not somebody.reading.hardly_learned
     assert not dumb(facts).baseline(train_loss=0.5 * CONSTANT).reading.hardly_learned, "by rote, that is"
+    assert not dumb(facts).baseline(validation_loss=1.1 * CONSTANT).reading.hardly_learned, "by rote as well"
     assert not facts.reading.hardly_learned
     assert not dumb(facts).without("references").reading.hardly_learned, "nothing is known of what is possible"

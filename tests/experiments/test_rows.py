@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -180,3 +181,34 @@ def test_the_network_says_what_labels_mean_where_no_reference_model_can(flipped:
         assert "the network expects" in found["agreement_gain"].text
     else:
         assert "agreement_gain" not in found or found["agreement_gain"].value == 0
+
+
+@pytest.mark.parametrize("way", ["one class", "pair", "sequence"])
+def test_a_network_that_cannot_say_is_not_asked_what_labels_mean(way: str) -> None:
+    rng = np.random.default_rng(6)
+    x, y = rng.normal(size=(400, 6)).astype(np.float32), (rng.random(400) < 0.65).astype(np.int64)
+    given = (x[:200], (rng.random(200) < 0.35).astype(np.int64))
+    loss = {"one class": nn.CrossEntropyLoss(), "pair": _of_the_first, "sequence": _of_the_last}[way]
+    found = answer(lab_for(Task(functools.partial(Told, way), loss, (x, y), given)), "label_map")
+    assert not any(e.measure == "agreement_gain" and e.low is not None and e.low > 0 and "network" in e.text for e in found)
+
+
+class Told(nn.Module):
+    """Outputs as they come in practice: scores beside others, or one row of scores a place."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        self.way, self.linear = way, nn.Linear(6, 2)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        """(N, 6) -> (N, 2), a pair of these, or (N, 3, 2)."""
+        scores = self.linear(x if self.way != "one class" else 0 * x)
+        return {"one class": scores, "pair": (scores, x), "sequence": scores[:, None].expand(-1, 3, -1)}[self.way]
+
+
+def _of_the_first(outputs: Any, targets: torch.Tensor) -> torch.Tensor:
+    return nn.functional.cross_entropy(outputs[0], targets)
+
+
+def _of_the_last(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    return nn.functional.cross_entropy(outputs[:, -1], targets)

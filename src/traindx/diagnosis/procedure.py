@@ -212,7 +212,7 @@ def _fit(reading: Reading) -> Question | None:
     if reading.training_is_large:
         return _race(reading, _refs(suspects(reading, "fit")), "train_loss", reading.train, fit_goal(reading))
     if reading.hardly_learned:
-        return _learns(reading, suspects(reading, "fit"))
+        return _hidden(reading, DIRECT_SIGN, DIRECT_MARGIN) or _learns(reading, suspects(reading, "fit", NOTICEABLE))
     return _hidden(reading, DIRECT_SIGN, DIRECT_MARGIN) or (
         None if _settled(reading, "fit") or reading.memorizes else _hidden(reading, STRONG_SIGN, HIDDEN_MARGIN)
     )
@@ -231,7 +231,7 @@ def _learns(reading: Reading, found: list[Suspect], **params: float | bool) -> Q
     """Hardly anything was learned, by anybody: does the network learn with one of these remedies? Validation rows tell, as rote is no learning."""
     if _explained_by_any(reading):
         return None
-    before = hidden_before(reading)
+    before = min(reading.validation, reading.constant)
     goal = before - LEARNING / CONFIRMING_SHARE * reading.level
     return _race(reading, _refs(found), "validation_loss", before, goal, worth_repeating=CONFIRMING_SHARE, **params)
 
@@ -344,14 +344,16 @@ def _restarts(reading: Reading) -> Question | None:
 
 def _test(reading: Reading) -> Question | None:
     """Open the test set only when training is not large, or nothing has shown why it is: before that it says nothing."""
-    if reading.asked("two_sample") or reading.broken or (reading.training_is_large and _confirmed(reading)):
+    if reading.asked("two_sample") or (reading.training_is_large and not _unexplained(reading)):
         return None
     return Question(experiment="two_sample")
 
 
-def _confirmed(reading: Reading) -> bool:
-    """Whether an experiment has shown a cause."""
-    return any(rule.judge(reading).standing is Standing.CONFIRMED for rule in RULES)
+def _unexplained(reading: Reading) -> bool:
+    """Whether everything was tried that may show why the training loss is large, and nothing came near."""
+    helped = _explained_by_any(reading) or reading.other_seeds >= CONFIRMING_SHARE
+    open_questions = (_fit, _longer, _late, _capacity, _critical_point, _restarts)
+    return not reading.broken and not helped and not any(ask(reading) is not None for ask in open_questions)
 
 
 def _labels(reading: Reading) -> Question | None:

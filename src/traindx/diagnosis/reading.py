@@ -181,6 +181,8 @@ class Reading:
         """Training, validation and all references stay near the constant predictor: rows that say little, or a training that fails unseen."""
         if self.failed or self.training_is_large or self.best_reference is None:
             return False
+        if self.validation > self.constant + NOTHING_LEARNED * self.level:  # by rote
+            return False
         return min(self.reachable, self.train, self.validation) > self.constant - HARDLY * self.level
 
     @property

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from traindx.experiments.base import Lab
 from traindx.experiments.layout import coded_columns
@@ -29,51 +29,72 @@ LEAST_ROWS = 40
 MOST_NUMBERS = 64
 # A recoding counts where it brings agreement to this share of what it is within training; fewer agree where inputs come from elsewhere.
 USUAL_SHARE = 0.8
+# A network is asked what it expects where it is right so much more often than by chance on its own rows.
+LEAST_SKILL = 0.2
 # Held targets are in other units where they correlate with predictions by this much, and by this share of what is usual, while their
 # slope against the usual lies outside these bounds, or their mean is off by this many of their standard deviations.
 LEAST_CORRELATION, LEAST_SLOPE, LARGEST_SLOPE, LARGEST_OFFSET = 0.5, 0.6, 1.67, 1.5
 
 
 class LabelMap:
-    """Validation labels against what reference models expect of them."""
+    """Validation labels against what reference models, or else the trained network, expect of them."""
 
-    name, title, version, reads_test = "label_map", "validation labels against reference models", 4, False
+    name, title, version, reads_test = "label_map", "validation labels against predictions", 4, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``agreement`` and ``agreement_gain`` for classes, ``affine_map`` for numbers."""
         if not lab.task.validation_given:
             return [_missing("the validation rows were split off the training rows: they have the same labels")]
         found = compared_labels(lab.task, lab.task.validation, "validation")
-        if any(e.measure == "agreement_gain" and e.low is not None and e.low > 0 for e in found):
+        agreement = next((e for e in found if e.measure == "agreement"), None)
+        if agreement is None or agreement.low is None or agreement.low > float(agreement.details["chance"]):
             return found
         by_network = _by_the_network(lab)
         return [*(e for e in found if not by_network or e.measure != "agreement_gain"), *by_network]
 
 
 def _by_the_network(lab: Lab) -> list[Evidence]:
-    """The gain of the best recoding of the validation labels by what the trained network predicts, usual being what it gets of its own rows."""
+    """The gain of the best recoding of the validation labels by what the trained network predicts; usual is what it gets of its own rows.
+
+    Both count above chance: a network that predicts one class agrees with every coding as often as that class is frequent.
+    """
     task = lab.task
-    if task.kind is not Kind.CLASSIFICATION or lab.baseline().outcome is not Outcome.FINISHED:
+    if task.kind is not Kind.CLASSIFICATION or lab.baseline().outcome not in (Outcome.FINISHED, Outcome.STOPPED):
         return []
     model = lab.trained_model()
-    (mine, labels), (predicted, wanted) = (_predicted(task, model, rows) for rows in (task.train, task.validation))
-    classes = int(max(predicted.max(initial=0), labels.max(initial=0))) + 1
-    inside = (wanted >= 0) & (wanted < classes)
-    if inside.sum() < LEAST_ROWS:
+    own, held = (_predicted(task, model, rows) for rows in (task.train, task.validation))
+    if own is None or held is None:
         return []
-    usual = float((mine == labels)[labels >= 0].mean())
-    found = _recoded(predicted[inside], wanted[inside], classes, usual, "of the validation labels are what the network expects")
-    return [e for e in found if e.measure == "agreement_gain"]
+    (mine, labels), (predicted, wanted) = own, held
+    classes = int(max(mine.max(), predicted.max(), labels.max())) + 1
+    predicted, wanted = (part[(wanted >= 0) & (wanted < classes)] for part in (predicted, wanted))
+    if len(wanted) < LEAST_ROWS:
+        return []
+    usual = float((mine == labels).mean())
+    skill = usual - _chance(mine, labels, classes)
+    found = _recoded(predicted, wanted, classes, usual, "of the validation labels are what the network expects")
+    recoded = _best_order(predicted, wanted, classes)[wanted]
+    above_chance = float((predicted == recoded).mean()) - _chance(predicted, recoded, classes)
+    skilled = skill >= LEAST_SKILL and above_chance >= USUAL_SHARE * skill
+    return [e for e in found if e.measure == "agreement_gain"] if skilled else []
 
 
-def _predicted(task: Task, model: nn.Module, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """(predicted, given) classes of these rows, at most as many as are evaluated elsewhere."""
-    pairs = [(o, t, labels_of(t, task.kind)) for o, t in zip(*predict(task, model, rows, torch.device("cpu")), strict=True)]
-    known = [(predicted_labels(o, labels, task.loss), labels) for o, _, labels in pairs if labels is not None]
-    if not known:
-        return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
-    predicted, given = (torch.cat(part).reshape(-1).long().numpy() for part in zip(*known, strict=True))
-    return predicted, given
+def _predicted(task: Task, model: nn.Module, rows: Rows) -> tuple[np.ndarray, np.ndarray] | None:
+    """(predicted, given) classes of at most as many rows as are evaluated elsewhere; None where outputs are not one row of scores a label."""
+    parts: list[tuple[Tensor, Tensor]] = []
+    for outputs, targets in zip(*predict(task, model, rows, torch.device("cpu")), strict=True):
+        labels = labels_of(targets, task.kind) if isinstance(targets, Tensor) else None
+        if labels is None or not isinstance(outputs, Tensor) or labels.ndim != 1 or outputs.ndim > 2 or len(outputs) != len(labels):
+            return None
+        predicted = predicted_labels(outputs, labels, task.loss)
+        parts.append((predicted[labels >= 0], labels[labels >= 0]))
+    expected, given = (torch.cat(part).long().numpy() for part in zip(*parts, strict=True))
+    return (expected, given) if len(given) else None
+
+
+def _chance(predicted: np.ndarray, given: np.ndarray, classes: int) -> float:
+    """How often they agree where one says nothing of the other."""
+    return float(np.bincount(predicted, minlength=classes) @ np.bincount(given, minlength=classes)) / len(given) ** 2
 
 
 def compared_labels(task: Task, rows: Rows, side: str) -> list[Evidence]:
@@ -140,9 +161,8 @@ def _recoded(predicted: np.ndarray, wanted: np.ndarray, classes: int, usual: flo
         f"{agreement:.0%} {said}, and {after:.0%} are if they are read as another coding: "
         f"{', '.join(moved[:5])}{', ...' if len(moved) > 5 else ''}"
     )
-    chance = float(np.bincount(predicted, minlength=classes) @ np.bincount(wanted, minlength=classes)) / len(wanted) ** 2
     error = 2 * math.sqrt(max(agreement * (1 - agreement), 1 / len(wanted)) / len(wanted))
-    counted = {"usual": usual, "chance": chance, "rows": len(wanted)}
+    counted = {"usual": usual, "chance": _chance(predicted, wanted, classes), "rows": len(wanted)}
     found = [
         Evidence(
             experiment="label_map", measure="agreement", value=agreement, low=agreement - error, high=agreement + error, details=counted

@@ -406,7 +406,7 @@ def _not_run(contender: Contender) -> Evidence:
 
 def _fluctuation(run: Run, quantity: str) -> float:
     """How much the evaluated loss jumps from one evaluation to the next over the last half of a run: its noise, without its trend."""
-    values = np.array(run.curves[quantity].values)
+    values = np.array(run.curves["validation_metric" if quantity == "validation_error" else quantity].values)
     late = values[len(values) // 2 :]
     return float(np.std(np.diff(late))) if len(late) > 2 and bool(np.isfinite(late).all()) else 0.0
 

@@ -10,7 +10,6 @@ from traindx.records import Evidence, RemedyRef
 # The fall over the last half of the training, as a share of all the progress made or of what is left to reachable; where training is not
 # large, the fall of the validation loss as a share of the distance to the constant predictor must be as high.
 FALL_NONE, FALL_FULL = 0.1, 0.5
-# A training that has hardly left the constant predictor may move before its validation loss does.
 # A schedule to zero leaves 0.18 (cosine) or 0.25 (linear) of the highest rate to the last half; less than this is another trouble.
 SLOWEST = 0.15
 # Trainings of fewer updates than this are short for any network.
@@ -51,7 +50,7 @@ class TrainedTooBriefly(FitRule):
         if reading.training_is_large and reading.best_reference is not None:
             left = reading.train - reading.reachable
             falling = max(falling, ramp(reading.sign("last_half_fall") / self._slowed(reading) / left, FALL_NONE, FALL_FULL))
-        elif not reading.hardly_learned:
+        elif not reading.hardly_learned:  # what has hardly left the constant predictor may move before its validation loss does
             falling = min(falling, ramp(reading.share(reading.sign("validation_last_half_fall")), FALL_NONE, FALL_FULL))
         short = 0.4 + 0.6 * log_ramp(reading.sign("updates"), UPDATES_NONE, UPDATES_FULL)
         tiny_steps = log_ramp(reading.sign("median_update_ratio"), RATIO_NONE, RATIO_FULL)
