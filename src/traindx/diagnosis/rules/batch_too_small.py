@@ -18,8 +18,9 @@ class BatchTooSmall(DirectFitRule):
     cause = "batch-too-small"
 
     def cures(self, reading: Reading) -> tuple[RemedyRef, ...]:
-        """A batch of the usual size."""
-        factor = max(LEAST_FACTOR, round(USUAL_ROWS / _batch(reading)))
+        """A batch of the usual size, or of all rows where these are fewer."""
+        rows = min(USUAL_ROWS, reading.value("audit", "rows"))
+        factor = max(LEAST_FACTOR, int(rows / _batch(reading)))
         return (RemedyRef(id="scale-batch", params={"factor": float(factor)}),)
 
     def sign(self, reading: Reading) -> float:
