@@ -85,7 +85,7 @@ AUDIT = {
     "loss_growth_with_rows": 1.0,
 }
 REFERENCES = {"constant": (CONSTANT, 0.1), "linear": (0.3, 0.92), "nearest-neighbours": (0.4, 0.9), "gradient-boosting": (REACHABLE, 0.95)}
-LABEL_NOISE = {"contradicted_among_surest": 0.001, "agreement": 0.85, "concentration": 1.05, "suspect_share": 0.01}
+LABEL_NOISE = {"contradicted_among_surest": 0.001, "agreement": 0.85, "concentration": 1.05, "paired": 0.0, "suspect_share": 0.01}
 TWO_SAMPLE = {
     "auc": 0.5,
     "shifted_features": 0.0,

@@ -13,6 +13,7 @@ from evidence_by_hand import CONSTANT, Facts, healthy
 from traindx.diagnosis import RULES, next_question
 from traindx.diagnosis.procedure import DIVISIONS, FEW_ROWS, LEARNING, MOST_PARAMETERS, fit_goal, hidden_before, hidden_goal
 from traindx.diagnosis.rules.base import CONFIRMING_SHARE, NOTICEABLE, STRONG_SIGN
+from traindx.diagnosis.rules.label_noise import LEAST_DISTANCE, SHOWN_SHARE, SUREST_FULL
 from traindx.records import Question
 from traindx.remedies import make_remedy
 
@@ -57,6 +58,14 @@ def test_the_first_questions_are_those_that_need_no_answer_before() -> None:
 
 def test_nothing_is_asked_of_a_healthy_training(facts: Facts) -> None:
     assert asked(facts) == ""
+
+
+def test_suspect_labels_are_left_out_where_models_err_clearly_less_often_than_the_constant_predictor(facts: Facts) -> None:
+    share = (SUREST_FULL + SHOWN_SHARE) / 2
+    noisy = facts.contradicted(share, low=share)
+    assert [ref.id for ref in race(noisy).remedies] == ["drop-suspect-labels"]
+    reached = noisy.reading.value("references", "out_of_fold_metric", "linear")
+    assert asked(noisy.put("references", "out_of_fold_metric", reached - LEAST_DISTANCE / 2, "constant")) != "intervention"
 
 
 def test_the_test_set_is_looked_at_once_training_is_not_large(facts: Facts) -> None:

@@ -4,7 +4,18 @@ import pytest
 from evidence_by_hand import CONSTANT, Facts, rule
 
 from traindx.diagnosis.rules.base import STRONG_SIGN
-from traindx.diagnosis.rules.label_noise import EVEN_NONE, OVERLAPPING_NONE, SHOWN_SHARE, SKILL_FULL, SKILL_NONE, SUREST_FULL
+from traindx.diagnosis.rules.label_noise import (
+    EVEN_NONE,
+    FLIPPED_FULL,
+    FLIPPED_NONE,
+    LEAST_DISTANCE,
+    OVERLAPPING_NONE,
+    PAIRED_NONE,
+    SHOWN_SHARE,
+    SKILL_FULL,
+    SKILL_NONE,
+    SUREST_FULL,
+)
 from traindx.records import Branch, Standing
 
 CAUSE = "label-noise"
@@ -65,6 +76,35 @@ def test_errors_that_thin_out_towards_the_surest_rows_are_overlapping_classes(fa
 def test_stays_silent_when_few_rows_leave_open_how_errors_are_spread(facts: Facts) -> None:
     vague = facts.contradicted(2 * SHOWN_SHARE).put("label_noise", "concentration", 1.1, low=0.1, high=OVERLAPPING_NONE)
     assert vague.judged(CAUSE).standing is not Standing.CONFIRMED
+
+
+def test_stays_silent_on_classes_that_are_alike(facts: Facts) -> None:
+    twins = facts.contradicted(2 * SHOWN_SHARE).put("label_noise", "paired", PAIRED_NONE)
+    assert rule(CAUSE).sign(twins.reading) == 0 and twins.judged(CAUSE).standing is Standing.CLEARED
+
+
+def of_two_classes(facts: Facts, agreement: float) -> Facts:
+    """Contradicted labels of two classes; predictions keep this share of the agreement that right labels have."""
+    most = 0.42  # of classes with 30 and 70 % of the rows
+    facts = facts.contradicted(2 * SHOWN_SHARE).without("label_noise", "paired")
+    value = agreement * most
+    return facts.put("label_noise", "agreement", value, low=0.9 * value, high=1.1 * value, details={"classes": 2, "most": most})
+
+
+def test_two_classes_are_only_raced_for_and_only_while_predictions_agree_with_most_labels(facts: Facts) -> None:
+    few, many = of_two_classes(facts, FLIPPED_FULL + 1e-6), of_two_classes(facts, FLIPPED_NONE)
+    assert few.judged(CAUSE).standing is Standing.UNDECIDED and rule(CAUSE).sign(few.reading) == 1
+    assert few.raced(few.remedies(CAUSE)[0], 0.9, "validation_error").judged(CAUSE).standing is Standing.CONFIRMED
+    assert many.judged(CAUSE).standing is Standing.CLEARED and not many.remedies(CAUSE)
+
+
+def test_no_race_where_the_constant_predictor_errs_hardly_more_often(contradicted: Facts) -> None:
+    assert contradicted.judged(CAUSE).standing is Standing.UNDECIDED
+    reached = contradicted.reading.value("references", "out_of_fold_metric", "linear")
+    weak = contradicted.put("references", "out_of_fold_metric", reached - LEAST_DISTANCE / 2, "constant")
+    assert weak.judged(CAUSE).standing is Standing.CLEARED
+    slight = weak.raced(weak.remedies(CAUSE)[0], 0.9, "validation_error", details={"before": 0.3, "after": 0.298})
+    assert slight.judged(CAUSE).standing is not Standing.CONFIRMED
 
 
 def cleaner(facts: Facts, p_value: float = 1 - 1e-6, loss: float = 0.1) -> Facts:

@@ -7,10 +7,21 @@ import pytest
 from small_labs import answer, dict_task, digits, digits_task, lab_for, values, vectors_task
 from torch import nn
 
-from traindx.diagnosis.rules.label_noise import BEYOND_TAILS, EVEN_FULL, EVEN_NONE, OUTLYING, SHOWN_SHARE, SUREST_NONE
+from traindx.diagnosis import Reading
+from traindx.diagnosis.rules.label_noise import (
+    BEYOND_TAILS,
+    EVEN_FULL,
+    EVEN_NONE,
+    OUTLYING,
+    PAIRED_FULL,
+    PAIRED_NONE,
+    SHOWN_SHARE,
+    SUREST_NONE,
+)
+from traindx.diagnosis.rules.label_noise import LabelNoise as Rule
 from traindx.experiments import label_noise
 from traindx.experiments.label_noise import LEAST_ROWS
-from traindx.records import Evidence
+from traindx.records import Evidence, Standing
 from traindx.tasks import Task
 
 
@@ -36,6 +47,52 @@ def test_flipped_digits_are_contradicted_about_as_often_as_they_are_flipped_and_
         assert SHOWN_SHARE < found["contradicted_among_surest"] < 0.4
         assert 0.2 < found["suspect_share"] < 0.4
         assert found["concentration"] < EVEN_FULL
+
+
+def judged(x: np.ndarray, y: np.ndarray, classes: int) -> tuple[float, Standing, dict[str, float]]:
+    """The rule's sign and its word on these rows, before any training, and what was found."""
+    lab = lab_for(vectors_task(x, y, classes))
+    found = answer(lab, "label_noise")
+    reading = Reading((*answer(lab, "references"), *found))
+    return Rule().sign(reading), Rule().judge(reading).standing, values(found)
+
+
+def test_a_fifth_of_flipped_labels_of_ten_classes_is_shown() -> None:
+    x, y = digits(1500)
+    sign, standing, found = judged(x, flip(y, 0.2, 10), 10)
+    assert (sign, standing) == (1, Standing.CONFIRMED) and abs(found["paired"]) < PAIRED_FULL / 2
+
+
+def test_chance_outcomes_of_inputs_with_two_values_are_not_called_wrong() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.choice([-1.0, 1.0], size=(1200, 12)).astype(np.float32)
+    for slope in (0.6, 1.0):
+        sign, standing, found = judged(x, (slope * x[:, 0] + rng.logistic(size=1200) > 0).astype(np.int64), 2)
+        assert found["contradicted_among_surest"] > SHOWN_SHARE and "paired" not in found
+        assert (sign, standing) == (0, Standing.CLEARED)
+
+
+def test_classes_that_no_input_tells_apart_are_not_called_wrong() -> None:
+    rng = np.random.default_rng(0)
+    group = rng.integers(0, 5, 1500)
+    x = (4 * np.eye(5)[group] + rng.normal(size=(1500, 5))).astype(np.float32)
+    sign, standing, found = judged(x, 2 * group + (rng.random(1500) < 0.35), 10)
+    assert found["contradicted_among_surest"] > SHOWN_SHARE and found["paired"] > 2 * PAIRED_NONE
+    assert (sign, standing) == (0, Standing.CLEARED)
+
+
+@pytest.mark.parametrize(
+    ("predicted", "labels", "expected"),
+    [
+        ([0, 0, 0, 1, 2], [1, 1, 0, 1, 2], 1),
+        ([0] * 4 + [1, 2], [1, 1, 2, 2, 1, 2], -1 / 3),
+        ([0] * 10, [1] * 4 + [0] * 2 + [2] * 4, -1 / 7),
+        ([0, 1, 2], [1, 2, 0], np.nan),
+    ],
+)
+def test_paired_contradictions_share_their_label(predicted: list[int], labels: list[int], expected: float) -> None:
+    assert label_noise.paired(np.array(predicted), np.array(labels), 3) == pytest.approx(expected, nan_ok=True)
+    assert np.isnan(label_noise.paired(np.array([0, 0]), np.array([1, 1]), 2))
 
 
 def test_predictions_of_classes_that_overlap_agree_where_they_are_surest() -> None:

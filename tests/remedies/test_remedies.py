@@ -36,6 +36,7 @@ from traindx.remedies import (
     StandardizeInputs,
     SwapActivations,
     Widen,
+    drop_suspect_labels,
     make_remedy,
 )
 from traindx.remedies.fewer_rows import LEAST_ROWS
@@ -302,6 +303,15 @@ def test_dropped_labels_are_mostly_wrong_ones() -> None:
     assert dropped.sum() > 0.7 * wrong.sum()
     assert wrong[dropped].mean() > 0.9
     assert len(changed.validation) == 50
+
+
+def test_suspects_are_looked_for_once_while_the_rows_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = rows(300)
+    task = Task(network, nn.CrossEntropyLoss(), (x, flipped(y, 0.2)[0]), validation=rows(50, 3))
+    first, _ = DropSuspectLabels().apply(task, RECIPE)
+    monkeypatch.setattr(drop_suspect_labels, "judging_probabilities", None)
+    again, _ = DropSuspectLabels().apply(task, RECIPE)
+    assert len(again.train) == len(first.train) < len(task.train)
 
 
 def test_clean_labels_are_not_dropped() -> None:

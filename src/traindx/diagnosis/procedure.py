@@ -14,7 +14,7 @@ from traindx.diagnosis.reading import MARGIN, Reading
 from traindx.diagnosis.rules import RULES, Rule
 from traindx.diagnosis.rules.base import CONFIRMING_SHARE, NOTICEABLE, STRONG_SIGN
 from traindx.diagnosis.rules.class_imbalance import imbalanced
-from traindx.diagnosis.rules.label_noise import error_distance
+from traindx.diagnosis.rules.label_noise import LEAST_DISTANCE, error_distance
 from traindx.records import Evidence, Question, RemedyRef, Standing
 
 # An intervention that lowers a loss which no yardstick calls large must do so by this share of the distance.
@@ -361,7 +361,7 @@ def _labels(reading: Reading) -> Question | None:
     found = [s for s in suspects(reading, "labels", STRONG_SIGN) if s[1].judge(reading).standing is not Standing.CONFIRMED]
     error = 1 - reading.value("baseline", "validation_metric")
     distance = error_distance(reading)
-    if reading.training_is_large or not found or math.isnan(distance) or distance <= 0:
+    if reading.training_is_large or not found or not distance >= LEAST_DISTANCE:
         return None
     return _race(reading, _refs(found), "validation_error", error, error - 2 * MARGIN * distance, first_heat=2, refold=True)
 

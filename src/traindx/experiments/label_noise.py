@@ -16,7 +16,7 @@ import numpy as np
 from torch import Tensor
 
 from traindx.experiments.base import Lab
-from traindx.experiments.references import predictions, reference_rows
+from traindx.experiments.references import predictions, reference_rows, reference_targets
 from traindx.records import Evidence, Question
 from traindx.remedies.drop_suspect_labels import FAR, best_judges, robust_residuals, suspects
 from traindx.tasks import Form, Kind, Task, labels_of
@@ -31,19 +31,20 @@ TOP = 5
 class LabelNoise:
     """Held-out predictions of the best references against labels; of boosting for the absolute error against numbers."""
 
-    name, title, version, reads_test = "label_noise", "labels against held-out predictions", 4, False
+    name, title, version, reads_test = "label_noise", "labels against held-out predictions", 5, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
-        """``contradicted_among_surest``, ``agreement`` and ``concentration`` with intervals, ``suspect_share``; of a regression ``outlying_targets``.
+        """``contradicted_among_surest``, ``agreement`` and ``concentration`` with intervals, ``suspect_share`` and ``paired``.
 
+        Of a regression ``outlying_targets``.
         Cost: that of the reference models, where they were not asked in this process before.
         """
         if lab.task.kind is Kind.REGRESSION:
             return _of_numbers(lab)
-        sample = reference_rows(lab.task) if lab.task.kind is Kind.CLASSIFICATION else None
-        if sample is None or len(sample[1]) < LEAST_ROWS:
+        targets = reference_targets(lab.task) if lab.task.kind is Kind.CLASSIFICATION else None
+        if targets is None or len(targets) < LEAST_ROWS:
             return [_missing(f"needs {LEAST_ROWS} rows with one class each")]
-        found = labels_of(sample[1], lab.task.kind)
+        found = labels_of(targets, lab.task.kind)
         assert found is not None, "reference rows of a classification have labels"
         classes, labels, counts = np.unique(found.numpy(), return_inverse=True, return_counts=True)
         if counts.min() < 2:
@@ -62,19 +63,44 @@ def _of_labels(probabilities: np.ndarray, labels: np.ndarray) -> list[Evidence]:
     surest, top = order[: len(labels) // 2], order[: len(labels) // TOP]
     wrong = int((predicted != labels)[surest].sum())
     low, high = _wilson(wrong, len(surest))
-    chance = np.bincount(labels)[predicted] / len(labels)  # how often a prediction without any skill is right (Cohen 1960)
+    shares = np.bincount(labels) / len(labels)
+    chance = shares[predicted]  # how often a prediction without any skill is right (Cohen 1960)
     gain = (predicted == labels) - chance
     (agreement, error), (at_the_top, top_error) = _mean_and_error(gain), _mean_and_error(gain[top])
-    shared: dict[str, Any] = {"experiment": "label_noise", "details": {"rows": len(labels)}}
+    most = 1 - float((shares**2).sum())  # the agreement of perfect predictions
+    details = {"rows": len(labels), "classes": len(shares), "most": most}
+    shared: dict[str, Any] = {"experiment": "label_noise", "details": details}
     evidence = [
         Evidence(measure="contradicted_among_surest", value=wrong / len(surest), low=low, high=high, **shared),
         Evidence(measure="agreement", value=agreement, low=agreement - 1.96 * error, high=agreement + 1.96 * error, **shared),
         Evidence(measure="suspect_share", value=float(suspects(probabilities, labels).mean()), **shared),
     ]
+    if math.isfinite(together := paired(predicted[surest], labels[surest], len(shares))):
+        evidence.append(Evidence(measure="paired", value=together, **shared))
     if agreement <= error:  # no skill that could be concentrated anywhere
         return evidence
     ends = {"low": (at_the_top - 1.96 * top_error) / agreement, "high": (at_the_top + 1.96 * top_error) / agreement}
     return [*evidence, Evidence(measure="concentration", value=at_the_top / agreement, **ends, **shared)]
+
+
+def paired(predicted: np.ndarray, labels: np.ndarray, classes: int) -> float:
+    """Whether contradictions of one predicted class share their label: 0 where they are spread over the other classes, 1 where all have the same.
+
+    The chance that two of them do (Simpson's index, without bias), a mean over the classes by their contradictions. NaN of two classes, and
+    where no class has two contradictions.
+    """
+    if classes < 3:
+        return math.nan
+    counts = np.zeros((classes, classes))
+    np.add.at(counts, (predicted, labels), 1)
+    np.fill_diagonal(counts, 0)
+    wrong = counts.sum(1)
+    counts, wrong = counts[wrong > 1], wrong[wrong > 1]
+    if not len(wrong):
+        return math.nan
+    alike = float(((counts * (counts - 1)).sum(1) / (wrong - 1)).sum() / wrong.sum())
+    even = 1 / (classes - 1)
+    return (alike - even) / (1 - even)
 
 
 def _mean_and_error(values: np.ndarray) -> tuple[float, float]:

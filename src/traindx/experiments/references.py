@@ -101,6 +101,12 @@ def reference_rows(task: Task) -> tuple[np.ndarray, Tensor, Form] | None:
     return None if rows is None else (_features(task, *rows[:2]), *rows[1:])
 
 
+def reference_targets(task: Task) -> Tensor | None:
+    """The targets of the `reference_rows`, without their features."""
+    rows = _usable_rows(task)
+    return None if rows is None else rows[1]
+
+
 def _features(task: Task, inputs: Tensor, targets: Tensor) -> np.ndarray:
     return _raw(inputs) if copies(inputs, targets) else Features(inputs, coded_columns(task))(inputs)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from traindx.records import NotApplicable, Recipe
 from traindx.remedies.base import Remedy
-from traindx.tasks import Kind, Task
+from traindx.tasks import Kind, Rows, Task
 from traindx.tasks.features import Features, array_pairs, one_thread
 
 MAX_ROWS = 20_000
@@ -25,7 +26,7 @@ FAR = 8.0
 
 def held_out_probabilities(features: np.ndarray, labels: np.ndarray, folds: int = 5) -> np.ndarray:
     """(N, C) class probabilities of every row by models that have not seen it: the mean of logistic regression and nearest neighbours."""
-    return np.asarray(np.mean(_held_out(features, labels, folds)[:2], axis=0))
+    return np.asarray(np.mean(_held_out(features, labels, folds), axis=0))
 
 
 def judging_probabilities(features: np.ndarray, labels: np.ndarray, folds: int = 5) -> np.ndarray:
@@ -54,12 +55,10 @@ def _held_out(features: np.ndarray, labels: np.ndarray, folds: int, network: boo
     folds = int(max(2, min(folds, np.bincount(position).min())))
     results = [np.zeros((len(labels), len(classes))) for _ in range(2 + network)]
     for train, held in StratifiedKFold(folds, shuffle=True, random_state=0).split(features, position):
-        models = (
-            LogisticRegression(max_iter=100, C=0.1),
-            KNeighborsClassifier(n_neighbors=min(10, len(train))),
-            MLPClassifier((64,), alpha=0.1, learning_rate_init=3e-3, max_iter=20, random_state=0),
-        )
-        for model, result in zip(models, results, strict=False):
+        models = [LogisticRegression(max_iter=100, C=0.1), KNeighborsClassifier(n_neighbors=min(10, len(train)))]
+        if network:
+            models.append(MLPClassifier((64,), alpha=0.1, learning_rate_init=3e-3, max_iter=20, random_state=0))
+        for model, result in zip(models, results, strict=True):
             fitted = model.fit(features[train], position[train])
             result[np.ix_(held, fitted.classes_)] = fitted.predict_proba(features[held])
     return results
@@ -99,6 +98,10 @@ def robust_residuals(features: np.ndarray, numbers: np.ndarray, folds: int = 3) 
     return distances / max(1.4826 * float(np.median(distances)), 1e-300)
 
 
+# Which rows are kept, as long as they live: a race applies the remedy again for every heat and every estimate of its cost.
+_KEPT = WeakKeyDictionary[Rows, dict[Kind, np.ndarray]]()
+
+
 @dataclass(frozen=True)
 class DropSuspectLabels(Remedy):
     """Leave out the training rows that `suspects` marks, or whose numbers lie FAR from a held-out prediction; validation and test rows stay."""
@@ -112,15 +115,23 @@ class DropSuspectLabels(Remedy):
             raise NotApplicable("rows have no single class label, and no number")
         if len(task.train) > MAX_ROWS:
             raise NotApplicable(f"more than {MAX_ROWS} rows: the held-out prediction would be too dear")
-        pairs = array_pairs(task.train, torch.arange(len(task.train)))
-        if pairs is None:
-            raise NotApplicable("inputs are not arrays")
-        features = Features(pairs[0])(pairs[0])
-        with one_thread():
-            kept = ~(_contradicted(features, task.labels) if task.labels is not None else _far(features, pairs[1]))
+        known = _KEPT.setdefault(task.train, {})
+        if task.kind not in known:
+            known[task.kind] = _kept(task)
+        kept = known[task.kind]
         if kept.all():
             raise NotApplicable("no label is contradicted")
         return task.changed(self.ref, train=task.train.subset(torch.from_numpy(np.flatnonzero(kept)))), recipe
+
+
+def _kept(task: Task) -> np.ndarray:
+    """(N,) mask of the training rows that are not left out."""
+    pairs = array_pairs(task.train, torch.arange(len(task.train)))
+    if pairs is None:
+        raise NotApplicable("inputs are not arrays")
+    features = Features(pairs[0])(pairs[0])
+    with one_thread():
+        return ~(_contradicted(features, task.labels) if task.labels is not None else _far(features, pairs[1]))
 
 
 def _contradicted(features: np.ndarray, labels: Tensor) -> np.ndarray:

@@ -33,7 +33,7 @@ QUANTITIES: Final = {
 }
 
 
-SHARES: Final = frozenset({"recovered", "share", "contradicted", "contradicted_among_surest"})
+SHARES: Final = frozenset({"recovered", "share", "contradicted_among_surest"})
 REFUSED: Final = "not-applicable"
 """The measure of an experiment that could not be made; its text is the missing precondition."""
 USUAL_INTERVAL: Final = "95% interval"

@@ -20,9 +20,18 @@ SKILL_NONE, SKILL_FULL = 3.0, 5.0
 # overlap). The upper end of its interval must not reach what is usual there.
 EVEN_NONE, EVEN_FULL = 1.5, 1.42
 OVERLAPPING_NONE, OVERLAPPING_FULL = 2.0, 1.75
+# Chance outcomes of inputs that take few values (a coin for each of two groups) contradict all predictions alike, as flips do. So of two classes
+# the surest predictions alone show nothing, and a race is asked for only where at most about 20 % of the labels would be flipped: those leave
+# this share of the agreement that right labels have.
+FLIPPED_NONE, FLIPPED_FULL = 0.52, 0.56
+# Classes that no input tells apart contradict each other, however sure the predictions are. Of flipped labels, contradictions are spread over the
+# other classes (at most 0.03 on the scale of `paired`); among twin classes 1, among three or four that are alike about 0.4.
+PAIRED_NONE, PAIRED_FULL = 0.3, 0.2
 # Contradictions this frequent among the surest rows, by predictions of this skill, show wrong labels by themselves: in bench/zoo 20 % of
 # flipped labels give 0.17 to 0.22, and untouched sets at most 0.11.
 SHOWN_SHARE = 0.15
+# Where the best reference has hardly fewer wrong rows than the constant predictor, a share of the distance between them is nothing.
+LEAST_DISTANCE = 0.1
 # A test loss below validation's by this share of the distance, and by ranks at this level, where the test rows are drawn like the others and at
 # most this share of them are copies of training rows: only the labels of the rows at hand can be worse.
 CLEANER, CLEANER_P, FEW_COPIES = 0.15, 1e-4, 0.02
@@ -50,11 +59,20 @@ def _cleaner_test(reading: Reading) -> Evidence | None:
 
 
 def _most_wrong(reading: Reading) -> float:
-    """Nobody predicts held-out labels better than the share of them that is right: so the best predictor's error bounds the wrong ones."""
-    errors = [1 - reading.value("baseline", "validation_metric")]
+    """Nobody predicts held-out labels better than the share of them that is right: so the best predictor's error bounds the wrong ones.
+
+    The lower end of its interval.
+    """
+    bounds = [_lower_end(1 - reading.value("baseline", "validation_metric"), reading.value("audit", "rows") / 4)]
     if (best := reading.best_reference) is not None:
-        errors.append(1 - reading.value("references", "out_of_fold_metric", best.subject))
-    return min((e for e in errors if math.isfinite(e)), default=1.0)
+        found = reading.find("references", "out_of_fold_metric", best.subject)
+        if found is not None:
+            bounds.append(_lower_end(1 - found.value, float(found.details.get("rows", math.inf))))
+    return min((e for e in bounds if math.isfinite(e)), default=1.0)
+
+
+def _lower_end(share: float, rows: float) -> float:
+    return share - 1.96 * math.sqrt(max(share * (1 - share), 0.0) / rows) if rows > 0 else share
 
 
 def error_distance(reading: Reading) -> float:
@@ -81,6 +99,14 @@ def spread_evenly(reading: Reading) -> float:
     return ramp(found.value, EVEN_NONE, EVEN_FULL) * ramp(high, OVERLAPPING_NONE, OVERLAPPING_FULL)
 
 
+def as_flips_do(reading: Reading) -> float:
+    """From 0 to 1: contradicted labels are spread over the other classes; of two classes, predictions still agree with most labels."""
+    agreement, paired = reading.find("label_noise", "agreement"), reading.find("label_noise", "paired")
+    if agreement is not None and agreement.details.get("classes") == 2:
+        return ramp(agreement.value / float(agreement.details["most"]), FLIPPED_NONE, FLIPPED_FULL)
+    return 0.0 if paired is None else ramp(paired.value, PAIRED_NONE, PAIRED_FULL)
+
+
 class LabelNoise(RacedRule):
     """Settled by training without the contradicted labels, on the share of wrong validation rows.
 
@@ -97,16 +123,16 @@ class LabelNoise(RacedRule):
         return (_DROP,) if self.sign(reading) > 0 else ()
 
     def sign(self, reading: Reading) -> float:
-        """Contradicted labels among the surest, by predictions with skill, and spread evenly."""
+        """Contradicted labels among the surest, by predictions with skill, and spread evenly over rows and classes."""
         found = reading.find("label_noise", "contradicted_among_surest")
         if found is None:
             return 0.0
         contradicted = ramp(found.low if found.low is not None else found.value, SUREST_NONE, SUREST_FULL)
-        return ramp(skill(reading), SKILL_NONE, SKILL_FULL) * spread_evenly(reading) * contradicted
+        return ramp(skill(reading), SKILL_NONE, SKILL_FULL) * spread_evenly(reading) * as_flips_do(reading) * contradicted
 
     def signs(self, reading: Reading) -> tuple[Evidence, ...]:
         """What was contradicted, by whom, and where."""
-        measures = ("contradicted_among_surest", "agreement", "concentration", "suspect_share")
+        measures = ("contradicted_among_surest", "agreement", "concentration", "paired", "suspect_share")
         return present(*(reading.find("label_noise", m) for m in measures))
 
     def judge(self, reading: Reading) -> Finding:
@@ -125,7 +151,8 @@ class LabelNoise(RacedRule):
             return self.finding(
                 Standing.NOT_APPLICABLE, 0.0, refused.text if refused else "labels were not compared with held-out predictions"
             )
-        if (found.low or 0.0) < SHOWN_SHARE or self.sign(reading) < 1 or found.value > _most_wrong(reading):
+        least, spread = found.low or 0.0, reading.find("label_noise", "paired")
+        if spread is None or least < SHOWN_SHARE or self.sign(reading) < 1 or least > _most_wrong(reading):
             return super().judge(reading)
         said = f"held-out predictions contradict {found.value:.0%} of the labels where they are surest, where overlapping classes leave almost none"
         evidence = tuple(e.replace(threshold=SHOWN_SHARE) if e is found else e for e in self.signs(reading))
@@ -150,13 +177,17 @@ class LabelNoise(RacedRule):
         """Nothing to explain where the signs are weak or training is large."""
         if reading.training_is_large:
             return "the training loss itself is large: wrong labels were not learned by heart"
-        return "few labels are contradicted" if self.sign(reading) < STRONG_SIGN else ""
+        if self.sign(reading) < STRONG_SIGN:
+            return "few labels are contradicted, or as overlapping classes and chance outcomes are"
+        if not error_distance(reading) >= LEAST_DISTANCE:
+            return "reference models err hardly less often than the constant predictor: too little to race for"
+        return ""
 
     def _effect(self, reading: Reading, evidence: Evidence) -> float:
         """The fall of the error in shares of its distance to the constant predictor's."""
         fall = float(evidence.details.get("mean_effect", float(evidence.details["before"]) - float(evidence.details["after"])))
-        return fall / max(error_distance(reading), 1e-12)
+        return fall / max(error_distance(reading), LEAST_DISTANCE)
 
     def nothing_to_try(self, reading: Reading) -> str:
-        """Clean-looking."""
-        return "labels agree with held-out predictions where these are surest"
+        """Clean-looking, or no more wrong than chance and overlap make them."""
+        return "labels agree with held-out predictions where these are surest, or no better than overlapping classes and chance allow"
