@@ -153,6 +153,41 @@ def test_a_logarithm_is_undone_by_a_flexible_map() -> None:
     assert found["flexibly_aligned_test_loss"] < found["test_loss"] / 2
 
 
+def words(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Six of twenty words in a row, the earlier ones the commoner; the class is whether the first ten lead."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, rows)
+    first = rng.random((rows, 6)) < np.where(y, 0.8, 0.2)[:, None]
+    word = np.minimum(rng.geometric(0.3, (rows, 6)) - 1, 9)
+    return np.where(first, word, 10 + word), y
+
+
+class Reader(nn.Module):
+    """The mean of embeddings, of which there are exactly as many as words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.head = nn.Embedding(20, 8), nn.Linear(8, 2)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        found: Tensor = self.head(self.embedding(tokens).mean(1))
+        return found
+
+
+def test_tokens_that_the_network_has_no_place_for_are_mapped() -> None:
+    (x, y), (u, v) = words(600, 0), words(300, 1)
+    found = answer(lab_for(Task(Reader, nn.CrossEntropyLoss(), (x, y), test=(u + 1, v)), RECIPE), "two_sample")
+    assert [(e.subject, e.text[:10]) for e in found if e.measure == "refused"] == [("inputs", "IndexError")]
+    assert "test_loss" not in values(found) and values(found)["aligned_test_loss"] < 0.5
+
+
+def test_bytes_are_mapped_to_the_numbers_that_training_has() -> None:
+    x, y = digits(300, 500)
+    found = compared(digits_task(500, test=((255 * x).astype(np.uint8), y)))
+    assert found["aligned_auc"] < AUC_BOUND < found["auc"]
+    assert found["aligned_test_loss"] < 1.3 * compared(digits_task(500, test=(x, y)))["test_loss"]
+
+
 def test_two_draws_are_not_aligned() -> None:
     (x, y), test = measurements(1200, 0), measurements(600, 1)
     assert not any("aligned" in measure for measure in compared(vectors_task(x, y, test=test)))
