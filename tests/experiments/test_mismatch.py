@@ -7,16 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from small_labs import RECIPE, DictRows, Net, answer, digits, digits_task, lab_for, named_forward, values, vectors_task
 from torch import Tensor, nn
 
 from traindx.diagnosis.rules.covariate_shift import AUC_BOUND
 from traindx.diagnosis.rules.label_shift import DISTANCE_BOUND
-from traindx.experiments.mismatch import domain_auc
+from traindx.experiments.mismatch import MOST_MAPS, _aucs_after, domain_auc
 from traindx.records import Recipe
+from traindx.remedies.alignments import FLEXIBLE, proposals
 from traindx.remedies.match_test import MISMATCH
 from traindx.store import MemoryStore
 from traindx.tasks import Rows, SealedTest, Task
+from traindx.tasks.features import Features
 
 SHORT = RECIPE.replace(epochs=4)
 
@@ -186,6 +189,15 @@ def test_bytes_are_mapped_to_the_numbers_that_training_has() -> None:
     found = compared(digits_task(500, test=((255 * x).astype(np.uint8), y)))
     assert found["aligned_auc"] < AUC_BOUND < found["auc"]
     assert found["aligned_test_loss"] < 1.3 * compared(digits_task(500, test=(x, y)))["test_loss"]
+
+
+def test_what_is_said_of_a_map_does_not_depend_on_the_others() -> None:
+    train, test = torch.from_numpy(measurements(400, 0)[0]), torch.from_numpy(measurements(300, 1)[0])[:, [2, 0, 1]]
+    maps, features = proposals(train, test), Features(train)
+    together = _aucs_after(maps, features, train, test)
+    assert sum(kind not in FLEXIBLE for kind in together) == MOST_MAPS < len(together)
+    kind = next(reversed(together))
+    assert _aucs_after({kind: maps[kind]}, features, train, test)[kind] == together[kind]
 
 
 def test_two_draws_are_not_aligned() -> None:
