@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from evidence_by_hand import Facts
 
+from traindx.diagnosis import conclude
 from traindx.records import Branch, Standing
 
 CAUSE = "preprocessing-mismatch"
@@ -69,6 +70,21 @@ def test_stays_silent_without_harm_or_difference(facts: Facts) -> None:
 def test_suspects_without_test_labels(mismatched: Facts) -> None:
     facts = mapped(mismatched, 0.52, 0.25).without("two_sample", "test_loss", "aligned_test_loss")
     assert facts.judged(CAUSE).standing is Standing.SUSPECTED
+
+
+def test_test_rows_that_the_network_refuses_are_as_harmful_as_can_be(mismatched: Facts) -> None:
+    refused = mismatched.without("two_sample", "test_loss", "reweighted_test_loss").put("two_sample", "refused", 1.0, "inputs")
+    restored, lost = mapped(refused, 0.52, 0.25), mapped(refused, 0.52, 1.9)
+    both = lost.without("two_sample", "aligned_test_loss").put("two_sample", "refused", 1.0, "aligned inputs")
+    finding = restored.judged(CAUSE)
+    assert finding.standing is Standing.CONFIRMED and "cannot take" in finding.summary
+    assert restored.judged("covariate-shift").standing is Standing.CLEARED
+    told = conclude(restored.evidence)
+    assert told.branch is Branch.MISMATCH and "nan" not in told.sentence
+    for facts in (lost, both, refused):
+        assert facts.judged(CAUSE).standing in (Standing.SUSPECTED, Standing.CLEARED)
+        assert "labels" not in facts.judged("covariate-shift").summary
+        assert conclude(facts.evidence).branch is not Branch.MISMATCH
 
 
 def test_declines_without_a_test_set(facts: Facts) -> None:

@@ -7,16 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from small_labs import RECIPE, DictRows, Net, answer, digits, digits_task, lab_for, named_forward, values, vectors_task
 from torch import Tensor, nn
 
 from traindx.diagnosis.rules.covariate_shift import AUC_BOUND
 from traindx.diagnosis.rules.label_shift import DISTANCE_BOUND
-from traindx.experiments.mismatch import domain_auc
+from traindx.experiments.mismatch import MOST_MAPS, _aucs_after, domain_auc
 from traindx.records import Recipe
+from traindx.remedies.alignments import FLEXIBLE, proposals
 from traindx.remedies.match_test import MISMATCH
 from traindx.store import MemoryStore
 from traindx.tasks import Rows, SealedTest, Task
+from traindx.tasks.features import Features
 
 SHORT = RECIPE.replace(epochs=4)
 
@@ -151,6 +154,50 @@ def test_a_logarithm_is_undone_by_a_flexible_map() -> None:
     found = compared(vectors_task(x, y, test=(np.concatenate([np.log(u[:, :1]), u[:, 1:]], 1), v)), RECIPE)
     assert found["flexibly_aligned_auc"] < AUC_BOUND < found["aligned_auc"]
     assert found["flexibly_aligned_test_loss"] < found["test_loss"] / 2
+
+
+def words(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Six of twenty words in a row, the earlier ones the commoner; the class is whether the first ten lead."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, rows)
+    first = rng.random((rows, 6)) < np.where(y, 0.8, 0.2)[:, None]
+    word = np.minimum(rng.geometric(0.3, (rows, 6)) - 1, 9)
+    return np.where(first, word, 10 + word), y
+
+
+class Reader(nn.Module):
+    """The mean of embeddings, of which there are exactly as many as words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.head = nn.Embedding(20, 8), nn.Linear(8, 2)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        found: Tensor = self.head(self.embedding(tokens).mean(1))
+        return found
+
+
+def test_tokens_that_the_network_has_no_place_for_are_mapped() -> None:
+    (x, y), (u, v) = words(600, 0), words(300, 1)
+    found = answer(lab_for(Task(Reader, nn.CrossEntropyLoss(), (x, y), test=(u + 1, v)), RECIPE), "two_sample")
+    assert [(e.subject, e.text[:10]) for e in found if e.measure == "refused"] == [("inputs", "IndexError")]
+    assert "test_loss" not in values(found) and values(found)["aligned_test_loss"] < 0.5
+
+
+def test_bytes_are_mapped_to_the_numbers_that_training_has() -> None:
+    x, y = digits(300, 500)
+    found = compared(digits_task(500, test=((255 * x).astype(np.uint8), y)))
+    assert found["aligned_auc"] < AUC_BOUND < found["auc"]
+    assert found["aligned_test_loss"] < 1.3 * compared(digits_task(500, test=(x, y)))["test_loss"]
+
+
+def test_what_is_said_of_a_map_does_not_depend_on_the_others() -> None:
+    train, test = torch.from_numpy(measurements(400, 0)[0]), torch.from_numpy(measurements(300, 1)[0])[:, [2, 0, 1]]
+    maps, features = proposals(train, test), Features(train)
+    together = _aucs_after(maps, features, train, test)
+    assert sum(kind not in FLEXIBLE for kind in together) == MOST_MAPS < len(together)
+    kind = next(reversed(together))
+    assert _aucs_after({kind: maps[kind]}, features, train, test)[kind] == together[kind]
 
 
 def test_two_draws_are_not_aligned() -> None:

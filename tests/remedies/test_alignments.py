@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from traindx.remedies.alignments import REAL, TOKENS, alignment, families, proposals
+from traindx.remedies.alignments.columns import MAX_VALUES, columns
 from traindx.remedies.alignments.rearrangement import energy_distance, layouts
 
 
@@ -121,9 +122,30 @@ def test_families_fit_the_inputs() -> None:
 
 
 def test_layouts_of_an_image_are_those_of_a_square_and_of_its_channels() -> None:
-    found = list(layouts((3, 6, 6)))
+    found = layouts((3, 6, 6))
     assert len(found) == len(set(found)) == 15
-    assert len(list(layouts((3, 4, 6)))) == 7
+    assert len(layouts((3, 4, 6))) == 7
+
+
+def test_rows_of_many_layouts_are_left_as_they_are() -> None:
+    assert len(layouts((3, 3, 3))) == 47 and layouts((3,) * 5) == [] and layouts((2,) * 12) == []
+
+
+def test_columns_of_large_images_are_drawn_from_alike() -> None:
+    large = torch.randn(600, 1, 16, 16).repeat(1, 2, 1, 1)
+    first, second = columns(large)
+    assert torch.equal(first, second) and len(first) == MAX_VALUES and torch.equal(columns(large)[0], first)
+    assert float((first.mean() - large.mean()).abs()) < 0.03
+
+
+def test_mapped_inputs_have_the_type_of_the_training_inputs() -> None:
+    train, test = images(0), (128 * images(1)).clamp(0, 255).to(torch.uint8)
+    for kind in ("global", "moments", "quartiles", "monotone"):
+        function = alignment(kind, train, test)
+        assert function is not None and function(test).dtype is torch.float32
+        assert len(function(test[:0])) == 0
+        error = (function(test) - images(1).clamp(0)).abs().mean()
+        assert error < 0.1, kind
 
 
 def test_equal_draws_have_no_energy_distance() -> None:

@@ -10,6 +10,7 @@ from traindx.diagnosis.reading import MARGIN, Reading
 from traindx.diagnosis.rules import RULES, Rule
 from traindx.diagnosis.rules.base import CONFIRMING_SHARE
 from traindx.diagnosis.rules.label_shift import proportions_explain
+from traindx.diagnosis.rules.preprocessing_mismatch import harm_unknown
 from traindx.records import Branch, Evidence, Finding, Standing, Step
 
 # What is less likely than this is not worth suspecting.
@@ -136,7 +137,9 @@ def _sentence(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> 
         said = (
             f"Nothing is wrong: {_ended(reading)} and the validation loss at {reading.validation:.3g}{_beside(reading, reading.validation)}"
         )
-        return said + (f". Not settled: {_UNLABELLED}." if _shift_without_labels(findings) else ".")
+        return said + (
+            f". Not settled: the test inputs come from elsewhere, and {harm_unknown(reading)}." if _shift_is_suspected(findings) else "."
+        )
     top = findings[0]
     if branch is Branch.UNDECIDED:
         return _cannot_tell(reading, top)
@@ -144,7 +147,8 @@ def _sentence(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> 
         return f"Seen without training: {top.summary}. Cause: {_said(top)}."
     word = "Cause" if top.standing is Standing.CONFIRMED else "Probable cause, not proven"
     told = reading.train if branch in (Branch.OPTIMIZATION, Branch.MODEL_BIAS) else reading.validation
-    return f"{_TROUBLE[branch].format(r=reading, ended=_ended(reading), reachable=_beside(reading, told))} {word}: {_said(top)}."
+    trouble = _TROUBLE[branch].format(r=reading, ended=_ended(reading), reachable=_beside(reading, told), test=_tested(reading))
+    return f"{trouble} {word}: {_said(top)}."
 
 
 def _said(finding: Finding) -> str:
@@ -170,7 +174,7 @@ _TROUBLE = {
     Branch.OPTIMIZATION: "This network can do better than its training lets it: {ended}{reachable}.",
     Branch.MODEL_BIAS: "No way of training this network gets it near what is reachable: {ended}{reachable}.",
     Branch.OVERFITTING: "What this network learned does not carry over: training loss {r.train:.3g}, validation loss {r.validation:.3g}{reachable}.",
-    Branch.MISMATCH: "The test set is another world than the training set: validation loss {r.validation:.3g}, test loss {r.test:.3g}.",
+    Branch.MISMATCH: "The test set is another world than the training set: validation loss {r.validation:.3g}{test}.",
     Branch.DATA: "The trouble is in the data: {ended}, the validation loss at {r.validation:.3g}{reachable}.",
     Branch.DEFECT: "The training code is wrong: {ended}{reachable}.",
 }
@@ -192,10 +196,12 @@ def _beside(reading: Reading, loss: float) -> str:
     return f"; the best reference model has {reading.reachable:.3g}"
 
 
-_UNLABELLED = "the test inputs come from elsewhere, and without test labels nobody can tell whether that does harm"
+def _tested(reading: Reading) -> str:
+    """The test loss, where there is one."""
+    return "" if math.isnan(reading.test) else f", test loss {reading.test:.3g}"
 
 
-def _shift_without_labels(findings: Sequence[Finding]) -> bool:
+def _shift_is_suspected(findings: Sequence[Finding]) -> bool:
     return any(f.branch is Branch.MISMATCH and f.standing is Standing.SUSPECTED for f in findings)
 
 

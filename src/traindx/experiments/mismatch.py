@@ -37,7 +37,7 @@ FAR_APART = 0.6
 BLUR = 0.1
 # A flexible map is tried where the area after it is smaller by more than this: the error of an area that some hundred rows of each side give.
 AS_GOOD = 0.02
-# So many maps are judged by a classifier, which takes about a second: those that leave the least distance between rows.
+# So many plain maps are judged by a classifier, which takes about a second: those that leave the least distance between rows.
 MOST_MAPS = 6
 # A class is compared on its own when both sides have this many rows of it.
 LEAST_ROWS_A_CLASS = 15
@@ -60,7 +60,7 @@ class Alignment:
 class Mismatch:
     """Opens the sealed test set for one question."""
 
-    name, title, version, reads_test = "two_sample", "training against test rows", 4, True
+    name, title, version, reads_test = "two_sample", "training against test rows", 5, True
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """AUC of the domain classifier, per-feature tests, test loss, class proportions, test labels against reference models."""
@@ -78,10 +78,11 @@ class Mismatch:
         found += _labels_compared(task, rows)
         if lab.baseline().outcome in (Outcome.FINISHED, Outcome.STOPPED):
             model = lab.trained_model()
-            harm = _harm(task, model, rows)
+            harm = _harm_where_taken(task, model, rows, "inputs")
             found += harm
             for a in aligned:
-                found += _harm_of_mapped(task.changed(AlignTestInputs(a.kind).ref), model, rows.map_inputs(a.function), a.measure)
+                changed, mapped = task.changed(AlignTestInputs(a.kind).ref), rows.map_inputs(a.function)
+                found += _renamed(_harm_where_taken(changed, model, mapped, f"{a.measure} inputs"), f"{a.measure}_test_loss")
             if any(e.measure == "test_loss" and float(e.details["p_value"]) < HIGHER_P for e in harm):
                 found += _labels_judged(task, model, rows)
         return found
@@ -107,8 +108,9 @@ def _alignments(train: Tensor | None, test: Tensor | None) -> list[Alignment]:
     """The best plain map, learned on inputs alone, and the best flexible one where that makes the sets more alike."""
     if train is None or test is None or train.shape[1:] != test.shape[1:]:
         return []
-    maps = proposals(train, test)
-    aucs = _aucs_after(maps, train, test)
+    features = Features(train)
+    maps = proposals(train, test, features)
+    aucs = _aucs_after(maps, features, train, test)
 
     def nearest(measure: str, kinds: Sequence[str]) -> list[Alignment]:
         best = min(kinds, key=lambda kind: aucs[kind][0], default="")
@@ -119,34 +121,32 @@ def _alignments(train: Tensor | None, test: Tensor | None) -> list[Alignment]:
     return plain + nearest("flexibly_aligned", [kind for kind in aucs if kind in FLEXIBLE and aucs[kind][0] < least - AS_GOOD])
 
 
-def _aucs_after(maps: dict[str, Map], train: Tensor, test: Tensor) -> dict[str, tuple[float, float]]:
-    """The domain classifier's area under the curve, and its error, after the maps that leave the least distance between the sets."""
-    features = Features(train)
-    blur, clear = np.random.default_rng(0), features(train[evaluated_index(len(train), MAX_ROWS)])
-    mine, scale = _blurred(clear, clear.std(0), blur), clear.std(0)
-    sample = test[evaluated_index(len(test), MAX_ROWS)]
+def _aucs_after(maps: dict[str, Map], features: Features, train: Tensor, test: Tensor) -> dict[str, tuple[float, float]]:
+    """The domain classifier's area under the curve, and its error, after flexible maps and the nearest of the others."""
+    clear, sample = features(train[evaluated_index(len(train), MAX_ROWS)]), test[evaluated_index(len(test), MAX_ROWS)]
+    mine, scale = _blurred(clear, clear.std(0), 0), clear.std(0)
     mapped = {kind: inputs for kind, function in maps.items() if bool(torch.isfinite(inputs := function(sample)).all())}
-    theirs = {kind: _blurred(features(inputs), scale, blur) for kind, inputs in mapped.items()}
-    distance = {kind: energy_distance(mine, side) for kind, side in theirs.items()}
-    return {kind: domain_auc(mine, theirs[kind]) for kind in theirs if distance[kind] in sorted(distance.values())[:MOST_MAPS]}
+    theirs = {kind: _blurred(features(inputs), scale, 1) for kind, inputs in mapped.items()}
+    nearest = sorted((kind for kind in theirs if kind not in FLEXIBLE), key=lambda kind: energy_distance(mine, theirs[kind]))[:MOST_MAPS]
+    return {kind: domain_auc(mine, theirs[kind]) for kind in theirs if kind in FLEXIBLE or kind in nearest}
 
 
-def _blurred(features: np.ndarray, scale: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _blurred(features: np.ndarray, scale: np.ndarray, seed: int) -> np.ndarray:
     """Features with a little noise: a map's rounding, or its sampling error on a grid of values, must not tell the sets apart."""
-    return features + BLUR * scale * rng.normal(size=features.shape)
+    return features + BLUR * scale * np.random.default_rng(seed).normal(size=features.shape)
 
 
-def _harm_of_mapped(task: Task, model: nn.Module, rows: Rows, measure: str) -> list[Evidence]:
-    """The test loss after the map; said to be unknown where the model cannot take mapped inputs, as it takes some columns for indices."""
+def _harm_where_taken(task: Task, model: nn.Module, rows: Rows, subject: str) -> list[Evidence]:
+    """The harm; ``refused`` where the model cannot take such inputs, as tokens that its embedding has no place for."""
     try:
-        return _renamed(_harm(task, model, rows), f"{measure}_test_loss")
+        return _harm(task, model, rows)
     except (IndexError, RuntimeError) as error:
-        return [_missing(f"the model cannot take mapped inputs: {type(error).__name__}: {error}", "aligned inputs")]
+        return [_evidence("refused", 1.0, subject=subject).replace(text=f"{type(error).__name__}: {error}")]
 
 
 def _renamed(harm: Sequence[Evidence], measure: str) -> list[Evidence]:
-    """The test loss alone, under this name."""
-    return [e.replace(measure=measure) for e in harm if e.measure == "test_loss"]
+    """The test loss alone, under this name, or that there is none."""
+    return [e.replace(measure=measure) if e.measure == "test_loss" else e for e in harm if e.measure in ("test_loss", "refused")]
 
 
 def _labels_judged(task: Task, model: nn.Module, rows: Rows) -> list[Evidence]:

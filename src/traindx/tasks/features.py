@@ -46,7 +46,7 @@ class Features:
         if self.tokens is None:
             return np.asarray(inputs.reshape(len(inputs), -1).double().cpu().numpy())
         counts = torch.zeros(len(inputs), self.tokens, dtype=torch.float64)
-        flat = inputs.reshape(len(inputs), -1).clamp(0, self.tokens - 1).cpu()
+        flat = inputs.reshape(len(inputs), -1).long().clamp(0, self.tokens - 1).cpu()
         return np.asarray(counts.scatter_add_(1, flat, torch.ones_like(flat, dtype=torch.float64)).numpy())
 
     def __call__(self, inputs: Tensor) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from traindx.diagnosis.reading import Reading
 from traindx.diagnosis.rules.base import Rule, present, ramp
 from traindx.diagnosis.rules.label_shift import proportions_explain, why_not_compared
-from traindx.diagnosis.rules.preprocessing_mismatch import aligned, pipeline_explains
+from traindx.diagnosis.rules.preprocessing_mismatch import aligned, harm_unknown, pipeline_explains
 from traindx.diagnosis.rules.wrong_labels import test_labels_explain
 from traindx.records import Branch, Finding, RemedyRef, Standing
 
@@ -43,12 +43,12 @@ class CovariateShift(Rule):
             return self.finding(Standing.CLEARED, 0.8, f"{said}, but the harm goes away when the test labels are read otherwise", evidence)
         remedies = (RemedyRef(id="importance-weights"),)
         if reading.find("two_sample", "test_loss") is None:
-            if aligned(reading):
+            if aligned(reading) or pipeline_explains(reading):
                 return self.finding(Standing.CLEARED, 0.6, f"{said}, but a map of the test inputs makes the sets alike", evidence)
             return self.finding(
                 Standing.SUSPECTED,
                 0.3 + 0.4 * ramp(within.value, AUC_BOUND, 1.0),
-                f"{said}; without test labels the harm is unknown",
+                f"{said}; {harm_unknown(reading)}",
                 evidence,
                 remedies,
             )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from traindx.diagnosis.reading import MARGIN, Reading
 from traindx.diagnosis.rules.base import Rule, present
 from traindx.diagnosis.rules.label_shift import proportions_explain, why_not_compared
-from traindx.records import Branch, Finding, RemedyRef, Standing
+from traindx.records import Branch, Evidence, Finding, RemedyRef, Standing
 
 # Before the map a classifier must tell the sets apart by more than this area under the curve.
 APART = 0.6
@@ -33,7 +33,18 @@ _PLAIN, _FLEXIBLE = Kind("aligned", EXCESS_LEFT, HARM_REMOVED), Kind("flexibly_a
 
 def pipeline_explains(reading: Reading, kinds: Sequence[Kind] = (_PLAIN, _FLEXIBLE)) -> bool:
     """Whether a map of these kinds, learned on inputs alone, makes the sets alike and takes the harm away."""
-    return reading.test_harm_is_real and any(aligned(reading, kind) and _mends(reading, kind) for kind in kinds)
+    harmed = reading.test_harm_is_real or refused(reading) is not None
+    return harmed and any(aligned(reading, kind) and _mends(reading, kind) for kind in kinds)
+
+
+def refused(reading: Reading) -> Evidence | None:
+    """That the network cannot take the test rows as they are: as harmful as can be, though it has no number."""
+    return reading.find("two_sample", "refused", "inputs")
+
+
+def harm_unknown(reading: Reading) -> str:
+    """Why there is no test loss."""
+    return "the network cannot take the test rows" if refused(reading) else "without test labels the harm is unknown"
 
 
 def aligned(reading: Reading, kind: Kind = _PLAIN) -> bool:
@@ -78,6 +89,7 @@ class PreprocessingMismatch(Rule):
         evidence = present(
             after,
             inputs,
+            refused(reading),
             *(reading.find("two_sample", m) for m in (f"{kind.name}_test_loss", "test_loss")),
             reading.find("baseline", "validation_loss"),
         )
@@ -85,11 +97,14 @@ class PreprocessingMismatch(Rule):
         remedies = (RemedyRef(id="align-test-inputs", params={"kind": str(after.details["kind"])}),)
         if not aligned(reading, kind):
             return self.finding(Standing.CLEARED, 0.7, f"{said}: no map makes the sets alike", evidence)
+        loss = reading.value("two_sample", f"{kind.name}_test_loss")
         if reading.find("two_sample", "test_loss") is None:
-            return self.finding(Standing.SUSPECTED, 0.6, f"{said}; without test labels the harm is unknown", evidence, remedies)
+            if pipeline_explains(reading, (kind,)):
+                said = f"{said}; the network cannot take the test rows, but those mapped, with a loss of {loss:.3g}, where validation has {reading.validation:.3g}"
+                return self.finding(Standing.CONFIRMED, 0.95, said, evidence, remedies)
+            return self.finding(Standing.SUSPECTED, 0.6, f"{said}; {harm_unknown(reading)}", evidence, remedies)
         if not reading.test_harm_is_real:
             return self.finding(Standing.CLEARED, 0.8, f"{said}, but the test loss is no worse: the shift does no harm", evidence)
-        loss = reading.value("two_sample", f"{kind.name}_test_loss")
         said = f"{said}, and the test loss from {reading.test:.3g} to {loss:.3g}, where validation has {reading.validation:.3g}"
         if not _mends(reading, kind):
             return self.finding(Standing.CLEARED, 0.7, f"{said}: most of the harm stays", evidence)

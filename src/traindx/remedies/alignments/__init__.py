@@ -16,9 +16,10 @@ from traindx.remedies.alignments.monotone import monotone
 from traindx.remedies.alignments.rearrangement import rearrangement
 from traindx.remedies.alignments.reordering import reordering
 from traindx.remedies.alignments.tokens import offset
+from traindx.tasks.features import Features
 
 Map = Callable[[Tensor], Tensor]
-Family = Callable[[Tensor, Tensor], Map | None]
+Family = Callable[..., Map | None]
 
 AFFINE = ("global", "range", "inverted", "inverted-range", "moments", "quartiles")
 # Families for real inputs. Columns are the entries along the first axis of a row, as of a table or the channels of an image; those that end
@@ -40,6 +41,8 @@ TOKENS: dict[str, Family] = {"offset": offset}
 FLEXIBLE = ("monotone", "monotone-last")
 # Families that take the first axis for columns, where that may be a side of an image.
 FIRST = ("reordered", "turned", "monotone")
+# Families that compare whole rows, by features of the training rows.
+WHOLE = ("rearranged", "turned", "turned-last")
 
 
 def families(inputs: Tensor) -> tuple[str, ...]:
@@ -52,11 +55,12 @@ def families(inputs: Tensor) -> tuple[str, ...]:
     return tuple(kind for kind in REAL if kind not in unfit and (last or not kind.endswith("-last")))
 
 
-def proposals(train: Tensor, test: Tensor) -> dict[str, Map]:
+def proposals(train: Tensor, test: Tensor, features: Features | None = None) -> dict[str, Map]:
     """The map of every family that has one, from test to training inputs, both of shape (n, ...); the plainest first."""
-    return {kind: found for kind in families(train) if (found := alignment(kind, train, test)) is not None}
+    features = features or Features(train)
+    return {kind: found for kind in families(train) if (found := alignment(kind, train, test, features)) is not None}
 
 
-def alignment(kind: str, train: Tensor, test: Tensor) -> Map | None:
-    """The map of this family; None where it has nothing to propose."""
-    return (REAL | TOKENS)[kind](train, test)
+def alignment(kind: str, train: Tensor, test: Tensor, features: Features | None = None) -> Map | None:
+    """The map of this family; None where it has nothing to propose. Features of the training rows, where there are any, need not be learned."""
+    return (REAL | TOKENS)[kind](train, test, **({"features": features} if kind in WHOLE else {}))

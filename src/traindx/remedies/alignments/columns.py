@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
-# Rows that columns are learned from.
-MAX_ROWS = 4000
+# Rows that columns are learned from, and values of each column.
+MAX_ROWS, MAX_VALUES = 4000, 50_000
 # More columns are not compared with one another.
 MAX_COLUMNS = 256
 # Places at which the distributions of two columns are compared.
@@ -17,9 +19,17 @@ LEAST_GAIN, GAIN_A_PAIR = 0.05, 16.0
 
 
 def columns(inputs: Tensor, axis: int = 1) -> Tensor:
-    """(C, n) float64: the values along this axis of (rows, ...) inputs, those of all other axes together. What is not finite is zero."""
-    sample = inputs[:: max(1, -(-len(inputs) // MAX_ROWS))].cpu().double().nan_to_num(0.0, 0.0, 0.0)
-    return sample.movedim(axis, 0).flatten(1) if sample.ndim > 1 else sample[None]
+    """(C, n) float64: the values along this axis of (rows, ...) inputs, those of all other axes together. What is not finite is zero.
+
+    Of more than MAX_VALUES some are drawn, at the same places of every column and by the same numbers in every call.
+    """
+    sample = inputs[:: max(1, -(-len(inputs) // MAX_ROWS))]
+    moved = sample.movedim(axis, 0) if sample.ndim > 1 else sample[None]
+    count = math.prod(moved.shape[1:])
+    if count > MAX_VALUES:
+        drawn = torch.randint(count, (MAX_VALUES,), generator=torch.Generator().manual_seed(0)).to(moved.device)
+        moved = torch.stack([column.take(drawn) for column in moved])
+    return moved.flatten(1).cpu().double().nan_to_num(0.0, 0.0, 0.0)
 
 
 def quantiles(values: Tensor) -> Tensor:
