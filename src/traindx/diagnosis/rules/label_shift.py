@@ -42,7 +42,7 @@ def _alike_within_classes(reading: Reading) -> bool:
 
 def why_not_compared(reading: Reading, missing: str) -> str:
     """Why there is no comparison with the test set: it was not opened, or it lacks what is needed."""
-    return missing if reading.asked("two_sample") else "the test set stays sealed while the training loss is large"
+    return missing if reading.asked("two_sample") else "the test set stays sealed while it is not known why the training loss is large"
 
 
 class LabelShift(Rule):
