@@ -13,6 +13,7 @@ of its share, in wall time. ``--write`` renews results/watch.md.
 from __future__ import annotations
 
 import argparse
+import math
 import platform
 import random
 import statistics
@@ -28,8 +29,9 @@ import traindx as tdx
 
 RESULTS = Path(__file__).parent / "results" / "watch.md"
 KINDS = ("plain", "twin", "watched", "unthinned")
-# Rounds of each training; before them some that are not counted: caches and clocks warm up, and the first looks are done.
-ROUNDS, WARM_UP = 10, 3
+# Rounds of each training; before them so many updates that are not counted: caches and clocks warm up, and the first looks are done, all of which
+# lie in the first 64 updates.
+ROUNDS, WARM_UP = 10, 100
 RESAMPLED = 2000
 
 
@@ -112,7 +114,7 @@ class Training:
 def measured(workload: Workload, shuffle: random.Random) -> tuple[dict[str, float], dict[str, float]]:
     """Seconds that each kind took for its rounds; and by the watches' own clocks, the share of the training's time that they took."""
     trainings = {kind: Training(workload, kind) for kind in shuffle.sample(KINDS, len(KINDS))}
-    for _ in range(WARM_UP):
+    for _ in range(math.ceil(WARM_UP / workload.steps)):
         for training in trainings.values():
             training.round()
     watches = {kind: trainings[kind].watch.budget for kind in workload.limits}
