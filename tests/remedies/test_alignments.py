@@ -11,7 +11,8 @@ from torch import Tensor
 
 from traindx.remedies.alignments import REAL, TOKENS, alignment, families, proposals
 from traindx.remedies.alignments.columns import MAX_VALUES, columns
-from traindx.remedies.alignments.rearrangement import energy_distance, layouts
+from traindx.remedies.alignments.distance import energy_distance
+from traindx.remedies.alignments.rearrangement import layouts
 
 
 def table(seed: int, rows: int = 600) -> Tensor:

@@ -21,7 +21,7 @@ from traindx.experiments.label_map import compared_labels
 from traindx.records import Evidence, Outcome, Question
 from traindx.remedies.align_test_inputs import AlignTestInputs
 from traindx.remedies.alignments import FLEXIBLE, Map, proposals
-from traindx.remedies.alignments.rearrangement import energy_distance
+from traindx.remedies.alignments.distance import energy_distance
 from traindx.remedies.match_test import MISMATCH
 from traindx.remedies.repair_labels import RepairLabels
 from traindx.tasks import Rows, Task, labels_of

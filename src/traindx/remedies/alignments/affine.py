@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from traindx.remedies.alignments.columns import LEVELS, MAX_COLUMNS, columns, quantiles, signs
-from traindx.remedies.alignments.rearrangement import DISTANCE_LEFT, LEAST_DISTANCE, MAX_ROWS, energy_distance
+from traindx.remedies.alignments.distance import DISTANCE_LEFT, LEAST_DISTANCE, MAX_ROWS, energy_distance, thinned
 from traindx.tasks.features import Features
 
 # Columns that are turned on trial, where there are no more: each costs a distance of rows.
@@ -59,7 +59,7 @@ def turned(train: Tensor, test: Tensor, axis: int = 1, features: Features | None
 
 def _turned_on_trial(train: Tensor, test: Tensor, straight: Affine, sign: Tensor, features: Features) -> Tensor:
     """Further columns turned, each where that takes away much of the distance between rows."""
-    mine, some = features(train[:: max(1, -(-len(train) // MAX_ROWS))]), test[:: max(1, -(-len(test) // MAX_ROWS))]
+    mine, some = features(thinned(train, MAX_ROWS)), thinned(test, MAX_ROWS)
     distance = energy_distance(mine, features(_with_signs(straight, sign)(some)))
     while distance > LEAST_DISTANCE:
         trials = [torch.where(torch.arange(len(sign)) == j, -sign, sign) for j in range(len(sign))]

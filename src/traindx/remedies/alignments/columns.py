@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from traindx.remedies.alignments.distance import thinned
+
 # Rows that columns are learned from, and values of each column.
 MAX_ROWS, MAX_VALUES = 4000, 50_000
 # More columns are not compared with one another.
@@ -23,7 +25,7 @@ def columns(inputs: Tensor, axis: int = 1) -> Tensor:
 
     Of more than MAX_VALUES some are drawn, at the same places of every column and by the same numbers in every call.
     """
-    sample = inputs[:: max(1, -(-len(inputs) // MAX_ROWS))]
+    sample = thinned(inputs, MAX_ROWS)
     moved = sample.movedim(axis, 0) if sample.ndim > 1 else sample[None]
     count = math.prod(moved.shape[1:])
     if count > MAX_VALUES:

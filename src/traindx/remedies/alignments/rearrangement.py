@@ -7,17 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, islice, permutations
 
-import numpy as np
 from torch import Tensor
 
+from traindx.remedies.alignments.distance import DISTANCE_LEFT, LEAST_DISTANCE, MAX_ROWS, energy_distance, thinned
 from traindx.tasks.features import Features
 
-# Rows of either side whose distances are taken.
-MAX_ROWS = 400
-# A rearrangement must leave at most this share of the distance of the two sets.
-DISTANCE_LEFT = 0.5
-# Sets at no more than this distance are draws of one distribution: some times what such draws of MAX_ROWS rows differ by.
-LEAST_DISTANCE = 0.001
 # A flat row of at least so many values may be an image whose sides are equal.
 LEAST_PIXELS = 16
 # Rows of more axes than can be laid out in so many ways are left as they are: a square image with channels has 15 others, a cube 47.
@@ -44,7 +38,7 @@ def rearrangement(train: Tensor, test: Tensor, features: Features | None = None)
     Cost: a distance of MAX_ROWS by MAX_ROWS rows for each layout, at most MOST_LAYOUTS.
     """
     features = features or Features(train)
-    mine, theirs = features(_some(train)), _some(test)
+    mine, theirs = features(thinned(train, MAX_ROWS)), thinned(test, MAX_ROWS)
     before = energy_distance(mine, features(theirs))
     if before <= LEAST_DISTANCE:
         return None
@@ -72,19 +66,3 @@ def _layouts(shape: tuple[int, ...]) -> Iterator[Rearrangement]:
                 for flipped in (chosen for count in range(len(axes) + 1) for chosen in combinations(axes, count)):
                     if order != axes or flipped:
                         yield Rearrangement(seen, order, flipped)
-
-
-def energy_distance(mine: np.ndarray, theirs: np.ndarray) -> float:
-    """The mean distance between two sets of rows (n, F), less that within each, as a share of the former (Székely and Rizzo 2004).
-
-    Without bias: about zero where they are draws of one distribution. Of at most MAX_ROWS rows of each.
-    """
-    from scipy.spatial.distance import cdist, pdist
-
-    mine, theirs = (rows[:: max(1, -(-len(rows) // MAX_ROWS))] for rows in (mine, theirs))
-    between = float(cdist(mine, theirs).mean())
-    return 1 - float(pdist(mine).mean() + pdist(theirs).mean()) / max(2 * between, 1e-12)
-
-
-def _some(rows: Tensor) -> Tensor:
-    return rows[:: max(1, -(-len(rows) // MAX_ROWS))]
