@@ -2,12 +2,13 @@
 
     python bench/watch.py [--trainings 12] [--write]
 
-Four trainings of one kind, made anew so many times (where their tensors come to lie in memory makes one of two equal trainings faster): a plain
-loop, a second plain loop (what it differs by is noise), the default watch, and one that no budget thins (every probe as often as the spacing of
-looks allows). Short rounds of the four follow one another in changing order, so that a machine that slows down for a while slows all of them. The
-figure is the seconds of all watched rounds over those of all plain ones, minus one: of the thread's own processor time, which leaves out what
-other processes take. Its interval holds 95 % of what trainings drawn anew (with replacement) give. Beside it stands what the watch's own clock says
-of its share, in wall time. ``--write`` renews results/watch.md.
+One training goes through short rounds of four kinds, in changing order: plain, plain once more (what it differs by is noise), under the default
+watch, and under one that no budget thins (every probe as often as the spacing of looks allows). Hooks are taken off and put back between rounds, so
+that all four have the same tensors at the same places in memory, which alone makes one of two equal trainings up to a tenth faster; and a machine
+that slows down for a while slows all of them. The training is made anew so many times. The figure is the seconds of all watched rounds over those
+of all plain ones, minus one: of the thread's own processor time, which leaves out what other processes take. Its interval holds 95 % of what
+trainings drawn anew (with replacement) give. Beside it stands what the watch's own clock says of its share, in wall time. ``--write`` renews
+results/watch.md.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +30,8 @@ from torch import Tensor, nn
 import traindx as tdx
 
 RESULTS = Path(__file__).parent / "results" / "watch.md"
-KINDS = ("plain", "twin", "watched", "unthinned")
+OVERHEADS = {"watched": 0.05, "unthinned": 1.0}
+KINDS = ("plain", "twin", *OVERHEADS)
 # Rounds of each training; before them so many updates that are not counted: caches and clocks warm up, and the first looks are done, all of which
 # lie in the first 64 updates.
 ROUNDS, WARM_UP = 10, 100
@@ -81,57 +84,85 @@ WORKLOADS = (
 class Training:
     """One training that goes on through all rounds, so that a watch shows what it costs in the long run and not at its start alone."""
 
-    def __init__(self, workload: Workload, kind: str) -> None:
+    def __init__(self, workload: Workload) -> None:
         torch.manual_seed(0)
         self.workload, self.batch = workload, workload.batch()
         self.model, self.loss_fn = workload.build(), nn.CrossEntropyLoss()
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=1e-3, momentum=0.9)
-        self.paused = time.perf_counter()
-        self.watch = None
-        if kind in workload.limits:
-            overhead = 0.05 if kind == "watched" else 1.0
-            self.watch = tdx.watch(self.model, self.optimizer, self.loss_fn, overhead=overhead, quiet=True, strict=True).__enter__()
+        self.watches: dict[str, tdx.Watch] = {}
+        self.hooks: dict[str, list[dict[int, Any]]] = {}
+        self.paused: dict[str, float] = {}
+        for kind, overhead in OVERHEADS.items():
+            watch = tdx.watch(self.model, self.optimizer, self.loss_fn, overhead=overhead, quiet=True, strict=True)
+            self.watches[kind] = watch.__enter__()
+            self.take_hooks_off(kind)
 
-    def round(self) -> float:
+    def round(self, kind: str) -> float:
         """Seconds a step, of processor time."""
-        x, y = self.batch
-        if self.watch:
-            self.watch.budget.started += time.perf_counter() - self.paused  # the other trainings' time is none of this one's budget
+        watch = self.watches.get(kind)
+        if watch:
+            self.put_hooks_back(kind)
         began = time.thread_time()
         for _ in range(self.workload.steps):
-            self.optimizer.zero_grad()
-            outputs = self.model(x)
-            loss = self.loss_fn(outputs, y)
-            loss.backward()
-            self.optimizer.step()
-            if self.watch:
-                self.watch.step(loss, outputs, y)
+            self.update(watch)
         seconds = time.thread_time() - began
-        self.paused = time.perf_counter()
+        if watch:
+            while watch.loop.looking:  # and hooks are where no list of them tells
+                self.update(watch)
+            self.take_hooks_off(kind)
         return seconds / self.workload.steps
+
+    def update(self, watch: tdx.Watch | None) -> None:
+        """One update of the loop."""
+        x, y = self.batch
+        self.optimizer.zero_grad()
+        outputs = self.model(x)
+        loss = self.loss_fn(outputs, y)
+        loss.backward()
+        self.optimizer.step()
+        if watch:
+            watch.step(loss, outputs, y)
+
+    def take_hooks_off(self, kind: str) -> None:
+        """A watch pauses: its hooks are kept aside, and its clock stands still."""
+        self.hooks[kind] = [dict(hooks) for hooks in self.all_hooks]
+        for hooks in self.all_hooks:
+            hooks.clear()
+        self.paused[kind] = time.perf_counter()
+
+    def put_hooks_back(self, kind: str) -> None:
+        """It goes on: the other rounds' time is none of its budget."""
+        for hooks, kept in zip(self.all_hooks, self.hooks[kind], strict=True):
+            hooks.update(kept)
+        self.watches[kind].budget.started += time.perf_counter() - self.paused[kind]
+
+    @property
+    def all_hooks(self) -> list[dict[int, Any]]:
+        """Where torch keeps the hooks of the optimizer and of the forward passes."""
+        of_modules = [h for m in self.model.modules() for h in (m._forward_hooks, m._forward_hooks_with_kwargs, m._forward_pre_hooks)]
+        return [self.optimizer._optimizer_step_pre_hooks, self.optimizer._optimizer_step_post_hooks, *of_modules]
+
+    def training_seconds(self, kind: str) -> float:
+        """Wall time of the training under this watch, up to where it pauses."""
+        budget = self.watches[kind].budget
+        return self.paused[kind] - budget.started - budget.spent
 
 
 def measured(workload: Workload, shuffle: random.Random) -> tuple[dict[str, float], dict[str, float]]:
     """Seconds that each kind took for its rounds; and by the watches' own clocks, the share of the training's time that they took."""
-    trainings = {kind: Training(workload, kind) for kind in shuffle.sample(KINDS, len(KINDS))}
+    training = Training(workload)
     for _ in range(math.ceil(WARM_UP / workload.steps)):
-        for training in trainings.values():
-            training.round()
-    watches = {kind: trainings[kind].watch.budget for kind in workload.limits}
-    before = {kind: (budget.spent, _seconds(trainings[kind])) for kind, budget in watches.items()}
+        for kind in KINDS:
+            training.round(kind)
+    budgets = {kind: watch.budget for kind, watch in training.watches.items()}
+    before = {kind: (budget.spent, training.training_seconds(kind)) for kind, budget in budgets.items()}
     order, seconds = list(KINDS), dict.fromkeys(KINDS, 0.0)
     for _ in range(ROUNDS):
         shuffle.shuffle(order)
         for kind in order:
-            seconds[kind] += trainings[kind].round()
-    own = {kind: (watches[kind].spent - spent) / (_seconds(trainings[kind]) - took) for kind, (spent, took) in before.items()}
+            seconds[kind] += training.round(kind)
+    own = {kind: (budgets[kind].spent - spent) / (training.training_seconds(kind) - took) for kind, (spent, took) in before.items()}
     return seconds, own
-
-
-def _seconds(training: Training) -> float:
-    """Wall time of the training alone, up to where it pauses."""
-    budget = training.watch.budget
-    return training.paused - budget.started - budget.spent
 
 
 def over_plain(seconds: list[dict[str, float]], kind: str) -> tuple[float, float, float]:

@@ -16,8 +16,9 @@ from traindx.watching import watcher as watching
 from traindx.watching.defects.scheduler_wrong_rhythm import SchedulerWrongRhythm
 
 LATE, UPDATES = 100, 180
-# Updates until gradients that are no longer cleared are seen: at once where they were None before, else in the next row.
-AT_ONCE, IN_THE_NEXT_ROW = watching.ROW + 1, watching.ROW_SPACING + watching.ROW
+# Updates until gradients that are no longer cleared are seen: after the next update that is followed where they were None before, else in the
+# next row.
+AT_ONCE, IN_THE_NEXT_ROW = watching.FOLLOWED + watching.ROW, watching.ROW_SPACING + watching.FOLLOWED + watching.ROW
 
 
 def rows() -> tuple[Tensor, Tensor]:
@@ -250,6 +251,53 @@ def test_the_rate_ranks_above_the_operation_in_which_it_ended() -> None:
 def test_zero_by_zero_is_no_matter_of_the_rate() -> None:
     for rate in (lambda _: 0.05, lambda update: 0.05 * min(1.0, update / 100), lambda update: 0.001 + 0.05 * (update % 50) / 50):
         assert [f.cause for f in scheduled(rate, 160, spoils=120).findings] == ["non-finite-loss"]
+
+
+@pytest.mark.parametrize("update", range(LATE, LATE + watching.FOLLOWED))
+def test_a_number_that_is_not_finite_is_named_with_its_layer_at_any_update(update: int) -> None:
+    x, y = rows()
+    model = nn.Sequential(nn.Linear(8, 16), Root(), nn.Linear(16, 2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with watched(model, optimizer) as w:
+        for done in range(update + 1):
+            model[1].offset = -1e6 if done == update else 1e3
+            optimizer.zero_grad()
+            outputs = model(x)
+            loss = nn.functional.cross_entropy(outputs, y)
+            loss.backward()
+            optimizer.step()
+            w.step(loss, outputs, y)
+    (finding,) = w.findings
+    assert finding.cause == "non-finite-loss" and finding.evidence[0].step == update + 1
+    assert "arose in sqrt in layer 1, at test_late.py" in finding.summary
+
+
+class Root(nn.Module):
+    """The root of its inputs above an offset."""
+
+    offset = 1e3
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x + self.offset).sqrt()
+
+
+@pytest.mark.parametrize("begins", range(LATE, LATE + watching.FOLLOWED))
+def test_a_model_left_in_evaluation_mode_later_is_named(begins: int) -> None:
+    x, y = rows()
+    model = nn.Sequential(nn.Linear(8, 16), nn.Dropout(0.5), nn.Linear(16, 2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    with watched(model, optimizer) as w:
+        for update in range(UPDATES):
+            model.train(update < begins)
+            optimizer.zero_grad()
+            outputs = model(x)
+            loss = nn.functional.cross_entropy(outputs, y)
+            loss.backward()
+            optimizer.step()
+            w.step(loss, outputs, y)
+    (finding,) = w.findings
+    step = finding.evidence[0].step
+    assert finding.cause == "eval-mode-while-training" and step is not None and begins < step <= begins + watching.FOLLOWED
 
 
 def test_warm_restarts_are_no_finding() -> None:

@@ -92,6 +92,8 @@ class Loop:
     """Whether a gradient has arrived since the report before, or was there for an update: some are set by hand."""
     broken_loss: bool = False
     """Whether a loss that is not finite was reported."""
+    broken_gradient: bool = False
+    """Whether a gradient that is not finite was seen, and no scaler skips the update for it."""
     broken_inputs: bool = False
     """Whether the batch behind it held numbers that are not finite."""
     loss: Tensor | float | None = None

@@ -22,6 +22,7 @@ from traindx.watching import findings as records
 from traindx.watching.budget import Budget
 from traindx.watching.defects import DETECTORS, Detector
 from traindx.watching.defects.missing_zero_grad import MissingZeroGrad
+from traindx.watching.defects.non_finite_loss import NonFiniteLoss
 from traindx.watching.loop import Forward, Hook, Loop, choose_witness, number
 from traindx.watching.observing import GuardedActivations, watching_probes
 from traindx.watching.places import users_line
@@ -35,6 +36,8 @@ FIRST_SOUGHT = 16
 WEIGHED_AT = (64, 256, 1024, 4096, 16384, 65536)
 # For the defects that are there from the first update on, so many updates are watched, and later only those that are looked at in full.
 FIRST_UPDATES = 64
+# Later, one update in so many is followed; between these, no more is read than the loss, a gradient and the rate.
+FOLLOWED = 8
 # A look lasts until it has seen an update, and over no more reports than this where none comes.
 LONGEST_LOOK = 64
 # So many updates in a row are followed, and this many lie between two such rows at least, where gradients look as if they were not cleared.
@@ -106,7 +109,9 @@ class Watch:
         self._holders: set[int] = set()
         self._all, self._lasting = _acts(self._detectors), _acts([d for d in self._detectors if d.lasting])
         self._in_a_row = _acts([d for d in self._detectors if d.lasting or d.in_rows])
-        self._acts = self._lasting
+        non_finite = [d for d in self._detectors if isinstance(d, NonFiniteLoss)]
+        self._between = self._lasting | {"updating": _acts(non_finite)["updating"]}
+        self._acts, self._is_close = self._all, True  # close: followed from the backward pass to after the update
         self._version, self._row_ends, self._next_row = -1, 0, 0
         self._weighed_broken = False  # whether signs were weighed since a loss was not finite
         self._look_began, self._look_has_ended = 0, False
@@ -213,15 +218,21 @@ class Watch:
     # -- what the hooks see --------------------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        """An update begins: is it looked at in full, or followed as one of a row? A look that has seen no update goes on."""
+        """An update begins: is it looked at in full, followed, or passed over? A look that has seen no update goes on."""
         loop = self.loop
-        if loop.looking:
+        following = (loop.step + 1) % FOLLOWED == 0
+        if loop.looking or (self._acts is self._between and not following):
             return
         loop.looking, in_row = self.budget.affords_look(loop.step), self._is_in_row()
-        full = loop.looking or loop.step < FIRST_UPDATES
-        self._acts = self._all if full else self._in_a_row if in_row else self._lasting
-        if (self._acts is self._lasting) is not (self._heard is None):
-            self._hear_gradients(self._acts is not self._lasting)
+        if loop.looking or loop.step < FIRST_UPDATES:
+            self._acts = self._all
+        elif in_row:
+            self._acts = self._in_a_row
+        else:  # a scheduler's steps are held against each update
+            self._acts = self._lasting if following or loop.scheduler is not None else self._between
+        self._is_close = self._acts is self._all or self._acts is self._in_a_row
+        if self._is_close is (self._heard is None):
+            self._hear_gradients(self._is_close)
         if loop.looking:
             if self._look_has_ended:
                 self._count_look()
@@ -296,7 +307,7 @@ class Watch:
         loop.reports_since_update = 0
         loop.evaluations.clear()
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)  # the first argument is the optimizer itself
-        wanted = self._acts is not self._lasting or closure is not None
+        wanted = self._is_close or closure is not None
         if wanted is not (index in self._after):
             self._hear_updates(index, wanted)
         if index == 0:
@@ -308,6 +319,8 @@ class Watch:
         """Record a rate that is another than before, or that of an update that is looked at. To read one on an accelerator is to wait."""
         loop = self.loop
         rate = optimizer.param_groups[0].get("lr") if optimizer.param_groups else None
+        if rate is loop.rate and not loop.looking:  # the very same number, as it is most of the time
+            return
         if rate is None or (isinstance(rate, Tensor) and not rate.is_cpu and not loop.looking):
             return
         if loop.looking or rate != loop.rate:
@@ -370,17 +383,8 @@ class Watch:
             self._count_look()
         self._losses.append(self._kept(loss))
         loop.loss, loop.outputs, loop.targets = loss, outputs, targets
-        look_ends = loop.looking and (loop.updates_since_report > 0 or loop.step + 1 - self._look_began >= LONGEST_LOOK)
-        if len(self._losses) >= READ_EVERY or look_ends:
-            self._read_losses()
-        if not self._rows and isinstance(targets, Tensor) and targets.ndim:
-            self._rows = len(targets)
-        self._tell("reported")
-        if look_ends:
-            self._end_look()
-            self._look_has_ended = True
-        elif loop.looking:
-            self._let_activations_go()
+        if self._acts is not self._between or loop.broken_loss or loop.broken_gradient:
+            self._see_report()
         loop.step += 1
         loop.reports_since_update += not loop.updates_since_report
         loop.updates_since_report, loop.was_reached = 0, False
@@ -393,6 +397,21 @@ class Watch:
             self._alert()
         if not self._off:  # an alert may end the watch
             self._begin()
+
+    def _see_report(self) -> None:
+        """The report of an update that is followed, or of one with numbers that are not finite."""
+        loop, targets = self.loop, self.loop.targets
+        look_ends = loop.looking and (loop.updates_since_report > 0 or loop.step + 1 - self._look_began >= LONGEST_LOOK)
+        if len(self._losses) >= READ_EVERY or look_ends:
+            self._read_losses()
+        if not self._rows and isinstance(targets, Tensor) and targets.ndim:
+            self._rows = len(targets)
+        self._tell("reported")
+        if look_ends:
+            self._end_look()
+            self._look_has_ended = True
+        elif loop.looking:
+            self._let_activations_go()
 
     @_guarded
     def validate(self, loss: Tensor | float, metric: float | None = None) -> None:

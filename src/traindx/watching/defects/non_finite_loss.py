@@ -33,34 +33,35 @@ class NonFiniteLoss(Detector):
         super().__init__()
         self._flag: Tensor | None = None
         self._gathered = 0
-        self._broken, self._fresh, self._backward = False, False, False
+        self._fresh, self._backward = False, False
         self._sound = False  # whether the weights were finite before the update that has spoilt them
         self._origin: origin.Origin | None = None
 
     def updating(self, loop: Loop) -> None:
         """Gradients are complete, weights not yet changed."""
         gradient = loop.witness.grad if loop.witness is not None else None
-        if gradient is None or self._broken or self.held is not None:
+        if gradient is None or loop.broken_gradient or self.held is not None:
             return
         if gradient.is_cpu:
             # The sum of halves is soon too large for a half. No wait: the number is here.
             total = gradient.sum(dtype=torch.float32) if gradient.dtype is torch.float16 else gradient.sum()
-            finite = cmath.isfinite(total.item())
-            self._broken = self._fresh = not finite and not loop.is_left_to_a_scaler
-            self._sound = self._fresh and not _broken_parameters(loop)
+            if cmath.isfinite(total.item()) or loop.is_left_to_a_scaler:
+                return
+            loop.broken_gradient = self._fresh = True
+            self._sound = not _broken_parameters(loop)
         elif not loop.is_left_to_a_scaler:
             bad = ~gradient.isfinite().all()
             self._flag = bad if self._flag is None else self._flag | bad
             self._gathered += 1
             if self._gathered >= READ_EVERY:
-                self._read()
+                self._read(loop)
         if self._fresh and loop.forward is not None and not loop.compiled:
             self._search(loop, loop.forward)
 
-    def _read(self) -> None:
+    def _read(self, loop: Loop) -> None:
         """What was gathered on the device."""
         if self._flag is not None:
-            self._broken = self._broken or bool(self._flag)
+            loop.broken_gradient = loop.broken_gradient or bool(self._flag)
         self._flag, self._gathered = None, 0
 
     def _search(self, loop: Loop, forward: Forward) -> None:
@@ -77,7 +78,7 @@ class NonFiniteLoss(Detector):
 
     def reported(self, loop: Loop) -> None:
         """Say it, with what is known of its origin."""
-        if self.held is not None or not (self._broken or loop.broken_loss):
+        if self.held is not None or not (loop.broken_gradient or loop.broken_loss):
             return
         loop.broken_inputs = loop.broken_inputs or not origin.is_finite(loop.targets)
         if loop.broken_inputs:
@@ -87,7 +88,7 @@ class NonFiniteLoss(Detector):
 
     def ended(self, loop: Loop) -> None:
         """The last losses and gradients are read at the end."""
-        self._read()
+        self._read(loop)
         self.reported(loop)
 
     def _said(self, loop: Loop) -> tuple[str, Place | None]:

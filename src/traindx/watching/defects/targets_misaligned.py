@@ -45,7 +45,7 @@ class TargetsMisaligned(Detector):
         """Meet the rows of this batch."""
         if self._met >= ENOUGH_MET or self.held is not None or loop.forward is None:
             return
-        if loop.step >= FIRST_BATCHES and (loop.step % EVERY or not loop.affords_more()):
+        if loop.step >= FIRST_BATCHES and ((loop.step + 1) % EVERY or not loop.affords_more()):
             return
         inputs = next((a for a in (*loop.forward.args, *loop.forward.kwargs.values()) if isinstance(a, Tensor) and a.ndim >= 2), None)
         targets = loop.targets
