@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from evidence_by_hand import Facts
 from standings import declines, fires, is_silent, sign
 
 from traindx.diagnosis import next_question
+from traindx.diagnosis.procedure import DIRECT_MARGIN, HIDDEN_MARGIN, OF_LOSS
 from traindx.diagnosis.rules.base import SYMPTOM
 from traindx.diagnosis.rules.missing_decay import COSINE_FULL, COSINE_NONE, GAIN_BEYOND, GAIN_FULL, GAIN_NONE, JUMPS_FULL, JUMPS_NONE
 
@@ -56,6 +58,18 @@ def test_where_training_is_not_large_both_must_gain_and_references_be_better(fac
     below = settled.baseline(validation_loss=settled.reading.reachable)
     assert sign(averaged(below, GAIN_FULL, GAIN_FULL), CAUSE) == 0.0
     assert sign(averaged(below, GAIN_BEYOND, GAIN_BEYOND), CAUSE) == 1.0, "a noise floor shows even below all references"
+
+
+def test_of_a_small_loss_a_share_is_enough(facts: Facts) -> None:
+    constant = facts.put("audit", "schedule", 0.0, text="constant").baseline(late_gradient_cosine=COSINE_FULL)
+    for loss, margin in ((0.1, DIRECT_MARGIN), (0.5, None), (0.8, HIDDEN_MARGIN)):
+        small = constant.baseline(train_loss=loss, validation_loss=loss, lowest_validation_loss=loss)
+        for name in ("linear", "nearest-neighbours", "gradient-boosting"):
+            small = small.put("references", "out_of_fold_loss", 0.95 * loss, name)
+        question = next_question(small.evidence, 8.0)
+        assert question is not None and [r.id for r in question.remedies] == ["set-schedule"]
+        asked = (loss - float(question.params["goal"])) / (2 * small.reading.distance)
+        assert asked == pytest.approx(margin if margin else OF_LOSS * loss / small.reading.distance)
 
 
 def test_where_rows_were_learned_by_heart_it_comes_last(facts: Facts) -> None:

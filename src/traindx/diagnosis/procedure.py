@@ -21,6 +21,8 @@ from traindx.records import Evidence, Question, RemedyRef, Standing
 HIDDEN_MARGIN = 0.1
 # Where a sign is direct (stronger than any symptom), a smaller effect is worth telling.
 DIRECT_SIGN, DIRECT_MARGIN = 0.8, 0.05
+# Where this share of a small validation loss is less than that, it is enough of an effect for a sign that was measured.
+OF_LOSS = 0.3
 # Targets of a regression with so many different whole numbers may be names of classes.
 FEWEST_CLASSES, MOST_CLASSES = 3, 30
 # Where hardly anything was learned, anything may be tried, and what helps must take off this share of what the constant predictor pays.
@@ -270,7 +272,9 @@ def _decay(reading: Reading, least: float) -> Question | None:
         return None
     if reading.training_is_large:
         return _race(reading, _refs(found), "train_loss", reading.train, fit_goal(reading), first_heat=2)
-    goal = hidden_goal(reading, DIRECT_MARGIN if found[0][0] >= DIRECT_SIGN else HIDDEN_MARGIN)
+    small_loss = OF_LOSS * reading.share(hidden_before(reading) - reading.least)
+    margin = DIRECT_MARGIN if found[0][0] >= DIRECT_SIGN else min(HIDDEN_MARGIN, max(DIRECT_MARGIN, small_loss))
+    goal = hidden_goal(reading, margin)
     return _race(reading, _refs(found), "validation_loss", hidden_before(reading), goal, first_heat=2)
 
 

@@ -14,7 +14,7 @@ JUMPS_NONE, JUMPS_FULL = 0.02, 0.15
 # below 0.05 in 95 of 100 cases; where a decay is missing, 0.05 to 0.4.
 GAIN_NONE, GAIN_FULL = 0.02, 0.07
 # A network that validates better than any reference has little need of a decay: there the mean must gain this much to speak for one in full.
-GAIN_BEYOND = 0.2
+GAIN_BEYOND = 0.1
 
 
 class MissingDecay(DirectFitRule):
