@@ -21,6 +21,8 @@ from traindx.records import Evidence, Question, RemedyRef, Standing
 HIDDEN_MARGIN = 0.1
 # Where a sign is direct (stronger than any symptom), a smaller effect is worth telling.
 DIRECT_SIGN, DIRECT_MARGIN = 0.8, 0.05
+# A remedy that recovers less leaves room for another with a direct sign.
+RECOVERED = 0.8
 # Where this share of a small validation loss is less than that, it is enough of an effect for a sign that was measured.
 OF_LOSS = 0.3
 # Targets of a regression with so many different whole numbers may be names of classes.
@@ -268,12 +270,13 @@ def _by_heart(reading: Reading) -> bool:
 
 def _decay(reading: Reading, least: float) -> Question | None:
     found = suspects(reading, "late", least)
-    if not found or _best_recovery(reading, "fit") >= CONFIRMING_SHARE:
+    direct = bool(found) and found[0][0] >= DIRECT_SIGN
+    if not found or _best_recovery(reading, "fit") >= (RECOVERED if direct else CONFIRMING_SHARE):
         return None
     if reading.training_is_large:
         return _race(reading, _refs(found), "train_loss", reading.train, fit_goal(reading), first_heat=2)
     small_loss = OF_LOSS * reading.share(hidden_before(reading) - reading.least)
-    margin = DIRECT_MARGIN if found[0][0] >= DIRECT_SIGN else min(HIDDEN_MARGIN, max(DIRECT_MARGIN, small_loss))
+    margin = DIRECT_MARGIN if direct else min(HIDDEN_MARGIN, max(DIRECT_MARGIN, small_loss))
     goal = hidden_goal(reading, margin)
     return _race(reading, _refs(found), "validation_loss", hidden_before(reading), goal, first_heat=2)
 
