@@ -405,10 +405,13 @@ def _not_run(contender: Contender) -> Evidence:
 
 
 def _fluctuation(run: Run, quantity: str) -> float:
-    """How much the evaluated loss jumps from one evaluation to the next over the last half of a run: its noise, without its trend."""
+    """How much the evaluated loss jumps from one evaluation to the next over the last half of a run: its noise, without its trend.
+
+    Of too few evaluations nobody can tell: then no fall is beyond it.
+    """
     values = np.array(run.curves["validation_metric" if quantity == "validation_error" else quantity].values)
     late = values[len(values) // 2 :]
-    return float(np.std(np.diff(late))) if len(late) > 2 and bool(np.isfinite(late).all()) else 0.0
+    return float(np.std(np.diff(late))) if len(late) > 2 and bool(np.isfinite(late).all()) else math.inf
 
 
 def _loss(run: Run, quantity: str) -> float:
