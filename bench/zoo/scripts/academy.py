@@ -128,9 +128,8 @@ def by_the_reds(t: Training) -> None:
 
 
 strength_dense.fault("learning-rate-too-low", "rate-of-adam-for-sgd", "mild", lr=1e-3)
-strength_dense.fault("batch-too-small", "one-wine", "medium", batch_size=1, epochs=1)
 strength_dense.fault("unnormalized-input", "as-in-the-file", "gross", scale=False)
-strength_dense.fault("unnormalized-target", "grams-a-litre", "medium", twin={"lr": 0.01, "epochs": 25}, grams=True)
+strength_dense.fault("unnormalized-target", "grams-a-litre", "gross", twin={"lr": 0.01, "epochs": 25}, grams=True)
 strength_dense.fault("vanishing-gradient", "sigmoid-everywhere", "medium", twin={"concat": False, "depth": 5, "lr": 0.05, "act": nn.Tanh},
                      act=nn.Sigmoid)  # fmt: skip
 strength_dense.fault(
@@ -145,7 +144,7 @@ strength_dense.fault(
     "trained-too-long",
     "over-the-weekend",
     "medium",
-    twin={"rows": 250, "blur": 0.8, "width": 40, "optimizer": "adam", "lr": 2e-3, "batch_size": 20, "epochs": 12},
+    twin={"rows": 250, "blur": 0.8, "width": 40, "optimizer": "adam", "lr": 5e-3, "batch_size": 20, "epochs": 14},
     epochs=150,
 )
 strength_dense.fault("covariate-shift", "tested-on-reds", "medium", prepare=honest_test, reds=True)
@@ -317,13 +316,14 @@ def inches_and_ounces(x: np.ndarray) -> np.ndarray:
     return np.concatenate([0.35 * x[..., : MEASURES // 2] - 1.5, x[..., MEASURES // 2 :]], -1)
 
 
+signature_siamese.fault("batch-too-small", "one-pair", "medium", batch_size=1, epochs=1)
 signature_siamese.fault("saturating-activation", "unit-variance-weights", "medium", twin={"act": nn.Tanh, "lr": 1e-2}, std=4.0)
 signature_siamese.fault("model-too-simple", "one-number-a-hand", "medium", width=1, code=1)
 signature_siamese.fault("class-imbalance", "few-of-one-hand", "medium", prepare=balanced, edit=kept(first_of(60, 1)))
 signature_siamese.fault("label-noise", "clerks-guess", "mild", edit=relabelled(wrong_share(0.3, 2)))
 signature_siamese.fault("labels-unrelated-to-inputs", "pairs-shuffled-apart", "gross", edit=relabelled(lambda y: np.roll(y, 3, 0)))
 signature_siamese.fault("preprocessing-mismatch", "inches-and-ounces", "gross", prepare=honest_test, edit=test_inputs(inches_and_ounces))
-signature_siamese.fault("train-test-leakage", "jittered-before-the-split", "medium", twin={"rows": 250, "batch_size": 20, "lr": 5e-3},
+signature_siamese.fault("train-test-leakage", "jittered-before-the-split", "medium", twin={"rows": 250, "batch_size": 20, "lr": 1.5e-2, "epochs": 12},
                         prepare=flattered, edit=copied(5, 0.02))  # fmt: skip
 
 # -- which electives a student takes -----------------------------------------------------------------------------------------------------
