@@ -232,6 +232,7 @@ def digit_mixer(
 
 digit_mixer.fault("learning-rate-too-high", "rate-of-sgd-for-adam", "medium", lr=0.2)
 digit_mixer.fault("batch-too-large", "all-rows", "medium", batch_size=1000)
+digit_mixer.fault("batch-too-small", "two-digits", "medium", batch_size=2, epochs=1)
 digit_mixer.fault("frozen-parameters", "head-alone", "medium", frozen=True)
 digit_mixer.fault("over-regularized", "drop-nine-in-ten", "medium", drop=0.9)
 digit_mixer.fault("too-little-data", "sixty-digits", "medium", edit=few(60))
@@ -316,7 +317,6 @@ def inches_and_ounces(x: np.ndarray) -> np.ndarray:
     return np.concatenate([0.35 * x[..., : MEASURES // 2] - 1.5, x[..., MEASURES // 2 :]], -1)
 
 
-signature_siamese.fault("batch-too-small", "one-pair", "medium", batch_size=1, epochs=1)
 signature_siamese.fault("saturating-activation", "unit-variance-weights", "medium", twin={"act": nn.Tanh, "lr": 1e-2}, std=4.0)
 signature_siamese.fault("model-too-simple", "one-number-a-hand", "medium", width=1, code=1)
 signature_siamese.fault("class-imbalance", "few-of-one-hand", "medium", prepare=balanced, edit=kept(first_of(60, 1)))
