@@ -36,7 +36,7 @@ from zoo.scripts.mistakes import flattered, other_shares
 
 # -- how strong a white wine is, by its other measures -----------------------------------------------------------------------------------
 
-SUGAR, SULPHUR, DENSITY = 3, 6, 7
+SUGAR = 3
 
 
 @cache
@@ -51,24 +51,19 @@ def strengths(colour: str) -> tuple[np.ndarray, np.ndarray]:
 class DenseMlp(nn.Module):
     """Every layer sees the inputs and all layers before it; without ``concat`` the last one alone."""
 
-    def __init__(
-        self, inputs: int, width: int, depth: int, concat: bool, act: type[nn.Module], drop: float, outputs: int, neck: int = 0
-    ) -> None:
+    def __init__(self, inputs: int, width: int, depth: int, concat: bool, act: type[nn.Module]) -> None:
         super().__init__()
-        self.concat, self.drop, self.act = concat, nn.Dropout(drop), act()
-        self.entry = nn.Linear(inputs, neck) if neck else nn.Identity()
-        seen = neck or inputs
-        self.layers = nn.ModuleList()
+        self.concat, self.act, self.layers = concat, act(), nn.ModuleList()
+        seen = inputs
         for _ in range(depth):
             self.layers.append(nn.Linear(seen, width))
             seen = seen + width if concat else width
-        self.out = nn.Linear(seen, outputs)
+        self.out = nn.Linear(seen, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs) -> (N, outputs)."""
-        x = self.entry(x)
+        """(N, inputs) -> (N, 1)."""
         for layer in self.layers:
-            y = self.drop(self.act(layer(x)))
+            y = self.act(layer(x))
             x = torch.cat([x, y], 1) if self.concat else y
         return self.out(x)
 
@@ -79,20 +74,12 @@ def strength_dense(
     *,
     rows: int = 1600,
     scale: bool = True,
-    only: tuple[int, ...] = (),
-    coarse: float = 0.0,
     blur: float = 0.0,
     width: int = 24,
     depth: int = 2,
     concat: bool = True,
     act: type[nn.Module] = nn.ReLU,
-    drop: float = 0.0,
-    neck: int = 0,
-    std: float | None = None,
-    gain: float = 1.0,
-    bias: float | None = None,
     grams: bool = False,
-    last: type[nn.Module] | None = None,
     reds: bool = False,
     **recipe: Any,
 ) -> Training:
@@ -104,21 +91,12 @@ def strength_dense(
         u, v = strengths("red")
     if scale:
         x, u = scaled(x, u)
-    if only:
-        x, u = x[:, list(only)], u[:, list(only)]
-    if coarse:
-        x, u = (np.round(a / np.float32(coarse)) * np.float32(coarse) for a in (x, u))
     y, v = ((7.89 * a if grams else (a - middle) / spread)[:, None].astype(np.float32) for a in (y, v))
     y = (y + blur * draw.luck.normal(0, 1, y.shape)).astype(np.float32)
     width, inputs = draw.units(width) if width > 4 else width, x.shape[1]
 
-    def model() -> nn.Module:
-        net: nn.Module = DenseMlp(inputs, width, depth, concat, act, drop, 1, neck)
-        redraw(net, std, gain, bias)
-        return nn.Sequential(net, last()) if last else net
-
     mine = {"optimizer": "sgd", "lr": draw.near(0.03), "momentum": 0.9, "batch_size": 40, "epochs": 20, "schedule": "cosine"}
-    return Training(model, nn.MSELoss(), (x, y), (u, v), settings(mine, recipe))
+    return Training(lambda: DenseMlp(inputs, width, depth, concat, act), nn.MSELoss(), (x, y), (u, v), settings(mine, recipe))
 
 
 def by_the_reds(t: Training) -> None:
@@ -163,35 +141,32 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
 
 class Mixing(nn.Module):
-    """Places are mixed for every channel, then channels at every place; each beside a shortcut."""
+    """Places are mixed for every channel, then channels at every place; each after a norm and beside a shortcut."""
 
-    def __init__(self, places: int, width: int, act: type[nn.Module], norm: bool, skip: bool, drop: float) -> None:
+    def __init__(self, places: int, width: int, drop: float) -> None:
         super().__init__()
-        self.one, self.two = (nn.LayerNorm(width) if norm else nn.Identity() for _ in range(2))
-        self.across = nn.Sequential(nn.Linear(places, 2 * places), act(), nn.Dropout(drop), nn.Linear(2 * places, places))
-        self.along = nn.Sequential(nn.Linear(width, 2 * width), act(), nn.Dropout(drop), nn.Linear(2 * width, width))
-        self.skip = skip
+        self.one, self.two = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.across = nn.Sequential(nn.Linear(places, 2 * places), nn.GELU(), nn.Dropout(drop), nn.Linear(2 * places, places))
+        self.along = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(drop), nn.Linear(2 * width, width))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, places, width) -> (N, places, width)."""
-        y = self.across(self.one(x).transpose(1, 2)).transpose(1, 2)
-        x = x + y if self.skip else y
-        y = self.along(self.two(x))
-        return x + y if self.skip else y
+        x = x + self.across(self.one(x).transpose(1, 2)).transpose(1, 2)
+        return x + self.along(self.two(x))
 
 
 class Mixer(nn.Module):
     """Patches of two by two pixels as vectors, blocks that mix them, and the mean of all places."""
 
-    def __init__(self, width: int, depth: int, act: type[nn.Module], norm: bool, skip: bool, drop: float, outputs: int) -> None:
+    def __init__(self, width: int, depth: int, drop: float) -> None:
         super().__init__()
         self.patches = nn.Conv2d(1, width, 2, stride=2)
-        self.blocks = nn.Sequential(*(Mixing(16, width, act, norm, skip, drop) for _ in range(depth)))
-        self.norm = nn.LayerNorm(width) if norm else nn.Identity()
-        self.out = nn.Linear(width, outputs)
+        self.blocks = nn.Sequential(*(Mixing(16, width, drop) for _ in range(depth)))
+        self.norm = nn.LayerNorm(width)
+        self.out = nn.Linear(width, 10)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 1, 8, 8) -> (N, outputs)."""
+        """(N, 1, 8, 8) -> (N, 10)."""
         return self.out(self.norm(self.blocks(self.patches(x).flatten(2).transpose(1, 2))).mean(1))
 
 
@@ -200,37 +175,28 @@ def digit_mixer(
     draw: Draw,
     *,
     rows: int = 1250,
-    scale: bool = True,
     width: int = 20,
     depth: int = 2,
-    act: type[nn.Module] = nn.GELU,
-    norm: bool = True,
-    skip: bool = True,
     drop: float = 0.0,
-    gain: float = 1.0,
     frozen: bool = False,
-    outputs: int = 10,
-    last: type[nn.Module] | None = None,
     **recipe: Any,
 ) -> Training:
     """Which of ten digits it is."""
     x, y = digits()
-    (x, y), (u, v) = draw.rows((x - 4.9) / 6 if scale else x, y, rows)
+    (x, y), (u, v) = draw.rows((x - 4.9) / 6, y, rows)
     x, u = x.astype(np.float32), u.astype(np.float32)
     width = draw.units(width) if width > 4 else width
 
     def model() -> nn.Module:
-        net: nn.Module = Mixer(width, depth, act, norm, skip, drop, outputs)
-        redraw(net, None, gain, None)
+        net = Mixer(width, depth, drop)
         if frozen:
             freeze_below_out(net)
-        return nn.Sequential(net, last()) if last else net
+        return net
 
     mine = {"optimizer": "adamw", "lr": draw.near(1.5e-2), "weight_decay": 0.05, "batch_size": 50, "epochs": 10, "schedule": "cosine"}
     return Training(model, nn.CrossEntropyLoss(), (x, y), (u, v), settings(mine, recipe), classes=10)
 
 
-digit_mixer.fault("learning-rate-too-high", "rate-of-sgd-for-adam", "medium", lr=0.2)
 digit_mixer.fault("batch-too-large", "all-rows", "medium", batch_size=1000)
 digit_mixer.fault("batch-too-small", "two-digits", "medium", batch_size=2, epochs=1)
 digit_mixer.fault("frozen-parameters", "head-alone", "medium", frozen=True)
@@ -264,13 +230,13 @@ def signatures() -> tuple[np.ndarray, np.ndarray]:
 class Siamese(nn.Module):
     """One encoder for both signatures; by how much their codes differ tells whether they are of one hand."""
 
-    def __init__(self, width: int, code: int, act: type[nn.Module], drop: float, outputs: int) -> None:
+    def __init__(self, width: int, code: int, act: type[nn.Module]) -> None:
         super().__init__()
-        self.encoder = nn.Sequential(nn.Linear(MEASURES, width), act(), nn.Dropout(drop), nn.Linear(width, code))
-        self.head = nn.Sequential(nn.Linear(code, 16), act(), nn.Linear(16, outputs))
+        self.encoder = nn.Sequential(nn.Linear(MEASURES, width), act(), nn.Linear(width, code))
+        self.head = nn.Sequential(nn.Linear(code, 16), act(), nn.Linear(16, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 2, 14) -> (N, outputs)."""
+        """(N, 2, 14) -> (N, 1)."""
         a, b = self.encoder(x).unbind(1)
         return self.head((a - b).square())
 
@@ -280,36 +246,26 @@ def signature_siamese(
     draw: Draw,
     *,
     rows: int = 2200,
-    scale: bool = True,
-    only: tuple[int, ...] = (),
     width: int = 32,
     code: int = 12,
     act: type[nn.Module] = nn.ReLU,
-    drop: float = 0.0,
     std: float | None = None,
-    bias: float | None = None,
-    outputs: int = 1,
-    last: type[nn.Module] | None = None,
-    loss: nn.Module | None = None,
     **recipe: Any,
 ) -> Training:
     """Whether one hand wrote both."""
     x, y = signatures()
     (x, y), (u, v) = draw.rows(x, y[:, None], rows)
-    if scale:
-        middle, spread = x.mean((0, 1)), x.std((0, 1))
-        x, u = (x - middle) / spread, (u - middle) / spread
-    if only:
-        x, u = (a * np.isin(np.arange(MEASURES), only).astype(np.float32) for a in (x, u))
+    middle, spread = x.mean((0, 1)), x.std((0, 1))
+    x, u = (x - middle) / spread, (u - middle) / spread
     width = draw.units(width) if width > 4 else width
 
     def model() -> nn.Module:
-        net: nn.Module = Siamese(width, code, act, drop, outputs)
-        redraw(net, std, 1.0, bias)
-        return nn.Sequential(net, last()) if last else net
+        net = Siamese(width, code, act)
+        redraw(net, std, 1.0, None)
+        return net
 
     mine = {"optimizer": "adam", "lr": draw.near(8e-3), "batch_size": 50, "epochs": 10, "schedule": "cosine"}
-    return Training(model, loss or nn.BCEWithLogitsLoss(), (x, y), (u, v), settings(mine, recipe), classes=2)
+    return Training(model, nn.BCEWithLogitsLoss(), (x, y), (u, v), settings(mine, recipe), classes=2)
 
 
 def inches_and_ounces(x: np.ndarray) -> np.ndarray:
@@ -317,6 +273,7 @@ def inches_and_ounces(x: np.ndarray) -> np.ndarray:
     return np.concatenate([0.35 * x[..., : MEASURES // 2] - 1.5, x[..., MEASURES // 2 :]], -1)
 
 
+signature_siamese.fault("learning-rate-too-high", "rate-of-sgd-for-adam", "medium", lr=0.3)
 signature_siamese.fault("saturating-activation", "unit-variance-weights", "medium", twin={"act": nn.Tanh, "lr": 1e-2}, std=4.0)
 signature_siamese.fault("model-too-simple", "one-number-a-hand", "medium", width=1, code=1)
 signature_siamese.fault("class-imbalance", "few-of-one-hand", "medium", prepare=balanced, edit=kept(first_of(60, 1)))
@@ -353,21 +310,21 @@ def electives() -> tuple[np.ndarray, np.ndarray]:
 class WideAndDeep(nn.Module):
     """A line in programmes by years and in marks, beside layers on embeddings and marks."""
 
-    def __init__(self, wide: bool, size: int, widths: tuple[int, ...], act: type[nn.Module], drop: float, outputs: int) -> None:
+    def __init__(self, wide: bool, size: int, widths: tuple[int, ...], act: type[nn.Module]) -> None:
         super().__init__()
         self.programme, self.year, self.school = (nn.Embedding(k, size) for k in (PROGRAMMES, YEARS, SCHOOLS))
-        self.crossed = nn.Embedding(PROGRAMMES * YEARS, outputs) if wide else None
-        self.line = nn.Linear(MARKS, outputs) if wide else None
+        self.crossed = nn.Embedding(PROGRAMMES * YEARS, COURSES) if wide else None
+        self.line = nn.Linear(MARKS, COURSES) if wide else None
         layers: list[nn.Module] = []
         for a, b in zip((3 * size + MARKS, *widths), widths, strict=False):
-            layers += [nn.Linear(a, b), act(), nn.Dropout(drop)]
+            layers += [nn.Linear(a, b), act()]
         self.deep = nn.Sequential(*layers)
-        self.out = nn.Linear((3 * size + MARKS, *widths)[-1], outputs)
+        self.out = nn.Linear((3 * size + MARKS, *widths)[-1], COURSES)
         if self.crossed is not None:
             nn.init.zeros_(self.crossed.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 8) -> (N, outputs)."""
+        """(N, 8) -> (N, 6)."""
         programme, year, school = x[:, :3].long().unbind(1)
         y = torch.cat([self.programme(programme), self.year(year), self.school(school), x[:, 3:]], 1)
         y = self.out(self.deep(y))
@@ -379,15 +336,11 @@ def elective_wide(
     draw: Draw,
     *,
     rows: int = 2600,
-    scale: bool = True,
     blind: tuple[int, ...] = (),
     wide: bool = True,
     size: int = 4,
     widths: tuple[int, ...] = (24, 16),
     act: type[nn.Module] = nn.ReLU,
-    drop: float = 0.0,
-    bias: float | None = None,
-    outputs: int = COURSES,
     last: type[nn.Module] | None = None,
     **recipe: Any,
 ) -> Training:
@@ -395,13 +348,11 @@ def elective_wide(
     x, y = electives()
     x = np.where(np.isin(np.arange(x.shape[1]), blind), 0, x).astype(np.float32)
     (x, y), (u, v) = draw.rows(x, y, rows)
-    if scale:
-        x[:, 3:], u[:, 3:] = scaled(x[:, 3:], u[:, 3:])
+    x[:, 3:], u[:, 3:] = scaled(x[:, 3:], u[:, 3:])
     widths = tuple(draw.units(w) if w > 8 else w for w in widths)
 
     def model() -> nn.Module:
-        net: nn.Module = WideAndDeep(wide, size, widths, act, drop, outputs)
-        redraw(net, None, 1.0, bias)
+        net: nn.Module = WideAndDeep(wide, size, widths, act)
         return nn.Sequential(net, last()) if last else net
 
     mine = {"optimizer": "adam", "lr": draw.near(1.5e-2), "batch_size": 64, "epochs": 12, "schedule": "cosine"}
@@ -413,7 +364,7 @@ elective_wide.fault("optimizer-unsuited", "sgd-for-embeddings", "gross", optimiz
 elective_wide.fault("softmax-before-cross-entropy", "sigmoid-in-the-network", "mild", last=nn.Sigmoid)
 elective_wide.fault("bottleneck", "one-unit-in-the-middle", "medium", twin={"wide": False, "widths": (32, 12)}, widths=(32, 1))
 elective_wide.fault("features-insufficient", "marks-left-empty", "medium", blind=(3, 4, 5, 6, 7))
-elective_wide.fault("missing-nonlinearity", "activations-left-out", "medium", act=nn.Identity)
+elective_wide.fault("missing-nonlinearity", "activations-left-out", "mild", act=nn.Identity)
 elective_wide.fault("label-noise", "lists-read-badly", "mild", edit=relabelled(wrong_share(0.3, 2)))
 elective_wide.fault("wrong-labels", "validation-courses-by-another-list", "medium", prepare=judged_by_validation,
                     edit=validation_relabelled(lambda y: np.roll(y, 1, 1)))  # fmt: skip
@@ -456,13 +407,13 @@ def signs() -> tuple[np.ndarray, np.ndarray]:
 class SignGru(nn.Module):
     """A recurrence forwards and one backwards; the mean and the largest of their states are the answer's inputs."""
 
-    def __init__(self, width: int, both: bool, hidden: int, act: type[nn.Module], drop: float, outputs: int) -> None:
+    def __init__(self, width: int, both: bool, hidden: int) -> None:
         super().__init__()
         self.states = nn.GRU(3, width, batch_first=True, bidirectional=both)
-        self.head = nn.Sequential(nn.Linear(2 * width * (1 + both), hidden), act(), nn.Dropout(drop), nn.Linear(hidden, outputs))
+        self.head = nn.Sequential(nn.Linear(2 * width * (1 + both), hidden), nn.ReLU(), nn.Linear(hidden, SIGNS))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 16, 3) -> (N, outputs)."""
+        """(N, 16, 3) -> (N, 5)."""
         y = self.states(x)[0]
         return self.head(torch.cat([y.mean(1), y.amax(1)], 1))
 
@@ -472,38 +423,22 @@ def sign_bigru(
     draw: Draw,
     *,
     rows: int = 1400,
-    scale: bool = True,
-    steps: int = STEPS,
-    axes: tuple[int, ...] = (0, 1, 2),
     width: int = 16,
     both: bool = True,
     hidden: int = 24,
-    act: type[nn.Module] = nn.ReLU,
-    drop: float = 0.0,
-    gain: float = 1.0,
     bias: float | None = None,
-    outputs: int = SIGNS,
-    last: type[nn.Module] | None = None,
     **recipe: Any,
 ) -> Training:
     """Which of five signs it is."""
     x, y = signs()
     (x, y), (u, v) = draw.rows(x, y, rows)
-    if scale:
-        middle, spread = x.mean((0, 1)), x.std((0, 1))
-        x, u = (x - middle) / spread, (u - middle) / spread
-    x, u = (a[:, :steps] * np.isin(np.arange(3), axes).astype(np.float32) for a in (x, u))
+    middle, spread = x.mean((0, 1)), x.std((0, 1))
+    x, u = (x - middle) / spread, (u - middle) / spread
     width = draw.units(width) if width > 4 else width
 
     def model() -> nn.Module:
-        net: nn.Module = SignGru(width, both, hidden, act, drop, outputs)
-        with torch.no_grad():
-            for name, parameter in net.states.named_parameters():
-                if name.startswith("weight"):
-                    parameter.mul_(gain)
-        if bias is not None:
-            initialized(net, lambda w: w, bias, last=False)
-        return nn.Sequential(net, last()) if last else net
+        net = SignGru(width, both, hidden)
+        return net if bias is None else initialized(net, lambda w: w, bias, last=False)
 
     mine = {"optimizer": "rmsprop", "lr": draw.near(9e-3), "batch_size": 50, "epochs": 9, "schedule": "cosine"}
     return Training(model, nn.CrossEntropyLoss(), (x, y), (u, v), settings(mine, recipe), classes=SIGNS)
