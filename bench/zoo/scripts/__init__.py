@@ -1,6 +1,7 @@
 """Trainings written as scripts, with the mistakes that are made in them, one file a kind of data."""
 
 from zoo.scripts import (
+    academy,
     airport,
     brewery,
     clinic,
@@ -27,6 +28,7 @@ __all__ = [
     "Mistake",
     "Script",
     "Training",
+    "academy",
     "airport",
     "brewery",
     "clinic",
