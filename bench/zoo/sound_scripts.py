@@ -1,6 +1,23 @@
 """All healthy trainings of the scripts that are no twins, those held out included."""
 
-from zoo.scripts import healthy_brewery, healthy_clinic, healthy_farm, healthy_harbour, healthy_hospital, healthy_market
+from zoo.scripts import (
+    healthy_brewery,
+    healthy_clinic,
+    healthy_farm,
+    healthy_harbour,
+    healthy_hospital,
+    healthy_market,
+    healthy_tundra,
+)
 from zoo.scripts.healthy import SOUND
 
-__all__ = ["SOUND", "healthy_brewery", "healthy_clinic", "healthy_farm", "healthy_harbour", "healthy_hospital", "healthy_market"]
+__all__ = [
+    "SOUND",
+    "healthy_brewery",
+    "healthy_clinic",
+    "healthy_farm",
+    "healthy_harbour",
+    "healthy_hospital",
+    "healthy_market",
+    "healthy_tundra",
+]
