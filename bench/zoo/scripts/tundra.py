@@ -31,7 +31,6 @@ from zoo.scripts.base import (
     wrong_share,
 )
 from zoo.scripts.mistakes import beyond, flattered, quantities
-from zoo.scripts.pictures import Softmax
 
 # -- how much alcohol is in a wine -------------------------------------------------------------------------------------------------------
 
@@ -82,7 +81,16 @@ def wine_alcohol(
     return Training(model, nn.MSELoss(), (x, y), (u, v), settings(mine, recipe))
 
 
-DEEP = {"hidden": (24,) * 8, "optimizer": "sgd", "lr": 0.03, "momentum": 0.9}
+DEEP = {"hidden": (24,) * 6, "act": nn.Tanh, "optimizer": "sgd", "lr": 0.03, "momentum": 0.9}
+
+
+def mixed_up(y: np.ndarray) -> np.ndarray:
+    """Two wines in five have the alcohol of another one."""
+    rng = np.random.default_rng(29)
+    hit, y = np.flatnonzero(rng.random(len(y)) < 0.4), y.copy()
+    y[hit] = y[rng.permutation(hit)]
+    return y
+
 
 wine_alcohol.fault("learning-rate-too-low", "two-zeros-too-many", "medium", lr=6e-5)
 wine_alcohol.fault("unnormalized-target", "millilitres-a-hectolitre", "gross", unit=1000.0)
@@ -90,10 +98,8 @@ wine_alcohol.fault("features-insufficient", "acids-alone", "medium", only=(0, 1,
 wine_alcohol.fault("covariate-shift", "dry-to-sweet", "medium", prepare=honest_test, edit=beyond(SUGAR, 0.4))
 wine_alcohol.fault("wrong-labels", "validation-in-per-cent", "gross", prepare=judged_by_validation,
                    edit=validation_relabelled(lambda y: 1.2 * y + 10.5))  # fmt: skip
-wine_alcohol.fault("vanishing-gradient", "sigmoid-everywhere", "medium", twin=DEEP, act=nn.Sigmoid)
-wine_alcohol.fault("trained-too-long", "five-hundred-epochs", "medium",
-                   twin={"rows": 100, "hidden": (128, 128), "batch_size": 16, "lr": 2e-3, "epochs": 25, "schedule": "constant"},
-                   epochs=500)  # fmt: skip
+wine_alcohol.fault("vanishing-gradient", "sigmoid-for-tanh", "medium", twin=DEEP, act=nn.Sigmoid)
+wine_alcohol.fault("label-noise", "two-lists-mixed-up", "medium", edit=relabelled(mixed_up))
 
 # -- what is in the picture --------------------------------------------------------------------------------------------------------------
 
@@ -123,7 +129,7 @@ def clothes_lenet(
     """Ten kinds of clothes: convolution, pooling, convolution, pooling and two layers."""
     x, y = clothes()
     (x, y), (u, v) = draw.rows((x - 0.286) / 0.353, y, rows)
-    hidden = draw.units(hidden)
+    hidden = draw.units(hidden) if hidden > 4 else hidden
 
     def model() -> nn.Module:
         net = nn.Sequential(
@@ -151,6 +157,7 @@ clothes_lenet.fault("learning-rate-too-high", "one-zero-forgotten", "gross", lr=
 clothes_lenet.fault("momentum-too-high", "a-nine-too-many", "medium", momentum=0.99)
 clothes_lenet.fault("dead-units", "low-biases", "medium", bias=-3.0)
 clothes_lenet.fault("bad-initialization", "zeros", "gross", std=0.0, bias=0.0)
+clothes_lenet.fault("model-too-simple", "one-channel", "medium", channels=1, hidden=4)
 clothes_lenet.fault("label-noise", "sorted-in-a-hurry", "medium", edit=relabelled(wrong_share(0.4, 10)))
 clothes_lenet.fault("class-imbalance", "few-coats-and-bags", "medium", prepare=balanced, edit=kept(first_of(6, 4, 6, 8)))
 clothes_lenet.fault("preprocessing-mismatch", "black-on-white", "medium", prepare=honest_test, edit=test_inputs(lambda x: 1.2 - x))
@@ -217,12 +224,16 @@ def poorer_times(t: Training) -> None:
     t.test = (u[rows], v[rows])
 
 
-couple_income.fault("learning-rate-decays-too-fast", "tenth-every-epoch", "gross", schedule="exponential:0.02", lr=2e-3)
+couple_income.fault("model-too-flexible", "copied-from-a-larger-table", "medium",
+                    twin={"rows": 260, "hidden": (4,), "drop": 0.0, "epochs": 25, "batch_size": 20, "lr": 3e-3}, hidden=(300, 300))  # fmt: skip
 couple_income.fault("optimizer-unsuited", "sgd-at-its-default", "medium", optimizer="sgd", lr=1e-3)
 couple_income.fault("batch-too-large", "whole-table", "medium", batch_size=1920)
 couple_income.fault("label-noise", "typed-by-hand", "gross", edit=relabelled(wrong_share(0.42, 2)))
 couple_income.fault("label-shift", "poorer-times", "medium", prepare=honest_test, edit=poorer_times)
 couple_income.fault("unnormalized-input", "dollars-and-years", "medium", scale=False)
+couple_income.fault("trained-too-long", "five-hundred-epochs", "medium",
+                    twin={"rows": 300, "hidden": (32,), "drop": 0.0, "epochs": 12, "batch_size": 20, "lr": 2e-3, "schedule": "constant"},
+                    epochs=500)  # fmt: skip
 couple_income.fault("train-test-leakage", "oversampled-before-split", "medium",
                     twin={"rows": 300, "hidden": (64, 64), "drop": 0.0, "epochs": 8, "batch_size": 20, "lr": 2e-3},
                     prepare=flattered, edit=copied(6))  # fmt: skip
@@ -305,8 +316,8 @@ def dry_spring(t: Training) -> None:
 
 
 melt_gru.fault("trained-too-briefly", "one-epoch", "mild", epochs=1)
-melt_gru.fault("model-too-simple", "one-unit", "medium", hidden=1)
-melt_gru.fault("exploding-gradient", "orthogonal-times-eight", "medium", twin={"optimizer": "sgd", "lr": 0.2, "momentum": 0.9}, gain=12.0)
+melt_gru.fault("learning-rate-decays-too-fast", "step-every-epoch", "medium", schedule="step:1:0.1")
+melt_gru.fault("exploding-gradient", "gain-of-twelve", "medium", twin={"optimizer": "sgd", "lr": 0.2, "momentum": 0.9}, gain=12.0)
 melt_gru.fault("gradient-clipping-too-tight", "by-value-for-norm", "medium", twin={"optimizer": "sgd", "lr": 0.2, "momentum": 0.9},
                clip_norm=1e-3)  # fmt: skip
 melt_gru.fault("wrong-output-activation", "flow-is-positive", "medium", last=nn.Sigmoid)
@@ -349,27 +360,31 @@ def digit_transformer(
     drop: float = 0.0,
     std: float | None = None,
     outputs: int = 10,
-    last: type[nn.Module] | None = None,
+    strangers: bool = False,
     **recipe: Any,
 ) -> Training:
-    """Which digit is spoken, by anybody of six."""
-    x, y, _ = spoken()
+    """Which digit is spoken, by anybody of six; with ``strangers`` one of them is met in the test set only."""
+    x, y, speaker = spoken()
+    stranger = speaker == "theo"
+    x, y, late = (x[~stranger], y[~stranger], (x[stranger], y[stranger])) if strangers else (x, y, None)
     (x, y), (u, v) = draw.rows(x, y, rows)
 
     def model() -> nn.Module:
         net: nn.Module = FrameTransformer(width, layers, drop, outputs)
         if std is not None:
             initialized(net, lambda w: nn.init.normal_(w, 0, std))
-        return nn.Sequential(net, last()) if last else net
+        return net
 
     mine = {"optimizer": "adamw", "lr": draw.near(7e-3), "weight_decay": 0.05, "batch_size": 64, "epochs": 9, "schedule": "cosine"}
-    return Training(model, nn.CrossEntropyLoss(), (x, y), (u, v), settings(mine, recipe), classes=10)
+    made = Training(model, nn.CrossEntropyLoss(), (x, y), (u, v), settings(mine, recipe), classes=10)
+    made.test = late
+    return made
 
 
 digit_transformer.fault("learning-rate-too-high", "rate-of-sgd-for-adamw", "medium", lr=0.1)
 digit_transformer.fault("batch-too-large", "whole-folder", "gross", batch_size=1200)
 digit_transformer.fault("over-regularized", "keep-for-drop", "medium", drop=0.9)
-digit_transformer.fault("softmax-before-cross-entropy", "softmax-in-forward", "medium", last=Softmax)
+digit_transformer.fault("covariate-shift", "a-new-voice", "medium", prepare=honest_test, strangers=True)
 digit_transformer.fault("wrong-loss", "digits-as-quantities", "gross", outputs=1, edit=quantities)
 digit_transformer.fault("too-little-data", "fifty-clips", "medium", edit=few(50))
 digit_transformer.fault("wrong-labels", "validation-counted-from-one", "gross", prepare=judged_by_validation,
