@@ -225,7 +225,7 @@ def poorer_times(t: Training) -> None:
 
 
 couple_income.fault("model-too-flexible", "copied-from-a-larger-table", "medium",
-                    twin={"rows": 260, "hidden": (4,), "drop": 0.0, "epochs": 25, "batch_size": 20, "lr": 3e-3}, hidden=(300, 300))  # fmt: skip
+                    twin={"rows": 260, "hidden": (4,), "drop": 0.0, "epochs": 25, "batch_size": 20, "lr": 1e-2}, hidden=(300, 300))  # fmt: skip
 couple_income.fault("optimizer-unsuited", "sgd-at-its-default", "medium", optimizer="sgd", lr=1e-3)
 couple_income.fault("batch-too-large", "whole-table", "medium", batch_size=1920)
 couple_income.fault("label-noise", "typed-by-hand", "gross", edit=relabelled(wrong_share(0.42, 2)))
@@ -235,8 +235,8 @@ couple_income.fault("trained-too-long", "five-hundred-epochs", "medium",
                     twin={"rows": 300, "hidden": (32,), "drop": 0.0, "epochs": 12, "batch_size": 20, "lr": 2e-3, "schedule": "constant"},
                     epochs=500)  # fmt: skip
 couple_income.fault("train-test-leakage", "oversampled-before-split", "medium",
-                    twin={"rows": 300, "hidden": (64, 64), "drop": 0.0, "epochs": 8, "batch_size": 20, "lr": 2e-3},
-                    prepare=flattered, edit=copied(6))  # fmt: skip
+                    twin={"hidden": (64,), "drop": 0.0, "epochs": 8, "batch_size": 20, "lr": 3e-3, "rows": 500},
+                    prepare=flattered, edit=copied(12))  # fmt: skip
 
 # -- how high the river will be ----------------------------------------------------------------------------------------------------------
 
