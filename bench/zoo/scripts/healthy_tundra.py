@@ -41,4 +41,4 @@ def malignant_or_not() -> Built:
     x, y = load_breast_cancer(return_X_y=True)
     (x,) = scaled(x[:, :10])
     task = tdx.Task(lambda: nn.Linear(10, 1), nn.BCEWithLogitsLoss(), (x, y[:, None].astype(np.float32)), name="malignant-or-not")
-    return task, r("adamw", 0.03, 30, batch_size=32, weight_decay=1e-2)
+    return task, r("adamw", 0.02, 15, batch_size=32, weight_decay=1e-2)
