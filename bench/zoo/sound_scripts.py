@@ -1,6 +1,15 @@
 """All healthy trainings of the scripts that are no twins, those held out included."""
 
-from zoo.scripts import healthy_academy, healthy_brewery, healthy_clinic, healthy_farm, healthy_harbour, healthy_hospital, healthy_market
+from zoo.scripts import (
+    healthy_academy,
+    healthy_brewery,
+    healthy_clinic,
+    healthy_farm,
+    healthy_harbour,
+    healthy_hospital,
+    healthy_market,
+    healthy_tundra,
+)
 from zoo.scripts.healthy import SOUND
 
 __all__ = [
@@ -12,4 +21,5 @@ __all__ = [
     "healthy_harbour",
     "healthy_hospital",
     "healthy_market",
+    "healthy_tundra",
 ]
