@@ -50,7 +50,7 @@ def districts() -> tuple[np.ndarray, np.ndarray]:
     return np.array([row[:9] for row in cells], dtype=np.float32), np.array([COASTS.index(row[9]) for row in cells])
 
 
-@script("coast-mlp", held_out=True)
+@script("coast-mlp")
 def coast_mlp(
     draw: Draw,
     *,
@@ -192,7 +192,7 @@ class QueueNet(nn.Module):
         return self.head(self.body(x.transpose(1, 2))[:, :, -1])
 
 
-@script("queue-tcn", held_out=True)
+@script("queue-tcn")
 def queue_tcn(
     draw: Draw,
     *,

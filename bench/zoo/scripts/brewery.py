@@ -65,7 +65,7 @@ class Twofold(nn.Module):
         return x + y if self.skip else self.act(y)
 
 
-@script("outings-residual", held_out=True)
+@script("outings-residual")
 def outings_residual(
     draw: Draw,
     *,
@@ -234,7 +234,7 @@ class CapNet(nn.Module):
         return self.classes(self.drop(self.body(x))).mean((2, 3))
 
 
-@script("cap-conv", held_out=True)
+@script("cap-conv")
 def cap_conv(
     draw: Draw,
     *,
@@ -349,7 +349,7 @@ class NoteConv(nn.Module):
         return self.head(self.act(self.conv(self.words(x).transpose(1, 2))).amax(2))
 
 
-@script("note-conv", held_out=True)
+@script("note-conv")
 def note_conv(
     draw: Draw,
     *,

@@ -10,12 +10,12 @@ from zoo.healthy import Built, plain, r
 from zoo.scripts.airport import coast_mlp, districts, queue_tcn
 from zoo.scripts.base import by_label, given_validation, honest_test, scaled
 from zoo.scripts.brewery import cap_conv, note_conv, outings_residual
-from zoo.scripts.healthy import held_out, other
+from zoo.scripts.healthy import other, sound
 from zoo.scripts.mistakes import summed
 
 # Imperfect, but it does the work.
-other("outings-silu-and-deeper", outings_residual, depth=4, act=nn.SiLU, held_out=True)
-other("outings-momentum", outings_residual, optimizer="sgd", lr=0.15, momentum=0.9, weight_decay=1e-4, epochs=18, held_out=True)
+other("outings-silu-and-deeper", outings_residual, depth=4, act=nn.SiLU)
+other("outings-momentum", outings_residual, optimizer="sgd", lr=0.15, momentum=0.9, weight_decay=1e-4, epochs=18)
 other(
     "caps-no-norm-and-adam",
     cap_conv,
@@ -25,18 +25,17 @@ other(
     epochs=12,
     optimizer_options={},
     weight_decay=0.0,
-    held_out=True,
 )
-other("caps-honest-test", cap_conv, honest_test, held_out=True)
-other("tasters-sorted-but-shuffled", note_conv, by_label, held_out=True)
-other("tasters-half-dropped", note_conv, drop=0.5, epochs=9, held_out=True)
-other("coasts-given-validation", coast_mlp, given_validation, held_out=True)
-other("coasts-summed-suitably", coast_mlp, summed, lr=0.1 / 32, held_out=True)
-other("queues-clipped", queue_tcn, clip_norm=2.0, held_out=True)
-other("queues-halves-of-a-batch", queue_tcn, batch_size=25, accumulate=2, held_out=True)
+other("caps-honest-test", cap_conv, honest_test)
+other("tasters-sorted-but-shuffled", note_conv, by_label)
+other("tasters-half-dropped", note_conv, drop=0.5, epochs=9)
+other("coasts-given-validation", coast_mlp, given_validation)
+other("coasts-summed-suitably", coast_mlp, summed, lr=0.1 / 32)
+other("queues-clipped", queue_tcn, clip_norm=2.0)
+other("queues-halves-of-a-batch", queue_tcn, batch_size=25, accumulate=2)
 
 
-@held_out
+@sound
 def price_of_barley() -> Built:
     """A price by four indices with large errors: a line, and little to be known."""
     rng = np.random.default_rng(313)
@@ -47,7 +46,7 @@ def price_of_barley() -> Built:
     return task, r("sgd", 0.03, 12, momentum=0.9, batch_size=50, schedule="cosine")
 
 
-@held_out
+@sound
 def gravity_of_a_wort() -> Built:
     """The density of a wort by sugar and warmth: sixty measurements, two inputs, a line with a bend."""
     rng = np.random.default_rng(317)
@@ -57,7 +56,7 @@ def gravity_of_a_wort() -> Built:
     return task, r("adam", 0.03, 60, batch_size=12, schedule="cosine")
 
 
-@held_out
+@sound
 def value_of_a_house() -> Built:
     """The logarithm of a house's value in a district, without its place: half of it can be known."""
     x, _ = districts()
@@ -81,7 +80,7 @@ class Counting(nn.Module):
         return self.body(x)
 
 
-@held_out
+@sound
 def bags_lost() -> Built:
     """How many bags are lost in an hour, few or none, by a likelihood of counts."""
     rng = np.random.default_rng(337)

@@ -9,25 +9,25 @@ from torch import Tensor, nn
 import traindx as tdx
 from zoo.healthy import Built, plain, r
 from zoo.scripts.base import by_label, given_validation, honest_test, scaled
-from zoo.scripts.healthy import held_out, other
+from zoo.scripts.healthy import other, sound
 from zoo.scripts.hospital import admission_table, breath_dilated, nights, scan_focus
 from zoo.scripts.mistakes import summed
 from zoo.scripts.railway import axle_lstm, leak_sets
 
 # Imperfect, but it does the work.
-other("breaths-no-norm", breath_dilated, norm=False, lr=8e-3, epochs=14, held_out=True)
-other("breaths-sorted-but-shuffled", breath_dilated, by_label, held_out=True)
-other("admissions-rate-a-third", admission_table, lr=4e-3, epochs=16, held_out=True)
-other("admissions-summed-suitably", admission_table, summed, optimizer="sgd", lr=1e-3, momentum=0.9, epochs=12, held_out=True)
-other("admissions-honest-test", admission_table, honest_test, epochs=7, held_out=True)
-other("scans-given-validation", scan_focus, given_validation, held_out=True)
-other("axles-gru-of-one-floor", axle_lstm, kind="gru", floors=1, held_out=True)
-other("axles-honest-test", axle_lstm, honest_test, held_out=True)
-other("leaks-one-block", leak_sets, depth=1, epochs=10, held_out=True)
-other("leaks-little-dropout", leak_sets, drop=0.05, epochs=12, held_out=True)
+other("breaths-no-norm", breath_dilated, norm=False, lr=8e-3, epochs=14)
+other("breaths-sorted-but-shuffled", breath_dilated, by_label)
+other("admissions-rate-a-third", admission_table, lr=4e-3, epochs=16)
+other("admissions-summed-suitably", admission_table, summed, optimizer="sgd", lr=1e-3, momentum=0.9, epochs=12)
+other("admissions-honest-test", admission_table, honest_test, epochs=7)
+other("scans-given-validation", scan_focus, given_validation)
+other("axles-gru-of-one-floor", axle_lstm, kind="gru", floors=1)
+other("axles-honest-test", axle_lstm, honest_test)
+other("leaks-one-block", leak_sets, depth=1, epochs=10)
+other("leaks-little-dropout", leak_sets, drop=0.05, epochs=12)
 
 
-@held_out
+@sound
 def trains_that_come_late() -> Built:
     """By how much a train is late, by weather and what was late before: mostly chance, a line is all there is."""
     rng = np.random.default_rng(353)
@@ -38,7 +38,7 @@ def trains_that_come_late() -> Built:
     return task, r("sgd", 0.03, 12, momentum=0.9, schedule="cosine")
 
 
-@held_out
+@sound
 def ninety_knees() -> Built:
     """Whether a knee heals, by three measures of ninety patients: a logistic regression with a decay."""
     rng = np.random.default_rng(359)
@@ -48,7 +48,7 @@ def ninety_knees() -> Built:
     return task, r("adamw", 0.12, 50, batch_size=18, weight_decay=1e-2, schedule="cosine")
 
 
-@held_out
+@sound
 def rare_reaction() -> Built:
     """One patient in twelve reacts to a drug, in the table as in the ward; told apart well."""
     rng = np.random.default_rng(367)
@@ -57,7 +57,7 @@ def rare_reaction() -> Built:
     return tdx.Task(lambda: plain(7, 10, 2), nn.CrossEntropyLoss(), (x, y), name="rare-reaction"), r("adam", 1e-2, 10, schedule="cosine")
 
 
-@held_out
+@sound
 def two_wards_alike() -> Built:
     """Manners of breathing that two nights show again, with names softened; a plain convolution and a step schedule."""
     x, y = nights()
@@ -82,7 +82,7 @@ class Shares(nn.Module):
         return (torch.exp(outputs) - targets * outputs).mean()
 
 
-@held_out
+@sound
 def passengers_of_a_platform() -> Built:
     """How many people wait, by hour, weather and holidays: counts, by Poisson's likelihood."""
     rng = np.random.default_rng(373)

@@ -111,7 +111,7 @@ class BreathNet(nn.Module):
         return self.out(self.drop(self.neck(torch.cat([y.mean(2), y.amax(2)], 1))))
 
 
-@script("breath-dilated", held_out=True)
+@script("breath-dilated")
 def breath_dilated(
     draw: Draw,
     *,
@@ -260,7 +260,7 @@ class AdmissionNet(nn.Module):
         return self.last(y) if self.last else y
 
 
-@script("admission-table", held_out=True)
+@script("admission-table")
 def admission_table(
     draw: Draw,
     *,
@@ -409,7 +409,7 @@ class ScanNet(nn.Module):
         return self.head(self.features(x).mean((2, 3)))
 
 
-@script("scan-focus", held_out=True)
+@script("scan-focus")
 def scan_focus(
     draw: Draw,
     *,

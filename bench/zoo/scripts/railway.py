@@ -91,7 +91,7 @@ class AxleNet(nn.Module):
         return self.last(y) if self.last else y
 
 
-@script("axle-lstm", held_out=True)
+@script("axle-lstm")
 def axle_lstm(
     draw: Draw,
     *,
@@ -257,7 +257,7 @@ class LeakNet(nn.Module):
         return self.out(self.neck(self.norm(y.mean(1))))
 
 
-@script("leak-sets", held_out=True)
+@script("leak-sets")
 def leak_sets(
     draw: Draw,
     *,
