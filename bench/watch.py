@@ -6,7 +6,7 @@ One training goes through short rounds of four kinds, in changing order: plain, 
 watch, and under one that no budget thins (every probe as often as the spacing of looks allows). Hooks are taken off and put back between rounds, so
 that all four have the same tensors at the same places in memory, which alone makes one of two equal trainings up to a tenth faster; and a machine
 that slows down for a while slows all of them. The training is made anew so many times. The figure is the seconds of all watched rounds over those
-of all plain ones, minus one: of the thread's own processor time, which leaves out what other processes take. Its interval holds 95 % of what
+of as many plain ones, half of either kind, minus one: of the thread's own processor time, which leaves out what other processes take. Its interval holds 95 % of what
 trainings drawn anew (with replacement) give. Beside it stands what the watch's own clock says of its share, in wall time. ``--write`` renews
 results/watch.md.
 """
@@ -173,7 +173,10 @@ def over_plain(seconds: list[dict[str, float]], kind: str) -> tuple[float, float
 
 
 def _more(seconds: list[dict[str, float]], kind: str) -> float:
-    return sum(s[kind] for s in seconds) / sum(s["plain"] for s in seconds) - 1
+    plain = sum(s["plain"] for s in seconds)
+    if kind == "twin":
+        return sum(s["twin"] for s in seconds) / plain - 1
+    return 2 * sum(s[kind] for s in seconds) / (plain + sum(s["twin"] for s in seconds)) - 1
 
 
 def main() -> None:

@@ -220,9 +220,9 @@ class Watch:
     def _begin(self) -> None:
         """An update begins: is it looked at in full, followed, or passed over? A look that has seen no update goes on."""
         loop = self.loop
-        following = (loop.step + 1) % FOLLOWED == 0
-        if loop.looking or (self._acts is self._between and not following):
+        if loop.looking:
             return
+        following = (loop.step + 1) % FOLLOWED == 0
         loop.looking, in_row = self.budget.affords_look(loop.step), self._is_in_row()
         if loop.looking or loop.step < FIRST_UPDATES:
             self._acts = self._all
@@ -306,6 +306,9 @@ class Watch:
         loop.updates_since_report += 1
         loop.reports_since_update = 0
         loop.evaluations.clear()
+        if self._acts is self._between and not self._after and len(args) == 1 and not kwargs:
+            self._pass_over(index, optimizer)
+            return
         closure = kwargs.get("closure", args[1] if len(args) > 1 else None)  # the first argument is the optimizer itself
         wanted = self._is_close or closure is not None
         if wanted is not (index in self._after):
@@ -315,12 +318,17 @@ class Watch:
         if closure is None:
             self._gradients_complete(index)
 
+    def _pass_over(self, index: int, optimizer: Optimizer) -> None:
+        """The shortest way through an update that is not followed: nearly all are such, and what is cold in the caches is dear."""
+        if index == 0 and optimizer.param_groups[0].get("lr") is not self.loop.rate:
+            self._note_rate(optimizer)
+        for act in self._between["updating"]:
+            act(self.loop)
+
     def _note_rate(self, optimizer: Optimizer) -> None:
         """Record a rate that is another than before, or that of an update that is looked at. To read one on an accelerator is to wait."""
         loop = self.loop
         rate = optimizer.param_groups[0].get("lr") if optimizer.param_groups else None
-        if rate is loop.rate and not loop.looking:  # the very same number, as it is most of the time
-            return
         if rate is None or (isinstance(rate, Tensor) and not rate.is_cpu and not loop.looking):
             return
         if loop.looking or rate != loop.rate:
@@ -382,25 +390,23 @@ class Watch:
         if self._look_has_ended:
             self._count_look()
         self._losses.append(self._kept(loss))
-        loop.loss, loop.outputs, loop.targets = loss, outputs, targets
-        if self._acts is not self._between or loop.broken_loss or loop.broken_gradient:
-            self._see_report()
+        passed_over = self._acts is self._between and not loop.broken_loss and not loop.broken_gradient
+        if not passed_over:
+            self._see_report(loss, outputs, targets)
         loop.step += 1
         loop.reports_since_update += not loop.updates_since_report
-        loop.updates_since_report, loop.was_reached = 0, False
+        loop.updates_since_report, loop.was_reached, loop.forward = 0, False, None
         loop.evaluations.clear()
-        self._let_go()
-        if loop.step in WEIGHED_AT or (loop.broken_loss and not self._weighed_broken):
-            self._read_losses()
-            self._weigh_signs()
-        if loop.news:
-            self._alert()
-        if not self._off:  # an alert may end the watch
+        if not passed_over:
+            self._let_go()
+            self._tell_news()
+        if not self._off and (not passed_over or (loop.step + 1) % FOLLOWED == 0):  # an alert may end the watch
             self._begin()
 
-    def _see_report(self) -> None:
+    def _see_report(self, loss: Tensor | float, outputs: Any, targets: Any) -> None:
         """The report of an update that is followed, or of one with numbers that are not finite."""
-        loop, targets = self.loop, self.loop.targets
+        loop = self.loop
+        loop.loss, loop.outputs, loop.targets = loss, outputs, targets
         look_ends = loop.looking and (loop.updates_since_report > 0 or loop.step + 1 - self._look_began >= LONGEST_LOOK)
         if len(self._losses) >= READ_EVERY or look_ends:
             self._read_losses()
@@ -412,6 +418,14 @@ class Watch:
             self._look_has_ended = True
         elif loop.looking:
             self._let_activations_go()
+
+    def _tell_news(self) -> None:
+        """Weigh signs where it is time to, and tell what holds since this report."""
+        if self.loop.step in WEIGHED_AT or (self.loop.broken_loss and not self._weighed_broken):
+            self._read_losses()
+            self._weigh_signs()
+        if self.loop.news:
+            self._alert()
 
     @_guarded
     def validate(self, loss: Tensor | float, metric: float | None = None) -> None:
@@ -435,7 +449,8 @@ class Watch:
         if isinstance(loss, Tensor) and not loss.is_cpu:
             return loss.detach().clone() if self.loop.compiled else loss.detach()
         value = number(loss)
-        self.loop.broken_loss = self.loop.broken_loss or not math.isfinite(value)
+        if not math.isfinite(value):
+            self.loop.broken_loss = True
         return value
 
     def _read_losses(self) -> None:
