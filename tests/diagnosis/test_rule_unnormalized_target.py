@@ -23,8 +23,12 @@ def test_fires_when_standardised_targets_recover_the_gap(facts: Facts, far: str)
 
 def test_stays_silent_on_targets_of_scale_one(facts: Facts) -> None:
     is_silent(regression(facts), CAUSE)
-    for std, mean in ((SCALE_NONE, 0.0), (SMALL_NONE, 0.0), (1.0, OFFSET_NONE)):
+    for std, mean in ((SCALE_NONE, 0.0), (SMALL_NONE, 0.0), (1.0, OFFSET_NONE - 0.2)):
         assert sign(regression(facts, std, mean), CAUSE) == 0
+
+
+def test_targets_far_from_0_are_as_large_as_those_that_spread_as_far(facts: Facts) -> None:
+    assert sign(regression(facts, 0.1 * SCALE_FULL, SCALE_FULL), CAUSE) == sign(regression(facts, SCALE_FULL), CAUSE) == 1
 
 
 def test_stays_silent_on_classes_and_on_a_constant_target(facts: Facts) -> None:
