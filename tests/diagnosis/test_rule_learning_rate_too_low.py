@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from evidence_by_hand import Facts, rule
 
-from traindx.diagnosis.rules.base import SYMPTOM
+from traindx.diagnosis import next_question
+from traindx.diagnosis.procedure import suspects
+from traindx.diagnosis.rules.base import SYMPTOM, UNSEEN_SHARE
 from traindx.diagnosis.rules.learning_rate_too_low import RATIO_FULL, RATIO_NONE
 from traindx.records import Branch, Standing
 
@@ -21,6 +23,21 @@ def test_fires_on_what_a_still_higher_rate_recovers(facts: Facts) -> None:
     first = facts.remedies(CAUSE)[0]
     farther = first.replace(params={"factor": 100.0})
     assert facts.raced(first, 0.1).raced(farther, 0.9).judged(CAUSE).remedies == (farther,)
+
+
+def test_declines_where_the_training_loss_alone_falls(facts: Facts) -> None:
+    facts = facts.underfitted()
+    remedy, before = facts.remedies(CAUSE)[0], facts.reading
+    fall = 0.9 * (before.train - before.reachable)
+    for share, standing in ((0.9 * UNSEEN_SHARE, Standing.UNDECIDED), (1.1 * UNSEEN_SHARE, Standing.CONFIRMED)):
+        raced = facts.raced(remedy, 0.9, details={"validation_loss": before.validation - share * fall})
+        assert raced.judged(CAUSE).standing is standing
+    for _, _, others in suspects(before, "fit"):
+        for other in others:
+            facts = facts.raced(other, 0.0)
+    settled, alone = (facts.raced(remedy, 0.9, details=d) for d in ({}, {"validation_loss": before.validation}))
+    question = next_question(alone.evidence, 20.0)
+    assert question is not None and question != next_question(settled.evidence, 20.0), "the search goes on"
 
 
 def test_stays_silent_on_a_sound_training(facts: Facts) -> None:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from traindx.diagnosis.reading import MARGIN, Reading
 from traindx.diagnosis.rules import RULES, Rule
-from traindx.diagnosis.rules.base import CONFIRMING_SHARE, NOTICEABLE, STRONG_SIGN
+from traindx.diagnosis.rules.base import CONFIRMING_SHARE, NOTICEABLE, STRONG_SIGN, carries_over
 from traindx.diagnosis.rules.class_imbalance import imbalanced
 from traindx.diagnosis.rules.label_noise import LEAST_DISTANCE, error_distance
 from traindx.records import Evidence, Question, RemedyRef, Standing
@@ -184,7 +184,7 @@ def _race(
 
 def _recoveries(reading: Reading, question: str) -> list[Evidence]:
     raced = [e for _, _, refs in suspects(reading, question) for ref in refs if (e := reading.raced(ref)) is not None]
-    return [e for e in raced if e.measure == "recovered"]
+    return [e for e in raced if e.measure == "recovered" and carries_over(reading, e)]
 
 
 def _best_recovery(reading: Reading, question: str) -> float:

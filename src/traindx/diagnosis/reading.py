@@ -31,8 +31,8 @@ NEARLY = 0.8
 # trainings of bench/zoo one ends below that share, and with a smaller gap.
 ROTE, ROTE_GAP = 0.25, 0.25
 # Of what the constant predictor pays, this share must be left for more rows, or a smaller model, to be what is missing: below it a network that no
-# reference comes near has learned its task.
-LEFT = 1 / 3
+# reference comes near has learned its task. Sound trainings of few rows, learned by heart, end at 0.39 and 0.49.
+LEFT = 0.5
 # Or the ranks of the chunks' losses leave no doubt, where a few hard rows widen the interval of the mean.
 HARM_P = 1e-4
 REFERENCES = ("linear", "nearest-neighbours", "gradient-boosting", "small-network", "convolutional-network")

@@ -15,6 +15,8 @@ from traindx.records import Branch, Evidence, Finding, RemedyRef, Standing
 CONFIRMING_SHARE = 0.5
 # A gap is at least about MARGIN of the distance; what recovers most of a small one has an effect of at least this share of MARGIN.
 LEAST_EFFECT = 0.5
+# What lowers the training loss must lower that of unseen rows by this share of it: less is learning by heart.
+UNSEEN_SHARE = 0.1
 # A remedy that recovers less than this, though run for long enough, clears its cause.
 CLEARING_SHARE = 0.15
 # A remedy that recovered nothing by this share of the training's length will not do so later.
@@ -92,6 +94,15 @@ class InspectedRule(Rule):
         return self.finding(Standing.CLEARED, 0.9, self.unseen(reading)) if found is None else self.shown(reading, found)
 
 
+def carries_over(reading: Reading, recovered: Evidence) -> bool:
+    """Whether a remedy that lowers the training loss lowers the validation loss as well."""
+    other = recovered.details.get("validation_loss")
+    if recovered.details.get("quantity") != "train_loss" or other is None or reading.broken:
+        return True
+    fall = float(recovered.details["before"]) - float(recovered.details["after"])
+    return not reading.validation - float(other) < UNSEEN_SHARE * fall
+
+
 class RacedRule(Rule):
     """A cause that is settled by what its remedies recover in a race."""
 
@@ -112,6 +123,9 @@ class RacedRule(Rule):
         effect, ran = self._effect(reading, best), float(best.details["share_of_training"])
         said = f"{best.remedy} recovers {_percent(best.value)} of the gap after {_percent(ran)} of the training"
         if best.value >= self.needed(reading) and effect >= LEAST_EFFECT * MARGIN:
+            if not carries_over(reading, best):
+                said = f"{said}, and the validation loss does not fall with it: rows are learned by heart"
+                return self.finding(Standing.UNDECIDED, 0.2, said, evidence)
             repeated = len(best.seeds) >= self.confirming_seeds and best.low is not None
             if repeated and best.low is not None and best.low > 0:
                 return self.finding(
