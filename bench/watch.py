@@ -102,15 +102,14 @@ class Training:
         watch = self.watches.get(kind)
         if watch:
             self.put_hooks_back(kind)
-        began = time.thread_time()
-        for _ in range(self.workload.steps):
+        updates, began = 0, time.thread_time()
+        while updates < self.workload.steps or (watch and watch.loop.looking):  # in a look, hooks are where no list of them tells
             self.update(watch)
+            updates += 1
         seconds = time.thread_time() - began
         if watch:
-            while watch.loop.looking:  # and hooks are where no list of them tells
-                self.update(watch)
             self.take_hooks_off(kind)
-        return seconds / self.workload.steps
+        return seconds / updates
 
     def update(self, watch: tdx.Watch | None) -> None:
         """One update of the loop."""

@@ -30,12 +30,12 @@ def test_declines_where_the_training_loss_alone_falls(facts: Facts) -> None:
     remedy, before = facts.remedies(CAUSE)[0], facts.reading
     fall = 0.9 * (before.train - before.reachable)
     for share, standing in ((0.9 * UNSEEN_SHARE, Standing.UNDECIDED), (1.1 * UNSEEN_SHARE, Standing.CONFIRMED)):
-        raced = facts.raced(remedy, 0.9, details={"validation_loss": before.validation - share * fall})
+        raced = facts.raced(remedy, 0.9, details={"lowest_validation_loss": before.sign("lowest_validation_loss") - share * fall})
         assert raced.judged(CAUSE).standing is standing
     for _, _, others in suspects(before, "fit"):
         for other in others:
             facts = facts.raced(other, 0.0)
-    settled, alone = (facts.raced(remedy, 0.9, details=d) for d in ({}, {"validation_loss": before.validation}))
+    settled, alone = (facts.raced(remedy, 0.9, details=d) for d in ({}, {"lowest_validation_loss": before.sign("lowest_validation_loss")}))
     question = next_question(alone.evidence, 20.0)
     assert question is not None and question != next_question(settled.evidence, 20.0), "the search goes on"
 

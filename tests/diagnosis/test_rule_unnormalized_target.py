@@ -4,7 +4,16 @@ import pytest
 from evidence_by_hand import Facts
 from standings import declines, fires, is_silent, sign
 
-from traindx.diagnosis.rules.unnormalized_target import OFFSET_FULL, OFFSET_NONE, SCALE_FULL, SCALE_NONE, SMALL_FULL, SMALL_NONE
+from traindx.diagnosis.rules.unnormalized_target import (
+    FAR_FULL,
+    FAR_NONE,
+    OFFSET_FULL,
+    OFFSET_NONE,
+    SCALE_FULL,
+    SCALE_NONE,
+    SMALL_FULL,
+    SMALL_NONE,
+)
 
 CAUSE = "unnormalized-target"
 
@@ -28,7 +37,7 @@ def test_stays_silent_on_targets_of_scale_one(facts: Facts) -> None:
 
 
 def test_targets_far_from_0_are_as_large_as_those_that_spread_as_far(facts: Facts) -> None:
-    assert sign(regression(facts, 0.1 * SCALE_FULL, SCALE_FULL), CAUSE) == sign(regression(facts, SCALE_FULL), CAUSE) == 1
+    assert sign(regression(facts, FAR_FULL / 5, FAR_FULL), CAUSE) == 1 > sign(regression(facts, FAR_NONE / 5, FAR_NONE), CAUSE)
 
 
 def test_stays_silent_on_classes_and_on_a_constant_target(facts: Facts) -> None:

@@ -281,23 +281,69 @@ class Root(nn.Module):
         return (x + self.offset).sqrt()
 
 
-@pytest.mark.parametrize("begins", range(LATE, LATE + watching.FOLLOWED))
-def test_a_model_left_in_evaluation_mode_later_is_named(begins: int) -> None:
+def reported_in_parts(
+    mode: Callable[[int], bool], every: int, phase: int, alerts: list[int], rate: Callable[[int], float] = lambda _: 0.05
+) -> Watch:
+    """Each report is a part of a batch; the optimizer steps at one in ``every``. ``mode`` says of a report whether the model is in training mode."""
     x, y = rows()
-    model = nn.Sequential(nn.Linear(8, 16), nn.Dropout(0.5), nn.Linear(16, 2))
+    model = nn.Sequential(nn.Linear(8, 16), nn.Dropout(0.1), nn.Linear(16, 2))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
-    with watched(model, optimizer) as w:
-        for update in range(UPDATES):
-            model.train(update < begins)
-            optimizer.zero_grad()
+    report = 0
+    with watched(model, optimizer, on_alert=lambda _: alerts.append(report)) as w:
+        for report in range(3 * UPDATES):
+            model.train(mode(report))
             outputs = model(x)
             loss = nn.functional.cross_entropy(outputs, y)
+            (loss / every).backward()
+            if report % every == phase:
+                optimizer.param_groups[0]["lr"] = rate(report)
+                optimizer.step()
+                optimizer.zero_grad()
+            w.step(loss, outputs, y)
+    return w
+
+
+@pytest.mark.parametrize("every, phase", [(1, 0), (2, 0), (2, 1), (8, 0), (8, 3), (8, 7)])
+def test_a_model_left_in_evaluation_mode_later_is_named_within_three_updates(every: int, phase: int) -> None:
+    alerts: list[int] = []
+    w = reported_in_parts(lambda report: report < LATE, every, phase, alerts)
+    (finding,) = w.findings
+    assert finding.cause == "eval-mode-while-training"
+    assert len(alerts) == 1 and LATE <= alerts[0] < LATE + 3 * every
+
+
+@pytest.mark.parametrize("period", [2, 4, 8])
+def test_single_updates_in_evaluation_mode_are_no_finding(period: int) -> None:
+    assert reported_in_parts(lambda report: report % period > 0, 1, 0, []).findings == ()
+
+
+def test_a_rate_that_swings_within_a_few_updates_is_no_finding() -> None:
+    alerts: list[int] = []
+    w = reported_in_parts(lambda _: True, 1, 0, alerts, lambda i: max(1e-5, 0.05 * min(1, i / 60) * (1 - abs(i % 8 - 3) / 4)))
+    assert w.findings == () and not alerts
+
+
+def test_an_optimizer_without_groups_is_watched_on() -> None:
+    class Wrapped(torch.optim.SGD):
+        """Hides its groups, as some wrappers do."""
+
+        def step(self, closure: Any = None) -> None:
+            self.param_groups, groups = kept, self.param_groups
+            super().step()
+            self.param_groups = groups
+
+    x, y = rows()
+    model = network()
+    optimizer = Wrapped(model.parameters(), lr=0.05)
+    kept, optimizer.param_groups = optimizer.param_groups, []
+    with watched(model, optimizer) as w:
+        for _ in range(UPDATES):
+            model.zero_grad()
+            loss = nn.functional.cross_entropy(model(x), y)
             loss.backward()
             optimizer.step()
-            w.step(loss, outputs, y)
-    (finding,) = w.findings
-    step = finding.evidence[0].step
-    assert finding.cause == "eval-mode-while-training" and step is not None and begins < step <= begins + watching.FOLLOWED
+            w.step(loss)
+    assert w.run.steps == UPDATES
 
 
 def test_warm_restarts_are_no_finding() -> None:

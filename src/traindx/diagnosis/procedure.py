@@ -23,7 +23,7 @@ HIDDEN_MARGIN = 0.1
 DIRECT_SIGN, DIRECT_MARGIN = 0.8, 0.05
 # A remedy that recovers less leaves room for another with a direct sign.
 RECOVERED = 0.8
-# Where this share of a small validation loss is less than that, it is enough of an effect for a sign that was measured.
+# Where this share of a small validation loss is less than that, it is enough of an effect for a strong sign of a missing decay.
 OF_LOSS = 0.3
 # Targets of a regression with so many different whole numbers may be names of classes.
 FEWEST_CLASSES, MOST_CLASSES = 3, 30
@@ -275,10 +275,16 @@ def _decay(reading: Reading, least: float) -> Question | None:
         return None
     if reading.training_is_large:
         return _race(reading, _refs(found), "train_loss", reading.train, fit_goal(reading), first_heat=2)
-    small_loss = OF_LOSS * reading.share(hidden_before(reading) - reading.least)
-    margin = DIRECT_MARGIN if direct else min(HIDDEN_MARGIN, max(DIRECT_MARGIN, small_loss))
-    goal = hidden_goal(reading, margin)
+    goal = hidden_goal(reading, DIRECT_MARGIN if direct else _margin_of_a_small_loss(reading))
     return _race(reading, _refs(found), "validation_loss", hidden_before(reading), goal, first_heat=2)
+
+
+def _margin_of_a_small_loss(reading: Reading) -> float:
+    """Between the two margins a share of the validation loss; of losses that may be negative, a share is nothing."""
+    ended = hidden_before(reading) - reading.least
+    if min(ended, reading.train - reading.least) <= 0:
+        return HIDDEN_MARGIN
+    return min(HIDDEN_MARGIN, max(DIRECT_MARGIN, OF_LOSS * reading.share(ended)))
 
 
 def _last_look(reading: Reading) -> Question | None:

@@ -79,7 +79,7 @@ class Contender:
 class Race:
     """Successive halving (Jamieson and Talwalkar 2016) over interventions."""
 
-    name, title, version, reads_test = "intervention", "race of interventions", 2, False
+    name, title, version, reads_test = "intervention", "race of interventions", 3, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``recovered`` for every remedy that could be tried, ``not-applicable`` with its reason for the others."""
@@ -385,6 +385,7 @@ class _Track:
                 "before": self.gap.before,
                 "after": contender.after,
                 self.other: contender.after_other,
+                "lowest_validation_loss": _lowest(contender.runs[-1]),
                 "reachable": self.gap.goal,
                 **({} if contender.mean_effect is None else {"mean_effect": contender.mean_effect}),
                 **({"worst_seed": min(self.gap.recovered(pair[1]) for pair in contender.pairs)} if contender.pairs else {}),
@@ -412,6 +413,11 @@ def _fluctuation(run: Run, quantity: str) -> float:
     values = np.array(run.curves["validation_metric" if quantity == "validation_error" else quantity].values)
     late = values[len(values) // 2 :]
     return float(np.std(np.diff(late))) if len(late) > 2 and bool(np.isfinite(late).all()) else math.inf
+
+
+def _lowest(run: Run) -> float:
+    """Where the validation loss was lowest; infinite where it never was finite."""
+    return min((v for v in run.curves["validation_loss"].values if math.isfinite(v)), default=math.inf)
 
 
 def _loss(run: Run, quantity: str) -> float:

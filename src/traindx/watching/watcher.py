@@ -22,7 +22,6 @@ from traindx.watching import findings as records
 from traindx.watching.budget import Budget
 from traindx.watching.defects import DETECTORS, Detector
 from traindx.watching.defects.missing_zero_grad import MissingZeroGrad
-from traindx.watching.defects.non_finite_loss import NonFiniteLoss
 from traindx.watching.loop import Forward, Hook, Loop, choose_witness, number
 from traindx.watching.observing import GuardedActivations, watching_probes
 from traindx.watching.places import users_line
@@ -36,7 +35,7 @@ FIRST_SOUGHT = 16
 WEIGHED_AT = (64, 256, 1024, 4096, 16384, 65536)
 # For the defects that are there from the first update on, so many updates are watched, and later only those that are looked at in full.
 FIRST_UPDATES = 64
-# Later, one update in so many is followed; between these, no more is read than the loss, a gradient and the rate.
+# Later, one report in so many is seen in full; between these, no more is read than the loss, a gradient, the rate and the mode.
 FOLLOWED = 8
 # A look lasts until it has seen an update, and over no more reports than this where none comes.
 LONGEST_LOOK = 64
@@ -109,8 +108,7 @@ class Watch:
         self._holders: set[int] = set()
         self._all, self._lasting = _acts(self._detectors), _acts([d for d in self._detectors if d.lasting])
         self._in_a_row = _acts([d for d in self._detectors if d.lasting or d.in_rows])
-        non_finite = [d for d in self._detectors if isinstance(d, NonFiniteLoss)]
-        self._between = self._lasting | {"updating": _acts(non_finite)["updating"]}
+        self._between = self._lasting | {"reported": _acts([d for d in self._detectors if d.lasting and not d.patient])["reported"]}
         self._acts, self._is_close = self._all, True  # close: followed from the backward pass to after the update
         self._version, self._row_ends, self._next_row = -1, 0, 0
         self._weighed_broken = False  # whether signs were weighed since a loss was not finite
@@ -228,8 +226,8 @@ class Watch:
             self._acts = self._all
         elif in_row:
             self._acts = self._in_a_row
-        else:  # a scheduler's steps are held against each update
-            self._acts = self._lasting if following or loop.scheduler is not None else self._between
+        else:
+            self._acts = self._lasting if following else self._between
         self._is_close = self._acts is self._all or self._acts is self._in_a_row
         if self._is_close is (self._heard is None):
             self._hear_gradients(self._is_close)
@@ -250,7 +248,7 @@ class Watch:
     def _is_in_row(self) -> bool:
         """Whether the next update is followed as one of a few in a row, as it takes to see gradients that are no longer cleared.
 
-        A row begins where the witness's gradient was changed in place more often than when it was reported before. Where gradients are set to
+        A row begins where the witness's gradient was changed in place more often than when that was read before. Where gradients are set to
         None, that happens only if they are not cleared any more. Where they are set to zero, it happens always, and rows are kept apart.
         Reports are counted where no optimizer steps.
         """
@@ -320,10 +318,10 @@ class Watch:
 
     def _pass_over(self, index: int, optimizer: Optimizer) -> None:
         """The shortest way through an update that is not followed: nearly all are such, and what is cold in the caches is dear."""
-        if index == 0 and optimizer.param_groups[0].get("lr") is not self.loop.rate:
+        groups = optimizer.param_groups
+        if index == 0 and groups and groups[0].get("lr") is not self.loop.rate:
             self._note_rate(optimizer)
-        for act in self._between["updating"]:
-            act(self.loop)
+        self._tell("updating")
 
     def _note_rate(self, optimizer: Optimizer) -> None:
         """Record a rate that is another than before, or that of an update that is looked at. To read one on an accelerator is to wait."""
@@ -390,8 +388,12 @@ class Watch:
         if self._look_has_ended:
             self._count_look()
         self._losses.append(self._kept(loss))
-        passed_over = self._acts is self._between and not loop.broken_loss and not loop.broken_gradient
-        if not passed_over:
+        if self._acts is self._between and (loop.broken_loss or loop.broken_gradient):
+            self._acts = self._lasting
+        passed_over = self._acts is self._between
+        if passed_over:
+            self._tell("reported")
+        else:
             self._see_report(loss, outputs, targets)
         loop.step += 1
         loop.reports_since_update += not loop.updates_since_report
@@ -399,12 +401,13 @@ class Watch:
         loop.evaluations.clear()
         if not passed_over:
             self._let_go()
+        if not passed_over or loop.news:
             self._tell_news()
         if not self._off and (not passed_over or (loop.step + 1) % FOLLOWED == 0):  # an alert may end the watch
             self._begin()
 
     def _see_report(self, loss: Tensor | float, outputs: Any, targets: Any) -> None:
-        """The report of an update that is followed, or of one with numbers that are not finite."""
+        """The report of an update that is followed, as those with numbers that are not finite are."""
         loop = self.loop
         loop.loss, loop.outputs, loop.targets = loss, outputs, targets
         look_ends = loop.looking and (loop.updates_since_report > 0 or loop.step + 1 - self._look_began >= LONGEST_LOOK)

@@ -15,8 +15,8 @@ from traindx.records import Branch, Evidence, Finding, RemedyRef, Standing
 CONFIRMING_SHARE = 0.5
 # A gap is at least about MARGIN of the distance; what recovers most of a small one has an effect of at least this share of MARGIN.
 LEAST_EFFECT = 0.5
-# What lowers the training loss must lower that of unseen rows by this share of it: less is learning by heart.
-UNSEEN_SHARE = 0.1
+# What lowers the training loss must lower the lowest validation loss by this share of it: less is learning by heart.
+UNSEEN_SHARE = 0.3
 # A remedy that recovers less than this, though run for long enough, clears its cause.
 CLEARING_SHARE = 0.15
 # A remedy that recovered nothing by this share of the training's length will not do so later.
@@ -95,12 +95,12 @@ class InspectedRule(Rule):
 
 
 def carries_over(reading: Reading, recovered: Evidence) -> bool:
-    """Whether a remedy that lowers the training loss lowers the validation loss as well."""
-    other = recovered.details.get("validation_loss")
-    if recovered.details.get("quantity") != "train_loss" or other is None or reading.broken:
+    """Whether a remedy that lowers the training loss lowers the validation loss as well, at its lowest: what overfits afterwards has trained."""
+    lowest = recovered.details.get("lowest_validation_loss")
+    if recovered.details.get("quantity") != "train_loss" or lowest is None or reading.broken:
         return True
     fall = float(recovered.details["before"]) - float(recovered.details["after"])
-    return not reading.validation - float(other) < UNSEEN_SHARE * fall
+    return not reading.sign("lowest_validation_loss") - float(lowest) < UNSEEN_SHARE * fall
 
 
 class RacedRule(Rule):

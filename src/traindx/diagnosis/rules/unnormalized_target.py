@@ -8,8 +8,9 @@ from traindx.diagnosis.reading import Reading
 from traindx.diagnosis.rules.base import DirectFitRule, log_ramp, present
 from traindx.records import Evidence, RemedyRef
 
-# Root of the mean square of the targets, and their standard deviation: outputs of a fresh network are of the order of 1. Of targets far from 0
-# the first gradients are as large as of those that spread as far.
+# Root of the mean square of the targets: of targets far from 0 the first gradients are as large as of those that spread as far.
+FAR_NONE, FAR_FULL = 10.0, 100.0
+# Their standard deviation: outputs of a fresh network are of the order of 1.
 SCALE_NONE, SCALE_FULL = 4.0, 40.0
 SMALL_NONE, SMALL_FULL = 0.05, 0.005
 # Mean of the targets in units of their deviation: it takes a bias many steps to get there.
@@ -31,7 +32,8 @@ class UnnormalizedTarget(DirectFitRule):
         if not std > 0:
             return 0.0
         return max(
-            log_ramp(math.hypot(mean, std), SCALE_NONE, SCALE_FULL),
+            log_ramp(math.hypot(mean, std), FAR_NONE, FAR_FULL),
+            log_ramp(std, SCALE_NONE, SCALE_FULL),
             log_ramp(std, SMALL_NONE, SMALL_FULL),
             log_ramp(abs(mean) / std, OFFSET_NONE, OFFSET_FULL),
         )

@@ -41,6 +41,8 @@ class Detector:
     """Whether it may begin at any time; others are there from the first update on."""
     in_rows: ClassVar[bool] = False
     """Whether a few later updates in a row are followed for it, where there is a reason to."""
+    patient: ClassVar[bool] = False
+    """Whether one report in a few is enough for it, as long as all numbers are finite."""
     confidence: ClassVar[float] = PLAIN
     shows_in_training: ClassVar[bool] = True
     """Whether the training loss is higher for it."""

@@ -26,6 +26,7 @@ class NonFiniteLoss(Detector):
     cause = "non-finite-loss"
     needed = 1
     lasting = True
+    patient = True
     of_the_loop = False
     settles = "run the batch again with the named operation kept within its domain (an epsilon, a clamp, a smaller rate)"
 
@@ -123,6 +124,7 @@ class NonFiniteData(Detector):
     branch = Branch.DATA
     needed = 1
     lasting = True
+    patient = True
     of_the_loop = False
     settles = "impute or drop the rows with values that are not finite"
 

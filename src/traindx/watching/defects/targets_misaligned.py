@@ -32,6 +32,7 @@ class TargetsMisaligned(Detector):
     needed = 1
     confidence = LIKELY
     lasting = True
+    patient = True
     of_the_loop = False
     settles = "index inputs and targets by one and the same permutation, and hand each batch's own targets to the loss"
 
