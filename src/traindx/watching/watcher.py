@@ -27,7 +27,7 @@ from traindx.watching.observing import GuardedActivations, watching_probes
 from traindx.watching.places import users_line
 from traindx.watching.signs import suspicions
 
-# Losses stay on the device and are read together, once in so many reports.
+# Losses stay on the device and are read together, at the first report seen in full after so many.
 READ_EVERY = 16
 # In the first so many updates, and in looks, another witness is sought where no gradient came to the one that is followed.
 FIRST_SOUGHT = 16
