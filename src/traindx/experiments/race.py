@@ -15,7 +15,7 @@ import numpy as np
 
 from traindx.experiments.base import Lab
 from traindx.experiments.gap import LEAST_SHARE, PAIRS, Gap
-from traindx.records import Evidence, NotApplicable, Outcome, Question, RemedyRef, Run
+from traindx.records import Curve, Evidence, NotApplicable, Outcome, Question, RemedyRef, Run
 from traindx.remedies import make_remedy
 from traindx.training import Job, steps_per_epoch, total_steps
 
@@ -417,7 +417,7 @@ def _fluctuation(run: Run, quantity: str) -> float:
 
 def _lowest(run: Run) -> float:
     """Where the validation loss was lowest; infinite where it never was finite."""
-    return min((v for v in run.curves["validation_loss"].values if math.isfinite(v)), default=math.inf)
+    return min((v for v in run.curves.get("validation_loss", Curve()).values if math.isfinite(v)), default=math.inf)
 
 
 def _loss(run: Run, quantity: str) -> float:
