@@ -14,8 +14,6 @@ from traindx.diagnosis.rules.label_noise import (
     SHOWN_SHARE,
     SKILL_FULL,
     SKILL_NONE,
-    SPREAD,
-    SPREAD_EVEN_FULL,
     SUREST_FULL,
 )
 from traindx.records import Branch, Standing
@@ -52,14 +50,6 @@ def test_stays_silent_when_predictions_hardly_agree_with_the_labels(facts: Facts
 
 def test_stays_silent_when_dropping_them_changes_nothing(contradicted: Facts) -> None:
     assert contradicted.raced(contradicted.remedies(CAUSE)[0], 0.0, "validation_error").judged(CAUSE).standing is Standing.CLEARED
-
-
-def test_contradictions_spread_over_all_other_classes_need_be_a_little_less_even(facts: Facts) -> None:
-    between = (EVEN_NONE + SPREAD_EVEN_FULL) / 2 - 0.01
-    noisy = facts.contradicted(2 * SHOWN_SHARE, concentration=between)
-    for paired, classes, standing in ((SPREAD, 4, Standing.CONFIRMED), (2 * SPREAD, 4, Standing.CLEARED), (SPREAD, 3, Standing.CLEARED)):
-        spread = noisy.put("label_noise", "paired", paired, details={"classes": classes})
-        assert spread.judged(CAUSE).standing is standing
 
 
 def test_declines_when_the_suspects_cannot_be_found(contradicted: Facts) -> None:

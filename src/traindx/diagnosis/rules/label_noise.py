@@ -20,10 +20,6 @@ SKILL_NONE, SKILL_FULL = 3.0, 5.0
 # overlap). The upper end of its interval must not reach what is usual there.
 EVEN_NONE, EVEN_FULL = 1.5, 1.42
 OVERLAPPING_NONE, OVERLAPPING_FULL = 2.0, 1.75
-# Contradictions spread over all other classes, of which there are at least three, are those of flips in each class alike: a little less is asked
-# then. Of 192 draws of normal classes at equal distances that hardly stand apart, three pass these bounds and one those above.
-SPREAD, LEAST_CLASSES = 0.04, 4
-SPREAD_EVEN_NONE, SPREAD_EVEN_FULL, SPREAD_OVERLAPPING_NONE, SPREAD_OVERLAPPING_FULL = 1.6, 1.5, 2.0, 1.8
 # Chance outcomes of inputs that take few values (a coin for each of two groups) contradict all predictions alike, as flips do. So of two classes
 # the surest predictions alone show nothing, and a race is asked for only where at most about 20 % of the labels would be flipped: those leave
 # this share of the agreement that right labels have.
@@ -100,9 +96,6 @@ def spread_evenly(reading: Reading) -> float:
     if found is None:
         return 0.0
     high = found.value if found.high is None else found.high
-    paired = reading.find("label_noise", "paired")
-    if paired is not None and paired.value <= SPREAD and float(paired.details.get("classes", 0)) >= LEAST_CLASSES:
-        return ramp(found.value, SPREAD_EVEN_NONE, SPREAD_EVEN_FULL) * ramp(high, SPREAD_OVERLAPPING_NONE, SPREAD_OVERLAPPING_FULL)
     return ramp(found.value, EVEN_NONE, EVEN_FULL) * ramp(high, OVERLAPPING_NONE, OVERLAPPING_FULL)
 
 
