@@ -6,9 +6,9 @@ One training goes through short rounds of four kinds, in changing order: plain, 
 watch, and under one that no budget thins (every probe as often as the spacing of looks allows). Hooks are taken off and put back between rounds, so
 that all four have the same tensors at the same places in memory, which alone makes one of two equal trainings up to a tenth faster; and a machine
 that slows down for a while slows all of them. The training is made anew so many times. The figure is the seconds of all watched rounds over those
-of as many plain ones, half of either kind, minus one: of the thread's own processor time, which leaves out what other processes take. Its interval holds 95 % of what
-trainings drawn anew (with replacement) give. Beside it stands what the watch's own clock says of its share, in wall time. ``--write`` renews
-results/watch.md.
+of as many plain ones, half of either kind, minus one: of the thread's own processor time, which leaves out what other processes take. Its interval
+holds 95 % of what trainings drawn anew (with replacement) give. Beside it stands what the watch's own clock says of its share, in wall time.
+``--write`` renews results/watch.md.
 """
 
 from __future__ import annotations
