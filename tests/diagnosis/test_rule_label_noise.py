@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from evidence_by_hand import CONSTANT, Facts, rule
 
+from traindx.diagnosis import next_question
 from traindx.diagnosis.rules.base import STRONG_SIGN
 from traindx.diagnosis.rules.label_noise import (
     EVEN_NONE,
@@ -125,10 +126,32 @@ def test_stays_silent_when_the_test_set_is_cleaner_for_another_reason(facts: Fac
         cleaner(facts, p_value=0.9),
         cleaner(facts, loss=0.5),
         cleaner(facts).put("two_sample", "auc", 0.9, subject="inputs"),
-        cleaner(facts).put("two_sample", "copied_share", 0.3),
+        cleaner(facts).put("two_sample", "copied_share", 0.3, details={"within": 0.0}),
         cleaner(facts).put("two_sample", "label_distance", 0.4, subject="labels"),
         cleaner(facts).audit(validation_given=1.0),
     ):
+        assert other.judged(CAUSE).standing is not Standing.CONFIRMED
+
+
+def better(facts: Facts, value: float = 0.2, errors: float = 6.0, auc_high: float = 0.55, experiment: str = "label_map") -> Facts:
+    """Labels of other rows that agree better with models than training labels do."""
+    details = {"auc": auc_high - 0.03, "auc_high": auc_high, "errors": errors}
+    return facts.put(experiment, "agreement_surplus", value, text="they agree", details=details)
+
+
+@pytest.mark.parametrize("experiment", ["label_map", "two_sample"])
+def test_fires_when_labels_of_other_rows_are_better(facts: Facts, experiment: str) -> None:
+    finding = better(facts, experiment=experiment).judged(CAUSE)
+    assert finding.standing is Standing.CONFIRMED and [r.id for r in finding.remedies] == ["drop-suspect-labels"]
+
+
+def test_training_says_no_more_where_validation_labels_are_better(facts: Facts) -> None:
+    assert next_question(better(facts.audit(validation_given=1.0)).evidence, 20.0) is None
+
+
+def test_stays_silent_when_labels_of_other_rows_are_better_for_another_reason(facts: Facts) -> None:
+    copied = better(facts).put("audit", "copied_share", 0.3, "validation", details={"within": 0.05})
+    for other in (better(facts, value=0.04), better(facts, errors=3.0), better(facts, auc_high=0.7), copied):
         assert other.judged(CAUSE).standing is not Standing.CONFIRMED
 
 

@@ -22,6 +22,11 @@ def recoded(facts: Facts, low: float) -> Facts:
     return facts.put("label_map", "agreement_gain", low + 0.1, low=low, text="another coding", details={"order": "1,0,2"})
 
 
+def test_columns_are_put_back_in_their_order(facts: Facts) -> None:
+    finding = facts.put("label_map", "agreement_gain", 0.5, low=0.4, text="another order", details={"columns": "1,0,2"}).judged(CAUSE)
+    assert finding.standing is Standing.CONFIRMED and finding.remedies[0].params == {"split": "validation", "columns": "1,0,2"}
+
+
 def mapped(facts: Facts, wrong: bool) -> Facts:
     return facts.put("label_map", "affine_map", 2.2, text="other units", details={"wrong": wrong, "scale": 2.2, "offset": 1.0})
 

@@ -1,13 +1,11 @@
-"""What rows and labels show without any network: missing values, label sets, copies, recodings, unrelated labels; and rare classes."""
+"""What rows and labels show without any network: missing values, label sets, copies, unrelated labels; and rare classes."""
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from small_labs import Net, answer, digits, lab_for, values
 from torch import nn
 
@@ -65,30 +63,6 @@ def test_equal_rows_of_few_discrete_columns_are_no_copies() -> None:
     assert found.value < 0.05
 
 
-def test_recoded_validation_labels() -> None:
-    x, y = digits(600)
-    order = SHUFFLE.permutation(10)
-    recoded = task(x[:400], y[:400], validation=(x[400:], order[y[400:]]))
-    found = {e.measure: e for e in answer(lab_for(recoded), "label_map")}
-    gain = found["agreement_gain"]
-    assert gain.low is not None and gain.low > 0.5
-    assert [int(c) for c in str(gain.details["order"]).split(",")] == np.argsort(order).tolist()
-    mended, recipe = RepairLabels("validation", str(gain.details["order"])).apply(recoded, lab_for(recoded).recipe)
-    again = {e.measure: e.value for e in answer(lab_for(mended, recipe), "label_map")}
-    assert again["agreement_gain"] == 0 and again["agreement"] > 0.8
-
-
-def test_validation_targets_in_other_units() -> None:
-    x = SHUFFLE.normal(size=(400, 4)).astype(np.float32)
-    y = (x.sum(1) + 0.1 * SHUFFLE.normal(size=400)).astype(np.float32)
-    for factor, wrong in ((1.0, False), (1000.0, True), (-1.0, True)):
-        for shape in ((-1, 1), (-1,)):
-            told = y.reshape(shape)
-            other = Task(Net(4, 8, 1), nn.MSELoss(), (x[:300], told[:300]), (x[300:], factor * told[300:]))
-            found = {e.measure: e for e in answer(lab_for(other), "label_map")}
-            assert found["affine_map"].details["wrong"] is wrong
-
-
 def test_labels_shuffled_shifted_and_as_they_are() -> None:
     x, y = digits(400)
     whole, moved, mixed = (values(answer(lab_for(task(x, labels)), "relation")) for labels in (y, np.roll(y, 1), SHUFFLE.permutation(y)))
@@ -139,76 +113,3 @@ def test_test_inputs_are_put_back(kind: str) -> None:
     assert aligned.test is not None
     inputs = aligned.test.inputs("a test")
     assert inputs is not None and abs(float(inputs.mean()) - float(x[:300].mean())) < 0.1
-
-
-def test_validation_rows_of_several_numbers_in_other_units() -> None:
-    x = SHUFFLE.normal(size=(400, 4)).astype(np.float32)
-    y = (x @ SHUFFLE.normal(size=(4, 3)) + 0.1 * SHUFFLE.normal(size=(400, 3))).astype(np.float32)
-    for factor, offset, wrong in ((1.0, 0.0, False), (0.2, 0.9, True), (-1.0, 0.0, True)):
-        other = Task(Net(4, 8, 3), nn.MSELoss(), (x[:300], y[:300]), (x[300:], factor * y[300:] + offset))
-        found = {e.measure: e for e in answer(lab_for(other), "label_map")}["affine_map"]
-        assert found.details["wrong"] is wrong
-        assert found.value == pytest.approx(factor, rel=0.2)
-
-
-def test_columns_with_means_far_apart_show_nothing_of_what_was_learned() -> None:
-    x = SHUFFLE.normal(size=(400, 4)).astype(np.float32)
-    y = (SHUFFLE.normal(size=(400, 2)) + np.array([0, 100])).astype(np.float32)
-    found = {e.measure: e for e in answer(lab_for(Task(Net(4, 8, 2), nn.MSELoss(), (x[:300], y[:300]), (x[300:], y[300:]))), "label_map")}
-    assert found["agreement"].value < 0.3 and not found["affine_map"].details["wrong"]
-
-
-class Product(nn.Module):
-    """Knows what no reference model does: that the product of the first five inputs decides."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.linear = nn.Linear(1, 2)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, 40) -> (N, 2)."""
-        return self.linear(x[:, :5].prod(1, keepdim=True))
-
-
-@pytest.mark.parametrize("flipped", [True, False])
-def test_the_network_says_what_labels_mean_where_no_reference_model_can(flipped: bool) -> None:
-    x = np.random.default_rng(5).choice([-1.0, 1.0], (600, 40)).astype(np.float32)
-    y = (x[:, :5].prod(1) > 0).astype(np.int64)
-    given = (x[400:], 1 - y[400:] if flipped else y[400:])
-    found = {e.measure: e for e in answer(lab_for(Task(Product, nn.CrossEntropyLoss(), (x[:400], y[:400]), given)), "label_map")}
-    if flipped:
-        assert found["agreement_gain"].value == 1 and found["agreement_gain"].details["order"] == "1,0"
-        assert "the network expects" in found["agreement_gain"].text
-    else:
-        assert "agreement_gain" not in found or found["agreement_gain"].value == 0
-
-
-@pytest.mark.parametrize("way", ["one class", "pair", "sequence"])
-def test_a_network_that_cannot_say_is_not_asked_what_labels_mean(way: str) -> None:
-    rng = np.random.default_rng(6)
-    x, y = rng.normal(size=(400, 6)).astype(np.float32), (rng.random(400) < 0.65).astype(np.int64)
-    given = (x[:200], (rng.random(200) < 0.35).astype(np.int64))
-    loss = {"one class": nn.CrossEntropyLoss(), "pair": _of_the_first, "sequence": _of_the_last}[way]
-    found = answer(lab_for(Task(functools.partial(Told, way), loss, (x, y), given)), "label_map")
-    assert not any(e.measure == "agreement_gain" and e.low is not None and e.low > 0 and "network" in e.text for e in found)
-
-
-class Told(nn.Module):
-    """Outputs as they come in practice: scores beside others, or one row of scores a place."""
-
-    def __init__(self, way: str) -> None:
-        super().__init__()
-        self.way, self.linear = way, nn.Linear(6, 2)
-
-    def forward(self, x: torch.Tensor) -> Any:
-        """(N, 6) -> (N, 2), a pair of these, or (N, 3, 2)."""
-        scores = self.linear(x if self.way != "one class" else 0 * x)
-        return {"one class": scores, "pair": (scores, x), "sequence": scores[:, None].expand(-1, 3, -1)}[self.way]
-
-
-def _of_the_first(outputs: Any, targets: torch.Tensor) -> torch.Tensor:
-    return nn.functional.cross_entropy(outputs[0], targets)
-
-
-def _of_the_last(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    return nn.functional.cross_entropy(outputs[:, -1], targets)

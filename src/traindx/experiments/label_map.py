@@ -9,24 +9,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from traindx.experiments.base import Lab
+from traindx.experiments.cross_predictions import of_classes, of_numbers
+from traindx.experiments.domain import domain_auc
 from traindx.experiments.layout import coded_columns
 from traindx.records import Evidence, Outcome, Question
-from traindx.remedies.drop_suspect_labels import held_out_probabilities
 from traindx.tasks import Kind, Rows, Task, labels_of, predicted_labels
-from traindx.tasks.features import Features, array_pairs, one_thread
+from traindx.tasks.features import Features, array_pairs
 from traindx.training import evaluated_index, predict
 
 MAX_ROWS = 3000
 LEAST_ROWS = 40
 # Rows of more numbers are pictures, and no targets that somebody wrote down in units.
 MOST_NUMBERS = 64
+# How much better labels of other rows must agree with models, by the lower end of the interval, to be looked into; and rows a side for that.
+LEAST_SURPLUS, MOST_COMPARED = 0.02, 1500
 # A recoding counts where it brings agreement to this share of what it is within training; fewer agree where inputs come from elsewhere.
 USUAL_SHARE = 0.8
 # A network is asked what it expects where it is right so much more often than by chance on its own rows.
@@ -35,28 +37,37 @@ LEAST_SKILL = 0.2
 # slope against the usual lies outside these bounds, or their mean is off by this many of their standard deviations.
 LEAST_CORRELATION, LEAST_SLOPE, LARGEST_SLOPE, LARGEST_OFFSET = 0.5, 0.6, 1.67, 1.5
 
+Pair = tuple[np.ndarray, np.ndarray]
+
 
 class LabelMap:
     """Validation labels against what reference models, or else the trained network, expect of them."""
 
-    name, title, version, reads_test = "label_map", "validation labels against predictions", 4, False
+    name, title, version, reads_test = "label_map", "validation labels against predictions", 5, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
-        """``agreement`` and ``agreement_gain`` for classes, ``affine_map`` for numbers."""
+        """``agreement`` and ``agreement_gain``, ``affine_map`` for numbers, and ``agreement_surplus`` where validation labels agree better."""
         if not lab.task.validation_given:
             return [_missing("the validation rows were split off the training rows: they have the same labels")]
         found = compared_labels(lab.task, lab.task.validation, "validation")
+        network = _by_the_network(lab)
         agreement = next((e for e in found if e.measure == "agreement"), None)
         if agreement is None or agreement.low is None or agreement.low > float(agreement.details["chance"]):
-            return found
-        by_network = _by_the_network(lab)
-        return [*(e for e in found if not by_network or e.measure != "agreement_gain"), *by_network]
+            network = [e for e in network if e.measure != "agreement_gain"]
+        return _clearest([*found, *network])
+
+
+def _clearest(found: Sequence[Evidence]) -> list[Evidence]:
+    """Of every measure what was said last, the network's word on codings; of surpluses the one of most standard errors."""
+    said = {e.measure: e for e in sorted(found, key=lambda e: float(e.details.get("errors", 0.0)))}
+    return list(said.values())
 
 
 def _by_the_network(lab: Lab) -> list[Evidence]:
-    """The gain of the best recoding of the validation labels by what the trained network predicts; usual is what it gets of its own rows.
+    """The gain of the best recoding of the validation labels by what the trained network predicts, and their surplus.
 
-    Both count above chance: a network that predicts one class agrees with every coding as often as that class is frequent.
+    What it gets of its own rows is what is usual; it has seen their labels, so a surplus is told too low. The gain counts above chance: a network that
+    predicts one class agrees with every coding as often as that class is frequent.
     """
     task = lab.task
     if task.kind is not Kind.CLASSIFICATION or lab.baseline().outcome not in (Outcome.FINISHED, Outcome.STOPPED):
@@ -76,7 +87,20 @@ def _by_the_network(lab: Lab) -> list[Evidence]:
     recoded = _best_order(predicted, wanted, classes)[wanted]
     above_chance = float((predicted == recoded).mean()) - _chance(predicted, recoded, classes)
     skilled = skill >= LEAST_SKILL and above_chance >= USUAL_SHARE * skill
-    return [e for e in found if e.measure == "agreement_gain"] if skilled else []
+    surplus = float((predicted == wanted).mean()) - _chance(predicted, wanted, classes) - skill
+    return [*(e for e in found if skilled and e.measure == "agreement_gain"), *_surplus_of_network(task, own, (predicted, wanted), surplus)]
+
+
+def _surplus_of_network(task: Task, own: Pair, held: Pair, above_chance: float) -> list[Evidence]:
+    usual, agreement = (float((predicted == given).mean()) for predicted, given in (own, held))
+    error = math.hypot(_share_error(usual, len(own[0])), _share_error(agreement, len(held[0])))
+    said = f"the network agrees with {agreement:.0%} of the validation labels, and with {usual:.0%} of those it was trained on"
+    pairs = [array_pairs(part, evaluated_index(len(part), MAX_ROWS)) for part in (task.train, task.validation)]
+    inputs = [pair[0] for pair in pairs if pair is not None]
+    if len(inputs) < 2 or inputs[0].shape[1:] != inputs[1].shape[1:]:
+        return []
+    features = Features(inputs[0], coded_columns(task))
+    return _surplus(min(above_chance, agreement - usual), error, said, features(inputs[0]), features(inputs[1]))
 
 
 def _predicted(task: Task, model: nn.Module, rows: Rows) -> tuple[np.ndarray, np.ndarray] | None:
@@ -109,10 +133,10 @@ def compared_labels(task: Task, rows: Rows, side: str) -> list[Evidence]:
     labels, wanted = (labels_of(pair[1], task.kind) for pair in (mine, theirs))
     if labels is not None and wanted is not None:
         return _recoding(x, labels.numpy(), held, wanted.numpy(), side)
-    if task.kind is Kind.REGRESSION:
+    if task.kind in (Kind.REGRESSION, Kind.MULTILABEL):
         y, held_y = (pair[1].reshape(len(pair[1]), -1).double().numpy() for pair in (mine, theirs))
         if y.shape[1] == held_y.shape[1] <= MOST_NUMBERS:
-            return _affine(x, y, held, held_y, side)
+            return _numbers(x, y, held, held_y, side, units=task.kind is Kind.REGRESSION)
     return [_missing(f"rows have no single class, and not the same {MOST_NUMBERS} numbers at most")]
 
 
@@ -122,9 +146,6 @@ def _missing(reason: str) -> Evidence:
 
 def _recoding(x: np.ndarray, labels: np.ndarray, held: np.ndarray, wanted: np.ndarray, side: str) -> list[Evidence]:
     """What two reference models say together."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.neighbors import KNeighborsClassifier
-
     x, labels = x[labels >= 0], labels[labels >= 0]
     classes = int(labels.max()) + 1
     counts = np.bincount(labels)
@@ -132,13 +153,43 @@ def _recoding(x: np.ndarray, labels: np.ndarray, held: np.ndarray, wanted: np.nd
     if len(np.unique(labels)) < 2 or counts[counts > 0].min() < 2 or inside.sum() < LEAST_ROWS:
         return [_missing("a class has a single row, or too few other rows have a class that training rows have")]
     held, wanted = held[inside], wanted[inside]
-    probabilities = np.zeros((len(held), classes))
-    with one_thread():
-        for model in (LogisticRegression(max_iter=100, C=0.1), KNeighborsClassifier(n_neighbors=min(10, len(x)))):
-            fitted = model.fit(x, labels)
-            probabilities[:, fitted.classes_] += fitted.predict_proba(held)
-        usual = float((np.unique(labels)[held_out_probabilities(x, labels).argmax(1)] == labels).mean())
-    return _recoded(probabilities.argmax(1), wanted, classes, usual, f"of the {side} labels are what reference models expect")
+    expected = of_classes(x, labels, held, classes)
+    mine, theirs = expected.own.argmax(1), expected.other.argmax(2)
+    usual, agreement = float((mine == labels).mean()), float((theirs == wanted).mean())
+    above = agreement - float(np.mean([_chance(part, wanted, classes) for part in theirs])) - (usual - _chance(mine, labels, classes))
+    error = math.hypot(_share_error(usual, len(labels)), _share_error(agreement, len(wanted)))
+    said = f"reference models agree with {agreement:.0%} of the {side} labels, and with {usual:.0%} of training labels they have not seen"
+    surplus = _surplus(min(above, agreement - usual), error, said, x, held)
+    predicted = expected.other.mean(0).argmax(1)
+    return [*_recoded(predicted, wanted, classes, usual, f"of the {side} labels are what reference models expect"), *surplus]
+
+
+def _share_error(share: float, rows: int) -> float:
+    return math.sqrt(max(share * (1 - share), 1 / rows) / rows)
+
+
+def _surplus(value: float, error: float, said: str, x: np.ndarray, held: np.ndarray) -> list[Evidence]:
+    """How much better labels of other rows agree with models than labels of training rows that these have not seen, where they clearly do.
+
+    With it the area under the curve of telling the inputs apart: of inputs drawn alike, only the labels can be the reason.
+    """
+    if value - 1.96 * error <= LEAST_SURPLUS:
+        return []
+    sides = (part[np.random.default_rng(0).permutation(len(part))[:MOST_COMPARED]] for part in (x, held))
+    auc, auc_error = domain_auc(*sides)
+    details = {"auc": auc, "auc_high": auc + 1.96 * auc_error, "errors": value / error}
+    low, high = value - 1.96 * error, value + 1.96 * error
+    return [
+        Evidence(
+            experiment="label_map",
+            measure="agreement_surplus",
+            value=value,
+            low=low,
+            high=high,
+            text=f"{said}; AUC {auc:.2f}",
+            details=details,
+        )
+    ]
 
 
 def _recoded(predicted: np.ndarray, wanted: np.ndarray, classes: int, usual: float, said: str) -> list[Evidence]:
@@ -184,53 +235,103 @@ def _best_order(predicted: np.ndarray, wanted: np.ndarray, classes: int) -> np.n
     return np.asarray(linear_sum_assignment(table + 0.5 * np.eye(classes), maximize=True)[1])
 
 
-def _affine(x: np.ndarray, y: np.ndarray, held: np.ndarray, wanted: np.ndarray, side: str) -> list[Evidence]:
+def _numbers(x: np.ndarray, y: np.ndarray, held: np.ndarray, wanted: np.ndarray, side: str, units: bool) -> list[Evidence]:
+    """Targets (N, k) and (n, k) of both sides against what the same reference models expect: other units, another order of columns."""
+    spread = y.std(0)
+    expected = of_numbers(x, y, held)
+    mine, theirs = expected.own, expected.other.mean(0)
+    if spread.min() < 1e-12 or min(part.std(0).min() for part in (theirs, mine, wanted)) < 1e-12:
+        return [_missing("targets or predictions are constant")]
+    usual = _rank_correlation(mine, y)
+    agreement = float(np.mean([_rank_correlation(part, wanted) for part in expected.other]))
+    error = math.hypot((1 - usual**2) / math.sqrt(len(y)), (1 - agreement**2) / math.sqrt(len(wanted)))
+    said = (
+        f"the ranks of what reference models expect correlate with those of the {side} targets by {agreement:.2f}, and by {usual:.2f} with those of"
+        " training targets they have not seen"
+    )
+    found = _surplus(agreement - usual, error, said, x, held)
+    if y.shape[1] > 1:
+        found += _columns(theirs, wanted, _correlations(mine, y).diagonal(), side)
+    return [*_line_of(mine, y, theirs, wanted, side, units), *found]
+
+
+def _rank_correlation(predicted: np.ndarray, targets: np.ndarray) -> float:
+    """Spearman's, the mean of the columns': a few far numbers do not rule it."""
+    from scipy.stats import rankdata
+
+    return float(_correlations(rankdata(predicted, axis=0), rankdata(targets, axis=0)).diagonal().mean())
+
+
+def _correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(k, k) of every column of one with every column of the other."""
+    a, b = ((part - part.mean(0)) / np.maximum(part.std(0), 1e-12) for part in (a, b))
+    return np.asarray(a.T @ b / len(a))
+
+
+def _columns(expected: np.ndarray, wanted: np.ndarray, usual: np.ndarray, side: str) -> list[Evidence]:
+    """The gain of another order of the columns, where targets correlate with predictions nearly as usual so; counted on other rows than it is found on."""
+    from scipy.optimize import linear_sum_assignment
+
+    known = usual >= LEAST_CORRELATION / 2  # columns that nobody predicts cannot be told apart
+    if known.sum() < 2:
+        return []
+    places = np.flatnonzero(known)
+    half = np.random.default_rng(0).permutation(len(wanted)) % 2
+    gains, after = [], []
+    for chosen in (half == 0, half == 1):
+        order = linear_sum_assignment(_correlations(expected[chosen], wanted[chosen])[np.ix_(places, places)], maximize=True)[1]
+        table = _correlations(expected[~chosen], wanted[~chosen])[np.ix_(places, places)]
+        after.append(float(table[np.arange(len(places)), order].mean()))
+        gains.append(after[-1] - float(table.diagonal().mean()))
+    if np.mean(after) < USUAL_SHARE * float(usual[known].mean()):
+        return []
+    order = np.arange(wanted.shape[1])
+    order[places] = places[linear_sum_assignment(_correlations(expected, wanted)[np.ix_(places, places)], maximize=True)[1]]
+    moved = [f"{j} is in {column}" for j, column in enumerate(order) if j != column]
+    gain, error = float(np.mean(gains)), 1 / math.sqrt(len(wanted))
+    text = (
+        f"the {side} targets correlate with what reference models expect by {np.mean(after):.2f}, not {np.mean(after) - gain:.2f}, if their columns are"
+        f" read in another order: {', '.join(moved[:5])}{', ...' if len(moved) > 5 else ''}"
+    )
+    details = {
+        "columns": ",".join(map(str, order.tolist())),
+        "after": float(np.mean(after)),
+        "usual": float(usual[known].mean()),
+        "rows": len(wanted),
+    }
+    low, high = gain - 1.96 * error, gain + 1.96 * error
+    return [Evidence(experiment="label_map", measure="agreement_gain", value=gain, low=low, high=high, text=text, details=details)]
+
+
+def _line_of(mine: np.ndarray, y: np.ndarray, expected: np.ndarray, wanted: np.ndarray, side: str, units: bool) -> list[Evidence]:
     """The straight line from predictions to the held rows' targets (n, k), against the one from held-out predictions to training targets.
 
     Rows of several numbers lie on one line together: units are those of the row. Every number counts from its own mean, or the differences
-    between the means would be all that is seen.
+    between the means would be all that is seen. Labels of 0 and 1 have no ``units``.
     """
-    from sklearn.linear_model import RidgeCV
-    from sklearn.model_selection import cross_val_predict
-
-    targets = y[:, 0] if y.shape[1] == 1 else y
-    models = (RidgeCV(np.logspace(-2, 4, 7)), _second_model(len(x), y.shape[1]))
-    with one_thread():
-        expected = np.mean([model.fit(x, targets).predict(held).reshape(wanted.shape) for model in models], axis=0)
-        usual = np.mean([cross_val_predict(model, x, targets, cv=3).reshape(y.shape) for model in models], axis=0)
     spread = y.std(0)
-    if spread.min() < 1e-12 or min(part.std(0).min() for part in (expected, usual, wanted)) < 1e-12:
-        return [_missing("targets or predictions are constant")]
-    (correlation, slope), (usual_correlation, usual_slope) = (_line(*pair, spread) for pair in ((expected, wanted), (usual, y)))
+    (correlation, slope), (usual_correlation, usual_slope) = (_line(*pair, spread) for pair in ((expected, wanted), (mine, y)))
+    error = 2 / math.sqrt(len(wanted))
+    agreement = Evidence(
+        experiment="label_map",
+        measure="agreement",
+        value=abs(correlation),
+        low=abs(correlation) - error,
+        high=abs(correlation) + error,
+        details={"usual": usual_correlation, "chance": 0.0, "rows": len(wanted)},
+    )
+    if not units:
+        return [agreement]
     scale = slope / usual_slope
     offset = float((wanted.mean(0) - scale * expected.mean(0)).mean())
     shift = float(np.abs((wanted.mean(0) - expected.mean(0)) / np.maximum(spread, wanted.std(0))).mean())
+    # Noise among the training targets flattens what is learned from them: targets without it lie as much steeper as they correlate better.
+    steeper = max(1.0, correlation / max(usual_correlation, 1e-12))
     clear = abs(correlation) >= max(LEAST_CORRELATION, USUAL_SHARE * usual_correlation)
-    wrong = clear and (not LEAST_SLOPE <= scale <= LARGEST_SLOPE or shift > LARGEST_OFFSET)
+    wrong = clear and (not LEAST_SLOPE <= scale <= LARGEST_SLOPE * steeper or shift > LARGEST_OFFSET)
     text = f"the {side} targets are {scale:.3g} times what reference models expect, {offset:+.3g}, with a correlation of {correlation:.2f}"
     details = {"wrong": wrong, "scale": scale, "offset": offset, "correlation": correlation, "usual": usual_correlation, "shift": shift}
-    error = 2 / math.sqrt(len(wanted))
-    return [
-        Evidence(experiment="label_map", measure="affine_map", value=scale, text=text, details=details),
-        Evidence(
-            experiment="label_map",
-            measure="agreement",
-            value=abs(correlation),
-            low=abs(correlation) - error,
-            high=abs(correlation) + error,
-            details={"usual": usual_correlation, "chance": 0.0, "rows": len(wanted)},
-        ),
-    ]
-
-
-def _second_model(rows: int, numbers: int) -> Any:
-    """What sees bends that a linear model does not: boosted trees, which predict one number; neighbours for several."""
-    from sklearn.ensemble import HistGradientBoostingRegressor
-    from sklearn.neighbors import KNeighborsRegressor
-
-    if numbers > 1:
-        return KNeighborsRegressor(min(10, rows // 3))
-    return HistGradientBoostingRegressor(max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=0)
+    return [Evidence(experiment="label_map", measure="affine_map", value=scale, text=text, details=details), agreement]
 
 
 def _line(predicted: np.ndarray, targets: np.ndarray, spread: np.ndarray) -> tuple[float, float]:

@@ -30,13 +30,15 @@ class Numbering:
 class RepairLabels(Remedy):
     """Number the labels of every split from 0; or undo on the validation rows a shift, a recoding or a change of units.
 
-    ``order`` gives the true class of label 0, 1, ... as "2,0,1"; else the true target is (target - offset) / scale.
+    ``order`` gives the true class of label 0, 1, ... as "2,0,1"; ``columns``, of rows of several numbers or labels, in which column the first, second, ...
+    is found; else the true target is (target - offset) / scale.
     """
 
     id: ClassVar[str] = "repair-labels"
     size: ClassVar[float] = 1.2
     split: str = "all"
     order: str = ""
+    columns: str = ""
     scale: float = 1.0
     offset: float = 0.0
 
@@ -55,6 +57,9 @@ class RepairLabels(Remedy):
 
     def undo(self, targets: Tensor) -> Tensor:
         """The true targets of these, of the same shape."""
+        if self.columns:
+            order = [int(c) for c in self.columns.split(",")]
+            return targets.reshape(len(targets), -1)[:, order].reshape(targets.shape)
         if self.order:
             true = torch.tensor([int(c) for c in self.order.split(",")], device=targets.device)
             return true[targets.long().clamp(0, len(true) - 1)].to(targets.dtype)

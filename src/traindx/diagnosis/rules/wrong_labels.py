@@ -29,7 +29,7 @@ class WrongLabels(InspectedRule):
             return (RemedyRef(id="repair-labels", params={"split": "all"}),)
         recoded = reading.find("label_map", "agreement_gain")
         if recoded is not None:
-            return (_repaired(order=str(recoded.details["order"])),)
+            return (_repaired(**{how: str(recoded.details[how]) for how in ("order", "columns") if how in recoded.details}),)
         mapped = reading.find("label_map", "affine_map")
         return (_repaired(scale=float(mapped.details["scale"]), offset=float(mapped.details["offset"])),) if mapped is not None else ()
 

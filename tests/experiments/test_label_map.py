@@ -1,0 +1,211 @@
+"""Labels of given validation rows against what models expect: recodings, units, orders of columns, and labels that are better than the training rows'."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from small_labs import Net, answer, digits, lab_for, values
+from torch import nn
+
+from traindx.experiments.label_map import compared_labels
+from traindx.records import Evidence
+from traindx.remedies import RepairLabels
+from traindx.tasks import Task
+
+SHUFFLE = np.random.default_rng(3)
+
+
+def task(x: np.ndarray, y: np.ndarray, **arguments: Any) -> Task:
+    return Task(Net(), nn.CrossEntropyLoss(), (x, y), **arguments)
+
+
+def test_recoded_validation_labels() -> None:
+    x, y = digits(600)
+    order = SHUFFLE.permutation(10)
+    recoded = task(x[:400], y[:400], validation=(x[400:], order[y[400:]]))
+    found = {e.measure: e for e in answer(lab_for(recoded), "label_map")}
+    gain = found["agreement_gain"]
+    assert gain.low is not None and gain.low > 0.5
+    assert [int(c) for c in str(gain.details["order"]).split(",")] == np.argsort(order).tolist()
+    mended, recipe = RepairLabels("validation", str(gain.details["order"])).apply(recoded, lab_for(recoded).recipe)
+    again = {e.measure: e.value for e in answer(lab_for(mended, recipe), "label_map")}
+    assert again["agreement_gain"] == 0 and again["agreement"] > 0.8
+
+
+def test_validation_targets_in_other_units() -> None:
+    x = SHUFFLE.normal(size=(400, 4)).astype(np.float32)
+    y = (x.sum(1) + 0.1 * SHUFFLE.normal(size=400)).astype(np.float32)
+    for factor, wrong in ((1.0, False), (1000.0, True), (-1.0, True)):
+        for shape in ((-1, 1), (-1,)):
+            told = y.reshape(shape)
+            other = Task(Net(4, 8, 1), nn.MSELoss(), (x[:300], told[:300]), (x[300:], factor * told[300:]))
+            found = {e.measure: e for e in answer(lab_for(other), "label_map")}
+            assert found["affine_map"].details["wrong"] is wrong
+
+
+def test_validation_rows_of_several_numbers_in_other_units() -> None:
+    x = SHUFFLE.normal(size=(400, 4)).astype(np.float32)
+    y = (x @ SHUFFLE.normal(size=(4, 3)) + 0.1 * SHUFFLE.normal(size=(400, 3))).astype(np.float32)
+    for factor, offset, wrong in ((1.0, 0.0, False), (0.2, 0.9, True), (-1.0, 0.0, True)):
+        other = Task(Net(4, 8, 3), nn.MSELoss(), (x[:300], y[:300]), (x[300:], factor * y[300:] + offset))
+        found = {e.measure: e for e in answer(lab_for(other), "label_map")}["affine_map"]
+        assert found.details["wrong"] is wrong
+        assert found.value == pytest.approx(factor, rel=0.2)
+
+
+def test_columns_with_means_far_apart_show_nothing_of_what_was_learned() -> None:
+    x = SHUFFLE.normal(size=(400, 4)).astype(np.float32)
+    y = (SHUFFLE.normal(size=(400, 2)) + np.array([0, 100])).astype(np.float32)
+    found = {e.measure: e for e in answer(lab_for(Task(Net(4, 8, 2), nn.MSELoss(), (x[:300], y[:300]), (x[300:], y[300:]))), "label_map")}
+    assert found["agreement"].value < 0.3 and not found["affine_map"].details["wrong"]
+
+
+class Product(nn.Module):
+    """Knows what no reference model does: that the product of the first five inputs decides."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(1, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, 40) -> (N, 2)."""
+        return self.linear(x[:, :5].prod(1, keepdim=True))
+
+
+@pytest.mark.parametrize("flipped", [True, False])
+def test_the_network_says_what_labels_mean_where_no_reference_model_can(flipped: bool) -> None:
+    x = np.random.default_rng(5).choice([-1.0, 1.0], (600, 40)).astype(np.float32)
+    y = (x[:, :5].prod(1) > 0).astype(np.int64)
+    given = (x[400:], 1 - y[400:] if flipped else y[400:])
+    found = {e.measure: e for e in answer(lab_for(Task(Product, nn.CrossEntropyLoss(), (x[:400], y[:400]), given)), "label_map")}
+    if flipped:
+        assert found["agreement_gain"].value == 1 and found["agreement_gain"].details["order"] == "1,0"
+        assert "the network expects" in found["agreement_gain"].text
+    else:
+        assert "agreement_gain" not in found or found["agreement_gain"].value == 0
+
+
+@pytest.mark.parametrize("way", ["one class", "pair", "sequence"])
+def test_a_network_that_cannot_say_is_not_asked_what_labels_mean(way: str) -> None:
+    rng = np.random.default_rng(6)
+    x, y = rng.normal(size=(400, 6)).astype(np.float32), (rng.random(400) < 0.65).astype(np.int64)
+    given = (x[:200], (rng.random(200) < 0.35).astype(np.int64))
+    loss = {"one class": nn.CrossEntropyLoss(), "pair": _of_the_first, "sequence": _of_the_last}[way]
+    found = answer(lab_for(Task(functools.partial(Told, way), loss, (x, y), given)), "label_map")
+    assert not any(e.measure == "agreement_gain" and e.low is not None and e.low > 0 and "network" in e.text for e in found)
+
+
+class Told(nn.Module):
+    """Outputs as they come in practice: scores beside others, or one row of scores a place."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        self.way, self.linear = way, nn.Linear(6, 2)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        """(N, 6) -> (N, 2), a pair of these, or (N, 3, 2)."""
+        scores = self.linear(x if self.way != "one class" else 0 * x)
+        return {"one class": scores, "pair": (scores, x), "sequence": scores[:, None].expand(-1, 3, -1)}[self.way]
+
+
+def _of_the_first(outputs: Any, targets: torch.Tensor) -> torch.Tensor:
+    return nn.functional.cross_entropy(outputs[0], targets)
+
+
+def _of_the_last(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    return nn.functional.cross_entropy(outputs[:, -1], targets)
+
+
+# --- Another order of columns ------------------------------------------------------------------------------------------------------
+
+
+def several(kind: str) -> tuple[np.ndarray, np.ndarray, nn.Module]:
+    """Rows of three numbers, or of three labels or none, that a line predicts."""
+    x = SHUFFLE.normal(size=(500, 4)).astype(np.float32)
+    y = x[:, :3] + 0.3 * SHUFFLE.normal(size=(500, 3))
+    return x, (y > 0 if kind == "labels" else y).astype(np.float32), nn.BCEWithLogitsLoss() if kind == "labels" else nn.MSELoss()
+
+
+@pytest.mark.parametrize("kind", ["labels", "numbers"])
+def test_columns_in_another_order_are_found_and_put_back(kind: str) -> None:
+    x, y, loss = several(kind)
+    for order in ([2, 0, 1], [0, 1, 2]):
+        given = Task(Net(4, 8, 3), loss, (x[:350], y[:350]), (x[350:], y[350:, order]))
+        gain = {e.measure: e for e in answer(lab_for(given), "label_map")}["agreement_gain"]
+        if order == [0, 1, 2]:
+            assert gain.value == 0
+            continue
+        assert gain.low is not None and gain.low > 0.3
+        mended, _ = RepairLabels("validation", columns=str(gain.details["columns"])).apply(given, lab_for(given).recipe)
+        assert mended.validation.targets is not None
+        assert torch.equal(mended.validation.targets, torch.from_numpy(y[350:]))
+
+
+def test_columns_that_nobody_predicts_are_left_where_they_are() -> None:
+    x, y, loss = several("numbers")
+    y = SHUFFLE.permutation(y)
+    assert not [
+        e
+        for e in answer(lab_for(Task(Net(4, 8, 3), loss, (x[:350], y[:350]), (x[350:], y[350:]))), "label_map")
+        if e.measure == "agreement_gain"
+    ]
+
+
+# --- Better labels than the training rows' -----------------------------------------------------------------------------------------
+
+
+def noisy(kind: str, share: float, rows: int = 900) -> tuple[Task, np.ndarray, np.ndarray]:
+    """Two overlapping classes, a number, or three labels or none, wrong in this share of the training rows; and what is right."""
+    rng = np.random.default_rng(8)
+    x = rng.normal(size=(rows, 4)).astype(np.float32)
+    right = x[:, :3] + 0.4 * rng.normal(size=(rows, 3))
+    y = {
+        "classes": (right[:, 0] > 0).astype(np.int64),
+        "number": right[:, :1].astype(np.float32),
+        "labels": (right > 0).astype(np.float32),
+    }[kind]
+    cut = 2 * rows // 3
+    hit = np.flatnonzero(rng.random(cut) < share)
+    given = y[:cut].copy()
+    given[hit] = given[rng.permutation(hit)] if kind == "number" else 1 - given[hit]
+    loss = {"classes": nn.CrossEntropyLoss(), "number": nn.MSELoss(), "labels": nn.BCEWithLogitsLoss()}[kind]
+    return Task(Net(4, 8, {"classes": 2, "number": 1, "labels": 3}[kind]), loss, (x[:cut], given), (x[cut:], y[cut:])), x[cut:], y[cut:]
+
+
+def surplus(noisy_task: Task) -> Evidence | None:
+    found = compared_labels(noisy_task, noisy_task.validation, "validation")
+    return next((e for e in found if e.measure == "agreement_surplus"), None)
+
+
+@pytest.mark.parametrize("kind", ["classes", "number", "labels"])
+def test_validation_labels_that_are_better_than_the_training_rows(kind: str) -> None:
+    found = surplus(noisy(kind, 0.3)[0])
+    assert found is not None and found.value > 0.1 and float(found.details["errors"]) > 3.5 and float(found.details["auc_high"]) < 0.65
+    assert surplus(noisy(kind, 0.0)[0]) is None
+
+
+@pytest.mark.parametrize("kind", ["classes", "number", "labels"])
+def test_units_are_not_blamed_for_noise_among_the_training_targets(kind: str) -> None:
+    found = compared_labels(noisy(kind, 0.45)[0], noisy(kind, 0.45)[0].validation, "validation")
+    assert not any(e.measure == "affine_map" and e.details["wrong"] for e in found)
+    assert kind == "number" or not any(e.measure == "affine_map" for e in found)
+
+
+def test_easier_inputs_are_told_by_the_classifier() -> None:
+    noisy_task, x, y = noisy("classes", 0.0)
+    easy = np.abs(x[:, 0]) > 0.8
+    found = surplus(Task(Net(4, 8, 2), nn.CrossEntropyLoss(), noisy_task.train, (x[easy], y[easy])))
+    assert found is not None and float(found.details["auc_high"]) > 0.65
+
+
+def test_the_network_sees_better_labels_where_no_reference_model_can() -> None:
+    x = np.random.default_rng(5).choice([-1.0, 1.0], (900, 40)).astype(np.float32)
+    y = (x[:, :5].prod(1) > 0).astype(np.int64)
+    for share, seen in ((0.3, True), (0.0, False)):
+        given = np.where(np.random.default_rng(6).random(600) < share, 1 - y[:600], y[:600])
+        found = values(answer(lab_for(Task(Product, nn.CrossEntropyLoss(), (x[:600], given), (x[600:], y[600:]))), "label_map"))
+        assert ("agreement_surplus" in found) is seen
