@@ -40,10 +40,10 @@ HEADINGS = (
 )
 PACKAGES = ("probes", "experiments", "remedies", "remedies/surgery", "diagnosis/rules")
 UNLISTED = {
-    "experiments": {"verification", "gap", "selection_bias", "surroundings", "convolutional", "layout"},
+    "experiments": {"verification", "gap", "selection_bias", "surroundings", "convolutional", "layout", "domain", "cross_predictions"},
     "remedies/surgery": {"channels", "edit", "functional"},
 }
-"""Modules that are no members: what a treatment or `traindx curvature` asks instead of a diagnosis, arithmetic of races and intervals, a reference model, how rows are laid out, what surgery shares."""
+"""Modules that are no members: what a treatment or `traindx curvature` asks instead of a diagnosis, arithmetic of races and intervals, reference models, how rows are laid out and told apart, what surgery shares."""
 
 # `NAME = value` or `module.NAME = value` within backticks.
 CONSTANT = re.compile(r"`((?:[a-z_]+\.)*)([A-Z][A-Z0-9_]*) = ([^`]+)`")
