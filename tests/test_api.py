@@ -353,3 +353,8 @@ def test_train_returns_what_became_of_it() -> None:
     assert run.outcome is Outcome.FINISHED and run.last("validation_metric") > 0.9
     assert {"batch_loss", "train_loss", "validation_loss", "gradient_norm", "learning_rate"} <= set(run.curves)
     assert np.isfinite(run.curves["batch_loss"].values).all()
+
+
+def test_a_loss_class_is_no_loss() -> None:
+    with pytest.raises(tdx.InputError, match=r"CrossEntropyLoss\(\)"):
+        tdx.Task(lambda: nn.Linear(2, 2), nn.CrossEntropyLoss, (torch.zeros(4, 2), torch.zeros(4).long()))

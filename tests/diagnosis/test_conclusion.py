@@ -197,4 +197,5 @@ def test_a_baseline_that_failed_gives_an_answer_and_no_error(facts: Facts) -> No
         failed = failed.without(experiment)
     answer = conclude(failed.evidence)
     assert answer.branch is Branch.UNDECIDED
-    assert not any(f.standing is Standing.CONFIRMED for f in answer.findings)
+    assert {f.standing for f in answer.findings} == {Standing.NOT_APPLICABLE}
+    assert [(step.question, step.answer) for step in answer.path] == [("Does the training run?", "no")]

@@ -12,8 +12,9 @@ import torch
 from small_labs import dict_task, lab_for
 from torch import nn
 
+import traindx as tdx
 from traindx.experiments.audit.shapes import ROWS, UNEXPECTED, shape_evidence
-from traindx.records import Evidence
+from traindx.records import Branch, Evidence, Recipe, Standing
 from traindx.tasks import Task
 
 rng = np.random.default_rng(0)
@@ -118,6 +119,14 @@ def test_a_loss_that_refuses_shapes_is_told() -> None:
     assert "broadcast_pairs" not in found
     assert "size" in found["loss_error"].text and found["loss_error"].details["only_shapes_differ"]
     assert not audited(network(1), nn.BCEWithLogitsLoss(), np.repeat(BINARY, 3, 1))["loss_error"].details["only_shapes_differ"]
+
+
+def test_class_numbers_that_are_no_integers_are_told_and_no_width_is_blamed() -> None:
+    found = audited(network(3), nn.CrossEntropyLoss(), CLASSES.astype(np.float32))["loss_error"]
+    assert found.details["only_type_differs"] and "make them integers" in found.text
+    diagnosis = tdx.diagnose(Task(network(3), nn.CrossEntropyLoss(), (X, CLASSES.astype(np.float32))), Recipe(epochs=1))
+    assert diagnosis.branch is Branch.UNDECIDED and "make them integers" in diagnosis.sentence
+    assert diagnosis.top is None or diagnosis.top.standing is Standing.NOT_APPLICABLE
 
 
 # --- What outputs can be -----------------------------------------------------------------------------------------------------------

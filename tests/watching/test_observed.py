@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import traindx as tdx
 from traindx.records import Branch, Curve, Run, Standing
-from traindx.watching.observed import with_observed
+from traindx.watching.observed import SUPERIORITY, with_observed
 
 RECIPE = tdx.Recipe(lr=0.1, momentum=0.9, batch_size=32, epochs=12)
 
@@ -74,6 +74,15 @@ def test_a_defect_is_cleared_where_a_sound_loop_gets_no_lower() -> None:
     assert found.standing is Standing.CLEARED
     assert diagnosis.branch is diagnosed().branch
     assert diagnosis.path[0].answer == "no"
+
+
+def test_a_loop_whose_losses_swing_is_at_fault_where_they_end_far_above() -> None:
+    run, steps = watched("none"), len(watched("none").curves["batch_loss"])
+    swinging = Curve(steps=tuple(range(1, steps + 1)), values=tuple(0.0 if i % 3 == 0 else 3.0 for i in range(steps)))
+    seen = run.replace(curves={**run.curves, "batch_loss": swinging, "watch/missing-zero-grad": Curve(steps=(3,), values=(1.0,))})
+    diagnosis = with_observed(diagnosed(), seen)
+    assert diagnosis.top is not None and diagnosis.top.cause == "missing-zero-grad"
+    assert float(diagnosis.top.evidence[1].details["superiority"]) < SUPERIORITY
 
 
 def test_what_is_in_the_model_itself_is_not_cleared_by_another_loop() -> None:

@@ -54,10 +54,11 @@ def conclude(evidence: Sequence[Evidence]) -> Conclusion:
 
 
 def _judge(rule: Rule, reading: Reading) -> Finding:
-    """The rule's finding; where nothing was trained, only what the audit shows."""
-    if reading.asked("baseline") or rule.seen(reading) is not None:
+    """The rule's finding; where nothing was trained, or the training raised an error, only what the audit shows."""
+    if (reading.asked("baseline") and not reading.raised) or rule.seen(reading) is not None:
         return rule.judge(reading)
-    return rule.finding(Standing.NOT_APPLICABLE, 0.0, "not looked into: mend first what the audit shows")
+    first = "the error that ended the training" if reading.raised else "what the audit shows"
+    return rule.finding(Standing.NOT_APPLICABLE, 0.0, f"not looked into: mend first {first}")
 
 
 def _ranked(reading: Reading, findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -159,7 +160,9 @@ def _said(finding: Finding) -> str:
 def _cannot_tell(reading: Reading, top: Finding) -> str:
     if reading.failed:
         ended = reading.find("baseline", "outcome")
-        return f"Cannot tell: the baseline run gave no loss to judge by ({ended.text if ended else 'it was not run'})."
+        hint = next((e.text for name in ("loss_error", "forward_error") if (e := reading.find("audit", name)) is not None), "")
+        said = ended.text if ended else "it was not run"
+        return f"Cannot tell: the baseline run gave no loss to judge by ({said}).{f' The audit met it too: {hint}.' if hint else ''}"
     if reading.training_is_large:
         trouble = _ended(reading)
     elif reading.test_harm_is_real:
@@ -214,6 +217,9 @@ def _path(reading: Reading) -> tuple[Step, ...]:
         for e in (reading.find("baseline", "train_loss"), reading.find("baseline", "validation_loss"), reading.best_reference)
         if e is not None
     )
+    if reading.raised:
+        ended = reading.find("baseline", "outcome")
+        return (Step(question="Does the training run?", answer="no", evidence=(ended,) if ended else ()),)
     large = reading.training_is_large
     excess = "" if math.isnan(reading.fit_excess) else f" ({reading.fit_excess:+.0%} of the distance from reachable to constant)"
     steps = [Step(question="Is the training loss large?", answer=f"{'yes' if large else 'no'}{excess}", evidence=losses)]

@@ -82,7 +82,12 @@ class Reading:
     @property
     def failed(self) -> bool:
         """The baseline raised, ran out of memory, or gave no finite validation loss although it ended: nothing can be concluded."""
-        return self.outcome == "failed" or (self.outcome != "diverged" and not math.isfinite(self.value("baseline", "validation_loss")))
+        return self.raised or (self.outcome != "diverged" and not math.isfinite(self.value("baseline", "validation_loss")))
+
+    @property
+    def raised(self) -> bool:
+        """The baseline ended with an error."""
+        return self.outcome == "failed"
 
     @property
     def broken(self) -> bool:

@@ -73,6 +73,8 @@ class Task:
     ) -> None:
         if isinstance(model, nn.Module) or not callable(model):
             raise InputError("model", f"found {type(model).__name__}", "give a function that builds it: lambda: Net()")
+        if isinstance(loss, type):
+            raise InputError("loss", f"found the class {loss.__name__}", f"give an instance of it: {loss.__name__}()")
         if not callable(loss):
             raise InputError(
                 "loss", f"found {type(loss).__name__}", "give (outputs, targets) -> scalar tensor, such as nn.CrossEntropyLoss()"

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -193,10 +194,17 @@ def _ending(training: _Training) -> tuple[Outcome, str]:
     except (MemoryError, torch.OutOfMemoryError):
         return Outcome.FAILED, OUT_OF_MEMORY
     except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
         if "allocate memory" in str(error):
             return Outcome.FAILED, OUT_OF_MEMORY
-        return Outcome.FAILED, f"{type(error).__name__}: {error} (in {where.name}, {where.filename}:{where.lineno})"
+        return Outcome.FAILED, f"{type(error).__name__}: {error} ({_where(error)})"
+
+
+def _where(error: Exception) -> str:
+    """The innermost line that is not of an installed package, where there is one beyond this file: that of the user's code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [f for f in frames if "site-packages" not in f.filename and not f.filename.startswith(str(Path(__file__).parents[1]))]
+    frame = (theirs or frames)[-1]
+    return f"in {frame.name}, {frame.filename}:{frame.lineno}"
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from traindx.watching.defects import DETECTORS, Detector
 from traindx.watching.findings import EXPERIMENT
 
 # The loop is at fault where a sound one gets lower by this share of what it gains itself, and where of two late batches, one of each loop,
-# that of the sound loop has the lower loss this often.
-SHARE, SUPERIORITY = 0.1, 0.75
+# that of the sound loop has the lower loss this often; or by so many times that share, where the losses of either swing.
+SHARE, SUPERIORITY, FAR = 0.1, 0.75, 3.0
 # Confidence in a defect that was seen, and whose absence makes the difference.
 SHOWN = 0.97
 
@@ -79,7 +79,8 @@ def _compared(run: Run, baseline: Run) -> Evidence | None:
 def _at_fault(compared: Evidence) -> bool:
     """Whether the sound loop's loss is lower, by enough and often enough."""
     assert compared.threshold is not None, "a comparison has its threshold"
-    return compared.value > compared.threshold and float(compared.details["superiority"]) >= SUPERIORITY
+    often = float(compared.details["superiority"]) >= SUPERIORITY
+    return compared.value > compared.threshold and (often or compared.value > FAR * compared.threshold)
 
 
 def _finding(kind: type[Detector], run: Run, compared: Evidence | None) -> Finding:
@@ -99,7 +100,7 @@ def _finding(kind: type[Detector], run: Run, compared: Evidence | None) -> Findi
         said = f"{compared.text}, where the model and the data are the same; {said}"
     elif compared is not None and (at_fault or kind.shows_in_training):
         standing, confidence = (Standing.CONFIRMED, SHOWN) if at_fault else (Standing.CLEARED, 0.6)
-        said = compared.text if at_fault else f"{compared.text}: it does not stand in the way"
+        said = compared.text if at_fault else f"{compared.text}: it is there, but does not keep the loss up"
     return Finding(
         cause=kind.cause,
         branch=kind.branch,

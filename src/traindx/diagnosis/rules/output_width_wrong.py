@@ -29,7 +29,9 @@ class OutputWidthWrong(InspectedRule):
         if reading.find("audit", "repeated_outputs") is not None:
             return width.replace(text=_widths(width, needed))
         spread = width.value > 1 and reading.value("audit", "distance_between_rows") == 1
-        wrong = width.value != needed.value and (spread or reading.find("audit", "loss_error") is not None)
+        refused = reading.find("audit", "loss_error")
+        by_width = refused is not None and not refused.details.get("only_type_differs")
+        wrong = width.value != needed.value and (spread or by_width)
         return width.replace(text=_widths(width, needed)) if wrong else None
 
     def unseen(self, reading: Reading) -> str:

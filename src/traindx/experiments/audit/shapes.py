@@ -202,6 +202,16 @@ def _activation(task: Task, model: nn.Module, batch: object) -> str | None:
         return None
 
 
+def _takes_class_numbers(task: Task, outputs: Tensor, targets: Tensor) -> bool:
+    """Whether the loss refuses targets only because they are no integers."""
+    if not targets.is_floating_point() or not torch.equal(targets, targets.round()):
+        return False
+    try:
+        return bool(torch.isfinite(task.loss(outputs, targets.long())).all())
+    except REFUSALS:
+        return False
+
+
 def _reduction(task: Task, outputs: Tensor, targets: Tensor) -> list[Evidence]:
     """The loss of the batch over that of its halves: 1 for a mean, 2 for a sum."""
     half = len(outputs) // 2
@@ -212,5 +222,8 @@ def _reduction(task: Task, outputs: Tensor, targets: Tensor) -> list[Evidence]:
         part = float(task.loss(outputs[:half], targets[:half]))
     except REFUSALS as error:
         aligned = targets.is_floating_point() and outputs.shape != targets.shape and outputs.numel() == targets.numel()
-        return [evidence("loss_error", 1.0, text=f"{type(error).__name__}: {error}", only_shapes_differ=aligned)]
+        numbers = _takes_class_numbers(task, outputs, targets)
+        hint = f"; the loss takes class numbers, and the targets are {targets.dtype}: make them integers" if numbers else ""
+        said = f"{type(error).__name__}: {error}{hint}"
+        return [evidence("loss_error", 1.0, text=said, only_shapes_differ=aligned, only_type_differs=numbers)]
     return [evidence("loss_growth_with_rows", whole / part)] if part and math.isfinite(whole / part) else []
