@@ -17,7 +17,7 @@ from zoo.scripts.orchard import apple_squeeze, command_convmixer, drift_highway,
 other("drifts-by-four-plain-layers", drift_highway, gate=False, depth=2, lr=0.1, held_out=True)
 other("commands-in-order-but-shuffled", command_convmixer, by_label, held_out=True)
 other("traps-given-validation", trap_perceiver, given_validation, held_out=True)
-other("apples-honest-test-and-dropout", apple_squeeze, honest_test, drop=0.05, held_out=True)
+other("apples-honest-test-and-dropout", apple_squeeze, honest_test, drop=0.05, epochs=20, held_out=True)
 
 
 @held_out
@@ -27,7 +27,7 @@ def beats_of_two_hundred() -> Built:
 
     def model() -> nn.Module:
         return nn.Sequential(
-            nn.Unflatten(1, (1, 96)), nn.Conv1d(1, 6, 9, stride=3), nn.ReLU(), nn.AvgPool1d(5), nn.Flatten(), nn.Linear(30, 2)
+            nn.Unflatten(1, (1, 96)), nn.Conv1d(1, 6, 9, stride=3), nn.ReLU(), nn.AvgPool1d(5), nn.Flatten(), nn.Linear(36, 2)
         )
 
     return tdx.Task(model, nn.CrossEntropyLoss(), (x, y), name="beats-of-two-hundred"), r(
@@ -68,7 +68,7 @@ def rot_in_the_store() -> Built:
     logit = 1.6 * x[:, 0] + 1.0 * x[:, 1] ** 2 - 0.8 * x[:, 2] - 4.0
     y = (rng.random(2400) < 1 / (1 + np.exp(-logit))).astype(np.float32)
     task = tdx.Task(lambda: plain(5, 12, 1), nn.BCEWithLogitsLoss(pos_weight=torch.tensor(4.0)), (x, y[:, None]), name="rot-in-the-store")
-    return task, r("sgd", 0.05, 12, momentum=0.9, batch_size=40, schedule="cosine")
+    return task, r("sgd", 0.08, 16, momentum=0.9, batch_size=40, schedule="cosine")
 
 
 @held_out
