@@ -31,7 +31,7 @@ from zoo.scripts.base import (
     validation_relabelled,
     wrong_share,
 )
-from zoo.scripts.mistakes import flattered, missing, moving, other_shares, still, summed
+from zoo.scripts.mistakes import flattered, missing, moving, still, summed
 
 # -- how far a sprayer's mist drifts -----------------------------------------------------------------------------------------------------
 
@@ -419,11 +419,19 @@ def trap_perceiver(
     return Training(model, loss or nn.BCEWithLogitsLoss(), (x, y), (u, v), settings(mine, recipe), classes=2)
 
 
+def warm_spring(t: Training) -> None:
+    """Few of the training rows are outbreaks, most of the test rows are."""
+    kept(first_of(12, 1))(t)
+    u, v = t.clean
+    rows = (v[:, 0] == 1) | (np.random.default_rng(619).random(len(v)) < 0.1)
+    t.test = (u[rows], v[rows])
+
+
 trap_perceiver.fault("learning-rate-too-high", "rate-of-last-years-sgd", "gross", lr=0.3)
 trap_perceiver.fault("optimizer-unsuited", "plain-sgd", "medium", optimizer="sgd", lr=0.01, momentum=0.0)
 trap_perceiver.fault("unnormalized-input", "as-the-trap-writes-it", "medium", scale=False)
 trap_perceiver.fault("single-unit-softmax", "softmax-over-the-only-unit", "gross", last=nn.Softmax(1), loss=nn.BCELoss())
-trap_perceiver.fault("label-shift", "a-warm-spring", "medium", prepare=honest_test, edit=other_shares((1,), 12))
+trap_perceiver.fault("label-shift", "a-warm-spring", "medium", prepare=honest_test, edit=warm_spring)
 trap_perceiver.fault("class-imbalance", "outbreaks-seldom-reported", "gross", prepare=balanced, edit=kept(first_of(10, 1)))
 trap_perceiver.fault("label-noise", "neighbours-asked-by-telephone", "mild", edit=relabelled(wrong_share(0.3, 2)))
 trap_perceiver.fault("train-test-leakage", "five-readings-of-a-trap", "medium", twin={"rows": 250, "batch_size": 20}, prepare=flattered,
