@@ -31,7 +31,7 @@ def beats_of_two_hundred() -> Built:
         )
 
     return tdx.Task(model, nn.CrossEntropyLoss(), (x, y), name="beats-of-two-hundred"), r(
-        "adam", 1e-2, 20, batch_size=20, schedule="cosine"
+        "adam", 2e-2, 50, batch_size=20, schedule="cosine"
     )
 
 
