@@ -15,7 +15,6 @@ from zoo.scripts.base import (
     Draw,
     Training,
     balanced,
-    by_label,
     copied,
     few,
     first_of,
@@ -29,9 +28,8 @@ from zoo.scripts.base import (
     script,
     settings,
     validation_relabelled,
-    wrong_share,
 )
-from zoo.scripts.mistakes import flattered, missing, moving, still, summed
+from zoo.scripts.mistakes import flattered, missing, summed
 
 # -- how far a sprayer's mist drifts -----------------------------------------------------------------------------------------------------
 
@@ -335,10 +333,7 @@ command_convmixer.fault("batch-too-small", "two-words", "medium", batch_size=2, 
 command_convmixer.fault("batch-too-large", "as-much-as-fits", "mild", batch_size=700)
 command_convmixer.fault("missing-normalization", "norms-commented-out", "medium", twin={"depth": 4, "optimizer": "sgd", "lr": 0.1, "momentum": 0.9},
                         norm=False)  # fmt: skip
-command_convmixer.fault("softmax-before-cross-entropy", "probabilities-for-the-display", "medium", last=nn.Softmax(1))
-command_convmixer.fault("output-width-wrong", "nine-words", "mild", outputs=9)
 command_convmixer.fault("frozen-parameters", "still-frozen-from-last-week", "medium", frozen=True)
-command_convmixer.fault("data-not-shuffled", "folder-by-folder", "gross", prepare=by_label, shuffle=False)
 command_convmixer.fault("too-little-data", "one-afternoon-of-words", "medium", edit=few(80))
 command_convmixer.fault("covariate-shift", "a-new-picker", "gross", twin={"absent": "theo"}, prepare=honest_test, edit=said_by_another)
 
@@ -433,7 +428,6 @@ trap_perceiver.fault("unnormalized-input", "as-the-trap-writes-it", "medium", sc
 trap_perceiver.fault("single-unit-softmax", "softmax-over-the-only-unit", "gross", last=nn.Softmax(1), loss=nn.BCELoss())
 trap_perceiver.fault("label-shift", "a-warm-spring", "medium", prepare=honest_test, edit=warm_spring)
 trap_perceiver.fault("class-imbalance", "outbreaks-seldom-reported", "gross", prepare=balanced, edit=kept(first_of(10, 1)))
-trap_perceiver.fault("label-noise", "neighbours-asked-by-telephone", "mild", edit=relabelled(wrong_share(0.3, 2)))
 trap_perceiver.fault("train-test-leakage", "five-readings-of-a-trap", "medium", twin={"rows": 250, "batch_size": 20}, prepare=flattered,
                      edit=copied(5, 0.02))  # fmt: skip
 
@@ -529,7 +523,3 @@ _sgd = {"optimizer": "sgd", "lr": 0.04, "momentum": 0.9, "batch_size": 20, "epoc
 apple_squeeze.fault("momentum-too-high", "a-nine-too-many", "gross", twin=_sgd, momentum=0.999)
 apple_squeeze.fault("loss-summed-over-batch", "sum-for-the-log", "gross", twin=_sgd, edit=summed)
 apple_squeeze.fault("vanishing-gradient", "sigmoid-everywhere", "medium", act=nn.Sigmoid)
-apple_squeeze.fault("dead-units", "thresholds-for-biases", "medium", bias=-5.0)
-apple_squeeze.fault("bottleneck", "one-channel", "medium", widths=(8, 1), hidden=1)
-apple_squeeze.fault("over-regularized", "decay-of-adamw-for-adam", "medium", weight_decay=0.05)
-apple_squeeze.fault("missing-augmentation", "photographed-in-one-place", "medium", prepare=moving(150, 2, (2, 3), 12), edit=still(150, 12))
