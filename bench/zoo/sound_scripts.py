@@ -8,6 +8,7 @@ from zoo.scripts import (
     healthy_harbour,
     healthy_hospital,
     healthy_market,
+    healthy_shipyard,
     healthy_tundra,
 )
 from zoo.scripts.healthy import SOUND
@@ -21,5 +22,6 @@ __all__ = [
     "healthy_harbour",
     "healthy_hospital",
     "healthy_market",
+    "healthy_shipyard",
     "healthy_tundra",
 ]
