@@ -20,7 +20,6 @@ from zoo.scripts.base import (
     first_of,
     freeze_below_out,
     honest_test,
-    initialized,
     judged_by_validation,
     kept,
     relabelled,
@@ -277,7 +276,6 @@ def room_messages(
     rounds: int = 4,
     skip: bool = True,
     act: type[nn.Module] = nn.ReLU,
-    std: float | None = None,
     last: type[nn.Module] | None = None,
     **recipe: Any,
 ) -> Training:
@@ -289,14 +287,8 @@ def room_messages(
         x = np.where(np.isin(np.arange(5), only), x, np.float32(0))
     (x, y), (u, v) = draw.rows(x, (y - y.mean()) / y.std(), rows)
 
-    def model() -> nn.Module:
-        net: nn.Module = RoomNet(width, rounds, skip, act, last)
-        if std is not None:
-            initialized(net, lambda w: nn.init.normal_(w, 0, std))
-        return net
-
     mine = {"optimizer": "nadam", "lr": draw.near(4e-3), "batch_size": 40, "epochs": 14, "schedule": "cosine"}
-    return Training(model, nn.MSELoss(), (x, y), (u, v), settings(mine, recipe))
+    return Training(lambda: RoomNet(width, rounds, skip, act, last), nn.MSELoss(), (x, y), (u, v), settings(mine, recipe))
 
 
 def other_logs(y: np.ndarray) -> np.ndarray:
@@ -348,17 +340,17 @@ def signals() -> tuple[np.ndarray, np.ndarray]:
 class SignalDecoder(nn.Module):
     """Flags and their places through layers that look back only; what stands at the last place tells the class."""
 
-    def __init__(self, width: int, layers: int, drop: float) -> None:
+    def __init__(self, width: int, layers: int, drop: float, outputs: int) -> None:
         super().__init__()
         self.flag, self.place = nn.Embedding(FLAGS, width), nn.Parameter(0.02 * torch.randn(LENGTH, width))
         self.layers = nn.ModuleList(
             nn.TransformerEncoderLayer(width, 2, 2 * width, drop, "gelu", batch_first=True, norm_first=True) for _ in range(layers)
         )
-        self.norm, self.out = nn.LayerNorm(width), nn.Linear(width, FLEETS)
+        self.norm, self.out = nn.LayerNorm(width), nn.Linear(width, outputs)
         self.register_buffer("later", torch.full((LENGTH, LENGTH), -torch.inf).triu(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 16) -> (N, 6)."""
+        """(N, 16) -> (N, outputs)."""
         x = self.flag(x) + self.place
         for layer in self.layers:
             x = layer(x, src_mask=self.later)
@@ -373,7 +365,7 @@ def signal_decoder(
     width: int = 32,
     layers: int = 1,
     drop: float = 0.0,
-    std: float | None = None,
+    outputs: int = FLEETS,
     frozen: bool = False,
     **recipe: Any,
 ) -> Training:
@@ -382,9 +374,7 @@ def signal_decoder(
     (x, y), (u, v) = draw.rows(x, y, rows)
 
     def model() -> nn.Module:
-        net: nn.Module = SignalDecoder(width, layers, drop)
-        if std is not None:
-            initialized(net, lambda w: nn.init.normal_(w, 0, std))
+        net = SignalDecoder(width, layers, drop, outputs)
         if frozen:
             freeze_below_out(net)
         return net
@@ -393,11 +383,11 @@ def signal_decoder(
     return Training(model, nn.CrossEntropyLoss(), (x, y), (u, v), settings({**mine, "warmup_steps": 20}, recipe), classes=FLEETS)
 
 
-signal_decoder.fault("learning-rate-too-high", "rate-of-sgd", "medium", lr=0.1)
+signal_decoder.fault("learning-rate-too-high", "a-zero-forgotten", "gross", lr=0.3)
 signal_decoder.fault("frozen-parameters", "body-of-a-model-never-pretrained", "medium", frozen=True)
 signal_decoder.fault("label-noise", "six-lookouts", "gross", edit=relabelled(wrong_share(0.55, FLEETS)))
 signal_decoder.fault("too-little-data", "first-hundred-signals", "medium", edit=few(100))
-signal_decoder.fault("bad-initialization", "unit-variance", "medium", std=1.0)
+signal_decoder.fault("output-width-wrong", "fleets-of-last-year", "medium", outputs=5)
 signal_decoder.fault("over-regularized", "drop-for-keep", "medium", drop=0.85)
 signal_decoder.fault("data-not-shuffled", "fleet-by-fleet", "medium", prepare=by_label, shuffle=False)
 signal_decoder.fault("label-shift", "other-waters", "medium", prepare=honest_test, edit=other_shares((1, 4), 15))
