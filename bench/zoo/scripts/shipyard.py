@@ -30,7 +30,7 @@ from zoo.scripts.base import (
     validation_relabelled,
     wrong_share,
 )
-from zoo.scripts.mistakes import flattered, missing, moving, other_shares, still
+from zoo.scripts.mistakes import flattered, missing, moving, other_shares, still, summed
 
 Softmax = partial(nn.Softmax, 1)
 
@@ -456,7 +456,7 @@ def quay_separable(
     return Training(model, nn.CrossEntropyLoss(), (x, y), (u, v), settings({**mine, **more}, recipe), classes=3)
 
 
-quay_separable.fault("momentum-too-high", "averaging-weight", "medium", momentum=0.995)
+quay_separable.fault("loss-summed-over-batch", "sum", "gross", edit=summed)
 quay_separable.fault("batch-too-small", "two-pictures", "medium", batch_size=2, epochs=2)
 quay_separable.fault("softmax-before-cross-entropy", "probabilities", "medium", last=Softmax)
 quay_separable.fault("gradient-clipping-too-tight", "a-thousandth", "gross", clip_norm=1e-3)
