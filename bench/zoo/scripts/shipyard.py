@@ -428,13 +428,11 @@ def quay_separable(
     act: type[nn.Module] = nn.Hardswish,
     norm: bool = True,
     drop: float = 0.0,
-    bytes_: bool = False,
-    last: type[nn.Module] | partial[nn.Module] | None = None,
     **recipe: Any,
 ) -> Training:
     """Birds, horses and ships before a camera: convolutions that are taken apart."""
     x, y = quay()
-    (x, y), (u, v) = draw.rows(x * 255 if bytes_ else (x - 0.46) / 0.24, y, rows)
+    (x, y), (u, v) = draw.rows((x - 0.46) / 0.24, y, rows)
     c = draw.units(channels)
 
     def model() -> nn.Module:
@@ -448,7 +446,6 @@ def quay_separable(
             nn.Flatten(),
             nn.Dropout(drop),
             nn.Linear(3 * c, 3),
-            *([last()] if last else []),
         )
 
     mine = {"optimizer": "sgd", "lr": draw.near(0.12), "momentum": 0.9, "weight_decay": 5e-4, "batch_size": 50, "epochs": 10}
@@ -458,7 +455,7 @@ def quay_separable(
 
 quay_separable.fault("loss-summed-over-batch", "sum", "gross", edit=summed)
 quay_separable.fault("batch-too-small", "two-pictures", "medium", batch_size=2, epochs=2)
-quay_separable.fault("softmax-before-cross-entropy", "probabilities", "medium", last=Softmax)
+quay_separable.fault("over-regularized", "decay-of-adamw-for-sgd", "medium", weight_decay=0.1)
 quay_separable.fault("gradient-clipping-too-tight", "a-thousandth", "gross", clip_norm=1e-3)
 quay_separable.fault("class-imbalance", "few-ships", "medium", prepare=balanced, edit=kept(first_of(15, 2)))
 quay_separable.fault("wrong-labels", "validation-by-another-list", "gross", prepare=judged_by_validation,
