@@ -51,14 +51,14 @@ def defaults_within_a_year() -> Built:
 
 
 @held_out
-def sixty_welds() -> Built:
-    """How strong a weld is, by four settings: sixty of them, a linear model with decay."""
+def ninety_welds() -> Built:
+    """How strong a weld is, by four settings: ninety of them, a linear model with decay."""
     rng = np.random.default_rng(743)
-    x = rng.normal(0, 1, (60, 4)).astype(np.float32)
-    y = 0.9 * x[:, 0] - 0.7 * x[:, 1] + 0.4 * x[:, 3] + 0.5 * rng.normal(0, 1, 60)
+    x = rng.normal(0, 1, (90, 4)).astype(np.float32)
+    y = 0.9 * x[:, 0] - 0.7 * x[:, 1] + 0.4 * x[:, 3] + 0.35 * rng.normal(0, 1, 90)
     y = ((y - y.mean()) / y.std()).astype(np.float32)
-    task = tdx.Task(lambda: nn.Linear(4, 1), nn.MSELoss(), (x, y[:, None]), name="sixty-welds")
-    return task, r("adam", 0.05, 40, batch_size=12, weight_decay=1e-2, schedule="cosine")
+    task = tdx.Task(lambda: nn.Linear(4, 1), nn.MSELoss(), (x, y[:, None]), name="ninety-welds")
+    return task, r("adam", 0.03, 40, batch_size=12, weight_decay=1e-2, schedule="cosine")
 
 
 @held_out
