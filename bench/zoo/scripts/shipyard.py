@@ -309,7 +309,6 @@ def winter_voyage(t: Training) -> None:
 room_messages.fault("trained-too-briefly", "one-epoch", "mild", epochs=1)
 room_messages.fault("unnormalized-input", "watts-and-fahrenheit", "medium", scale=False,
                     twin={"optimizer": "sgd", "lr": 0.05, "momentum": 0.9, "epochs": 20})  # fmt: skip
-room_messages.fault("missing-nonlinearity", "activations-left-out", "medium", act=nn.Identity)
 room_messages.fault("features-insufficient", "no-thermometer-outside", "gross", only=(0, 1, 2, 3))
 room_messages.fault("label-noise", "logs-of-other-nights", "medium", edit=relabelled(other_logs))
 room_messages.fault("wrong-output-activation", "no-frost-indoors", "medium", last=nn.ReLU)
