@@ -15,7 +15,6 @@ from zoo.scripts.base import (
     Training,
     balanced,
     by_label,
-    copied,
     few,
     first_of,
     freeze_below_out,
@@ -30,7 +29,7 @@ from zoo.scripts.base import (
     validation_relabelled,
     wrong_share,
 )
-from zoo.scripts.mistakes import flattered, missing, moving, other_shares, still, summed
+from zoo.scripts.mistakes import missing, moving, other_shares, still, summed
 
 Softmax = partial(nn.Softmax, 1)
 
@@ -112,8 +111,6 @@ part_factors.fault("label-noise", "two-years-in-one-column", "gross", edit=relab
 part_factors.fault("bad-initialization", "vectors-of-zeros", "gross", std=0.0)
 part_factors.fault("too-little-data", "first-week", "medium", edit=few(600))
 part_factors.fault("unnormalized-input", "cents-and-hours", "gross", scale=False)
-part_factors.fault("train-test-leakage", "every-line-of-an-order", "medium", prepare=flattered, edit=copied(6),
-                   twin={"rows": 700, "rank": 16, "epochs": 6, "batch_size": 32, "weight_decay": 0.0})  # fmt: skip
 
 # -- how a hull tows ---------------------------------------------------------------------------------------------------------------------
 
@@ -204,7 +201,7 @@ tow_maxout.fault("unnormalized-target", "newtons-a-kilogram", "medium", unit=3.0
 tow_maxout.fault("missing-nonlinearity", "one-piece", "medium", pieces=1)
 tow_maxout.fault("bottleneck", "one-unit-trunk", "medium", widths=(32, 1))
 tow_maxout.fault("trained-too-long", "left-overnight", "medium", epochs=250,
-                 twin={"rows": 250, "noise": 0.5, "epochs": 9, "lr": 4e-3, "schedule": "constant"})  # fmt: skip
+                 twin={"rows": 250, "noise": 0.5, "epochs": 12, "lr": 0.01, "schedule": "constant"})  # fmt: skip
 tow_maxout.fault("too-little-data", "fifty-towings", "medium", edit=few(50))
 tow_maxout.fault("non-finite-data", "a-gauge-that-drops-out", "mild", edit=missing(0.01, 6))
 tow_maxout.fault("labels-unrelated-to-inputs", "one-line-below", "gross", edit=relabelled(one_late))
