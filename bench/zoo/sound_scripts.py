@@ -9,6 +9,7 @@ from zoo.scripts import (
     healthy_hospital,
     healthy_market,
     healthy_orchard,
+    healthy_shipyard,
     healthy_tundra,
 )
 from zoo.scripts.healthy import SOUND
@@ -23,5 +24,6 @@ __all__ = [
     "healthy_hospital",
     "healthy_market",
     "healthy_orchard",
+    "healthy_shipyard",
     "healthy_tundra",
 ]
