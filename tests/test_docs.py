@@ -41,6 +41,7 @@ HEADINGS = (
 PACKAGES = ("probes", "experiments", "remedies", "remedies/surgery", "diagnosis/rules")
 UNLISTED = {
     "experiments": {"verification", "gap", "selection_bias", "surroundings", "convolutional", "layout", "domain", "cross_predictions"},
+    "remedies": {"exchanged_targets"},
     "remedies/surgery": {"channels", "edit", "functional"},
 }
 """Modules that are no members: what a treatment or `traindx curvature` asks instead of a diagnosis, arithmetic of races and intervals, reference models, how rows are laid out and told apart, what surgery shares."""

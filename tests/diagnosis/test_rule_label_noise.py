@@ -166,6 +166,24 @@ def test_fires_when_numbers_lie_far_off_with_few_in_between(facts: Facts) -> Non
     assert finding.standing is Standing.CONFIRMED and [r.id for r in finding.remedies] == ["drop-suspect-labels"]
 
 
+def other_rows(facts: Facts, share: float = 0.3, shown: bool = True) -> Facts:
+    """Numbers that seem to be other rows', under a squared error."""
+    details = {"slope": 1.4, "errors": 8.0, "inside": 0.95, "outside": 0.0, "shown": shown}
+    return outlying(facts, 0.0, 0.0).put("label_noise", "exchanged_targets", share, details=details)
+
+
+def test_fires_on_numbers_of_other_rows(facts: Facts) -> None:
+    noisy = other_rows(facts).baseline(validation_loss=0.6 * CONSTANT)
+    finding = noisy.judged(CAUSE)
+    assert finding.standing is Standing.CONFIRMED and "other rows'" in finding.summary
+
+
+def test_stays_silent_on_numbers_that_noise_explains_or_the_network_knows(facts: Facts) -> None:
+    noisy = facts.baseline(validation_loss=0.6 * CONSTANT)
+    assert other_rows(noisy, shown=False).judged(CAUSE).standing is Standing.CLEARED
+    assert other_rows(facts.baseline(validation_loss=0.1 * CONSTANT)).judged(CAUSE).standing is Standing.CLEARED
+
+
 def test_stays_silent_on_tails_on_jumps_and_on_losses_that_bear_them(facts: Facts) -> None:
     for share, less, growth, commonest in (
         (0.05, 0.04, 4, 0.01),

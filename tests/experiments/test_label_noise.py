@@ -131,7 +131,7 @@ def numbers(noise: str, loss: nn.Module | None = None) -> Evidence:
         "student": 0.5 * rng.standard_t(2, size=800),
         "gauss": 0.5 * rng.normal(size=800),
     }[noise]
-    (found,) = answer(lab_for(vectors_task(x, (x[:, :1] + errors[:, None]).astype(np.float32), 1, loss or nn.MSELoss())), "label_noise")
+    found, _ = answer(lab_for(vectors_task(x, (x[:, :1] + errors[:, None]).astype(np.float32), 1, loss or nn.MSELoss())), "label_noise")
     return found
 
 

@@ -68,7 +68,7 @@ class DenseMlp(nn.Module):
         return self.out(x)
 
 
-@script("strength-dense", held_out=True)
+@script("strength-dense")
 def strength_dense(
     draw: Draw,
     *,
@@ -170,7 +170,7 @@ class Mixer(nn.Module):
         return self.out(self.norm(self.blocks(self.patches(x).flatten(2).transpose(1, 2))).mean(1))
 
 
-@script("digit-mixer", held_out=True)
+@script("digit-mixer")
 def digit_mixer(
     draw: Draw,
     *,
@@ -241,7 +241,7 @@ class Siamese(nn.Module):
         return self.head((a - b).square())
 
 
-@script("signature-siamese", held_out=True)
+@script("signature-siamese")
 def signature_siamese(
     draw: Draw,
     *,
@@ -331,7 +331,7 @@ class WideAndDeep(nn.Module):
         return y if self.crossed is None else y + self.crossed(programme * YEARS + year) + self.line(x[:, 3:])
 
 
-@script("elective-wide", held_out=True)
+@script("elective-wide")
 def elective_wide(
     draw: Draw,
     *,
@@ -418,7 +418,7 @@ class SignGru(nn.Module):
         return self.head(torch.cat([y.mean(1), y.amax(1)], 1))
 
 
-@script("sign-bigru", held_out=True)
+@script("sign-bigru")
 def sign_bigru(
     draw: Draw,
     *,

@@ -1,4 +1,4 @@
-"""Healthy trainings of an academy that are no twins: odd, hard or imperfect, but sound. They are held out."""
+"""Healthy trainings of an academy that are no twins: odd, hard or imperfect, but sound."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import traindx as tdx
 from zoo.healthy import Built, plain, r
 from zoo.scripts.academy import digit_mixer, elective_wide, sign_bigru, signature_siamese, strength_dense
 from zoo.scripts.base import by_label, given_validation, honest_test, scaled
-from zoo.scripts.healthy import held_out, other
+from zoo.scripts.healthy import other, sound
 from zoo.scripts.mistakes import summed
 
 # Imperfect, but it does the work.
-other("strengths-without-concat", strength_dense, concat=False, width=32, lr=0.05, held_out=True)
-other("strengths-summed-suitably", strength_dense, summed, lr=0.03 / 40, held_out=True)
-other("mixed-digits-given-validation", digit_mixer, given_validation, held_out=True)
-other("signatures-in-order-but-shuffled", signature_siamese, by_label, held_out=True)
-other("electives-honest-test", elective_wide, honest_test, held_out=True)
-other("signs-by-one-direction", sign_bigru, both=False, width=28, held_out=True)
+other("strengths-without-concat", strength_dense, concat=False, width=32, lr=0.05)
+other("strengths-summed-suitably", strength_dense, summed, lr=0.03 / 40)
+other("mixed-digits-given-validation", digit_mixer, given_validation)
+other("signatures-in-order-but-shuffled", signature_siamese, by_label)
+other("electives-honest-test", elective_wide, honest_test)
+other("signs-by-one-direction", sign_bigru, both=False, width=28)
 
 
-@held_out
+@sound
 def progress_of_an_illness() -> Built:
     """How an illness goes on within a year, by ten measures of 442 patients: half of it can be known, by a line."""
     from sklearn.datasets import load_diabetes
@@ -46,7 +46,7 @@ class Checkers(nn.Module):
         return self.out(torch.sin(self.waves(x)))
 
 
-@held_out
+@sound
 def spots_on_a_plane() -> Built:
     """A bump and a hollow in a noisy plane: two inputs, a network of waves."""
     rng = np.random.default_rng(541)
@@ -56,7 +56,7 @@ def spots_on_a_plane() -> Built:
     return tdx.Task(Checkers, nn.MSELoss(), (x, y[:, None]), name="spots-on-a-plane"), r("adam", 5e-3, 20, batch_size=30, schedule="cosine")
 
 
-@held_out
+@sound
 def dropouts() -> Built:
     """Whether a student leaves, one in five, by three marks and two distractions: three in four is all that can be known."""
     rng = np.random.default_rng(547)
@@ -67,7 +67,7 @@ def dropouts() -> Built:
     return task, r("sgd", 0.1, 12, momentum=0.9, batch_size=40, schedule="cosine")
 
 
-@held_out
+@sound
 def three_kinds_of_wine() -> Built:
     """Which of three vineyards a wine comes from, by thirteen measures of 178 wines, with a norm in the middle and a decay."""
     from sklearn.datasets import load_wine

@@ -45,7 +45,7 @@ def white_wines() -> tuple[np.ndarray, np.ndarray]:
     return np.delete(table, 10, 1), table[:, 10]
 
 
-@script("wine-alcohol", held_out=True)
+@script("wine-alcohol")
 def wine_alcohol(
     draw: Draw,
     *,
@@ -111,7 +111,7 @@ def clothes() -> tuple[np.ndarray, np.ndarray]:
     return x[-5000:].reshape(-1, 1, 14, 2, 14, 2).mean((3, 5)), y[-5000:]
 
 
-@script("clothes-lenet", held_out=True)
+@script("clothes-lenet")
 def clothes_lenet(
     draw: Draw,
     *,
@@ -181,7 +181,7 @@ def couples() -> tuple[np.ndarray, np.ndarray]:
     return table, rich[first]
 
 
-@script("couple-income", held_out=True)
+@script("couple-income")
 def couple_income(
     draw: Draw,
     *,
@@ -279,7 +279,7 @@ class RiverNet(nn.Module):
         return self.last(self.out(self.gru(x)[0][:, -1]))
 
 
-@script("melt-gru", held_out=True)
+@script("melt-gru")
 def melt_gru(
     draw: Draw,
     *,
@@ -350,7 +350,7 @@ class FrameTransformer(nn.Module):
         return self.out(self.encoder(self.frame(x) + self.place).mean(1))
 
 
-@script("digit-transformer", held_out=True)
+@script("digit-transformer")
 def digit_transformer(
     draw: Draw,
     *,

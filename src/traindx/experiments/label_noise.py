@@ -3,7 +3,8 @@
 Where classes overlap, errors gather at the border, and the surest predictions are right. Wrong labels are spread over all rows alike: they
 leave errors among the surest too. So there are two signs of label noise: the share of contradicted labels in the surest half, and how little
 more often than over all rows the surest predictions agree with the labels. Numbers that were noted wrongly lie far from what a robust held-out
-prediction says, with few in between, where the tails of noise thin out.
+prediction says, with few in between, where the tails of noise thin out; numbers that belong to other rows are drawn like all of them, whatever is
+predicted.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from traindx.experiments.base import Lab
 from traindx.experiments.references import predictions, reference_rows, reference_targets
 from traindx.records import Evidence, Question
 from traindx.remedies.drop_suspect_labels import FAR, best_judges, robust_residuals, suspects
+from traindx.remedies.exchanged_targets import exchange
 from traindx.tasks import Form, Kind, Task, labels_of
 from traindx.tasks.features import one_thread
 
@@ -31,12 +33,12 @@ TOP = 5
 class LabelNoise:
     """Held-out predictions of the best references against labels; of boosting for the absolute error against numbers."""
 
-    name, title, version, reads_test = "label_noise", "labels against held-out predictions", 5, False
+    name, title, version, reads_test = "label_noise", "labels against held-out predictions", 6, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``contradicted_among_surest``, ``agreement`` and ``concentration`` with intervals, ``suspect_share`` and ``paired``.
 
-        Of a regression ``outlying_targets``.
+        Of a regression ``outlying_targets`` and ``exchanged_targets``.
         Cost: that of the reference models, where they were not asked in this process before.
         """
         if lab.task.kind is Kind.REGRESSION:
@@ -112,7 +114,7 @@ def _missing(reason: str) -> Evidence:
 
 
 def _of_numbers(lab: Lab) -> list[Evidence]:
-    """The share of numbers far from a held-out prediction, beside those less far."""
+    """The share of numbers far from a held-out prediction, beside those less far; and that of numbers that seem to be other rows'."""
     sample = reference_rows(lab.task)
     if sample is None or sample[2] is not Form.NUMBERS or len(sample[1]) < LEAST_ROWS or sample[1][0].numel() != 1:
         return [_missing(f"needs {LEAST_ROWS} rows with one number each")]
@@ -122,7 +124,18 @@ def _of_numbers(lab: Lab) -> list[Evidence]:
     far, less = float((distances > FAR).mean()), float(((distances > FAR / 2) & (distances <= FAR)).mean())
     commonest = float(np.unique(numbers, return_counts=True)[1].max()) / len(numbers)
     details = {"less_far": less, "commonest": commonest, "rows": len(numbers), "growth": _growth(lab.task, sample[1])}
-    return [Evidence(experiment="label_noise", measure="outlying_targets", value=far, details=details)]
+    outlying = Evidence(experiment="label_noise", measure="outlying_targets", value=far, details=details)
+    return [outlying, *_exchanged(lab.task, numbers)]
+
+
+def _exchanged(task: Task, numbers: np.ndarray) -> list[Evidence]:
+    """What the held-out predictions that explain the numbers best say of an exchange between rows; neighbours smooth, which looks like one."""
+    models = {name: p for name, p in predictions(task).items() if name not in ("constant", "nearest-neighbours")}
+    found = exchange(numbers, (p.reshape(len(p)) for p in models.values()))
+    if found is None:
+        return []
+    details = {name: getattr(found, name) for name in ("slope", "errors", "inside", "outside", "shown")}
+    return [Evidence(experiment="label_noise", measure="exchanged_targets", value=found.share, details=details)]
 
 
 def _growth(task: Task, targets: Tensor) -> float:

@@ -1,4 +1,4 @@
-"""Training without the rows whose labels a held-out prediction confidently contradicts, or whose numbers lie far from what it says."""
+"""Training without the rows whose labels a held-out prediction confidently contradicts, or whose numbers lie far from what it says or are other rows'."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from traindx.records import NotApplicable, Recipe
 from traindx.remedies.base import Remedy
+from traindx.remedies.exchanged_targets import exchange
 from traindx.tasks import Kind, Rows, Task
 from traindx.tasks.features import Features, array_pairs, one_thread
 
@@ -104,7 +105,7 @@ _KEPT = WeakKeyDictionary[Rows, dict[Kind, np.ndarray]]()
 
 @dataclass(frozen=True)
 class DropSuspectLabels(Remedy):
-    """Leave out the training rows that `suspects` marks, or whose numbers lie FAR from a held-out prediction; validation and test rows stay."""
+    """Leave out the training rows whose labels a held-out prediction confidently contradicts, or whose numbers lie far from it or seem exchanged."""
 
     id: ClassVar[str] = "drop-suspect-labels"
     size: ClassVar[float] = 1.6
@@ -131,7 +132,7 @@ def _kept(task: Task) -> np.ndarray:
         raise NotApplicable("inputs are not arrays")
     features = Features(pairs[0])(pairs[0])
     with one_thread():
-        return ~(_contradicted(features, task.labels) if task.labels is not None else _far(features, pairs[1]))
+        return ~(_contradicted(features, task.labels) if task.labels is not None else _wrong_numbers(features, pairs[1]))
 
 
 def _contradicted(features: np.ndarray, labels: Tensor) -> np.ndarray:
@@ -141,7 +142,33 @@ def _contradicted(features: np.ndarray, labels: Tensor) -> np.ndarray:
     return suspects(judging_probabilities(features, classes), classes)
 
 
-def _far(features: np.ndarray, targets: Tensor) -> np.ndarray:
+def _wrong_numbers(features: np.ndarray, targets: Tensor) -> np.ndarray:
+    """Numbers FAR from a held-out prediction; and those that seem to be other rows', where that explains the rows best."""
     if targets[0].numel() != 1:
         raise NotApplicable("rows have several numbers")
-    return robust_residuals(features, targets.reshape(len(targets)).double().numpy()) > FAR
+    numbers = targets.reshape(len(targets)).double().numpy()
+    found = exchange(numbers, _held_out_numbers(features, numbers))
+    exchanged = found.suspects if found is not None and found.shown else np.zeros(len(numbers), dtype=bool)
+    return np.asarray((robust_residuals(features, numbers) > FAR) | exchanged)
+
+
+def _held_out_numbers(features: np.ndarray, numbers: np.ndarray) -> list[np.ndarray]:
+    """(N,) by ridge regression, by boosting and by a small network, for each row by a model that has not seen it."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.linear_model import RidgeCV
+    from sklearn.model_selection import KFold, cross_val_predict
+    from sklearn.neural_network import MLPRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    centre, spread = numbers.mean(), max(float(numbers.std()), 1e-300)
+    models = (
+        RidgeCV(np.logspace(-2, 4, 7)),
+        HistGradientBoostingRegressor(max_iter=60, max_leaf_nodes=15, early_stopping=False, random_state=0),
+        make_pipeline(
+            StandardScaler(), MLPRegressor(hidden_layer_sizes=(64,), alpha=0.1, learning_rate_init=3e-3, max_iter=60, random_state=0)
+        ),
+    )
+    folds = KFold(3, shuffle=True, random_state=0)
+    found = [cross_val_predict(model, features, (numbers - centre) / spread, cv=folds) for model in models]
+    return [np.asarray(predicted) * spread + centre for predicted in found]

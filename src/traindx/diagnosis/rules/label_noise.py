@@ -46,6 +46,9 @@ CLEANER, CLEANER_P, FEW_COPIES = 0.15, 1e-4, 0.02
 # with twice the error hardly mind.
 OUTLYING, BEYOND_TAILS, MOST_OUTLYING, COMMONEST, SQUARED = 0.01, 2.0, 0.15, 0.1, 3.0
 
+# Where part of the targets are other rows', nobody explains more of the variance of unseen ones than the square of the share that is right.
+KNOWN_BY_NETWORK = 0.05
+
 _DROP = RemedyRef(id="drop-suspect-labels")
 
 
@@ -72,6 +75,14 @@ def _cleaner_test(reading: Reading) -> Evidence | None:
     alike = inputs is not None and (inputs.high if inputs.high is not None else inputs.value) <= ALIKE
     balanced = proportions is None or proportions.value < DISTANCE_BOUND
     return test if clearly and alike and balanced and _copies_beyond_chance(reading, "two_sample") <= FEW_COPIES else None
+
+
+def _network_agrees(reading: Reading, exchanged: Evidence) -> bool:
+    """Whether the network explains no more of the unseen targets than those that are right allow; by a squared error."""
+    outlying = reading.find("label_noise", "outlying_targets")
+    squared = outlying is not None and float(outlying.details["growth"]) >= SQUARED
+    explained = 1 - reading.validation / reading.constant
+    return not (squared and explained > (1 - exchanged.value) ** 2 + KNOWN_BY_NETWORK)
 
 
 def _copies_beyond_chance(reading: Reading, experiment: str) -> float:
@@ -170,6 +181,9 @@ class LabelNoise(RacedRule):
             )
             return self.finding(Standing.CONFIRMED, 0.85, said, present(cleaner, reading.find("two_sample", "auc")), self.remedies(reading))
         found, refused = reading.find("label_noise", "contradicted_among_surest"), reading.find("label_noise", "not-applicable")
+        exchanged = reading.find("label_noise", "exchanged_targets")
+        if exchanged is not None and exchanged.details["shown"] and _network_agrees(reading, exchanged):
+            return self._of_exchange(exchanged)
         if (outlying := reading.find("label_noise", "outlying_targets")) is not None:
             return self._of_numbers(outlying)
         if found is None:
@@ -183,6 +197,15 @@ class LabelNoise(RacedRule):
         evidence = tuple(e.replace(threshold=SHOWN_SHARE) if e is found else e for e in self.signs(reading))
         confidence = 0.6 + 0.4 * ramp(found.value, SHOWN_SHARE, 2 * SHOWN_SHARE)
         return self.finding(Standing.CONFIRMED, confidence, said, evidence, (_DROP,))
+
+    def _of_exchange(self, found: Evidence) -> Finding:
+        """Confirmed: no noise explains the rows as well."""
+        slope, inside, outside = (float(found.details[name]) for name in ("slope", "inside", "outside"))
+        said = (
+            f"{found.value:.0%} of the targets have nothing to do with what held-out predictions say of their rows (correlation {outside:.2f}, of the rest {inside:.2f}),"
+            f" are spread like all targets, and flatten what is learned from them (by a factor of {slope:.2f}): they are other rows'"
+        )
+        return self.finding(Standing.CONFIRMED, 0.8, said, (found,), (_DROP,))
 
     def _of_numbers(self, found: Evidence) -> Finding:
         """Confirmed where more numbers lie far off than half as far: that is no tail of a noise."""
