@@ -103,6 +103,10 @@ def carries_over(reading: Reading, recovered: Evidence) -> bool:
     return not reading.sign("lowest_validation_loss") - float(lowest) < UNSEEN_SHARE * fall
 
 
+def _seeds(recovered: Evidence) -> str:
+    return f"{len(recovered.seeds)} seeds" if len(recovered.seeds) > 1 else "one seed"
+
+
 class RacedRule(Rule):
     """A cause that is settled by what its remedies recover in a race."""
 
@@ -131,13 +135,13 @@ class RacedRule(Rule):
                 return self.finding(
                     Standing.CONFIRMED,
                     0.5 + 0.3 * min(best.value, 1.0) + 0.1 * sign,
-                    f"{said}, on {len(best.seeds)} seed{'s' if len(best.seeds) > 1 else ''}",
+                    f"{said}, on {_seeds(best)}",
                     evidence,
                     (best.remedy,),
                 )
             if best.low is not None and best.low <= 0:
                 return self._in_doubt(best, said, sign, evidence)
-            return self.finding(Standing.SUSPECTED, 0.3 + 0.3 * sign, f"{said}: works too, tried on one seed", evidence, (best.remedy,))
+            return self.finding(Standing.SUSPECTED, 0.3 + 0.3 * sign, f"{said}: works too, tried on {_seeds(best)}", evidence, (best.remedy,))
         telling_run = ran >= LONG_ENOUGH or (sign < STRONG_SIGN and bool(best.details.get("learned", True)))
         if best.value < CLEARING_SHARE and telling_run:
             worse = "it changes nothing" if best.value > -0.05 else "it makes things worse"

@@ -39,4 +39,6 @@ class MissingAugmentation(GeneralizationRule):
     def nothing_to_try(self, reading: Reading) -> str:
         """No images, or steady predictions."""
         refused = reading.find("consistency", "not-applicable")
-        return refused.text if refused is not None else "no images, or small shifts change little"
+        if refused is not None:
+            return refused.text
+        return "small shifts change little" if reading.asked("consistency") else "inputs are no images, or shifts were not asked about"
