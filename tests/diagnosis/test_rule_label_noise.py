@@ -135,7 +135,7 @@ def test_stays_silent_when_the_test_set_is_cleaner_for_another_reason(facts: Fac
 
 def better(facts: Facts, value: float = 0.2, errors: float = 6.0, auc_high: float = 0.55, experiment: str = "label_map") -> Facts:
     """Labels of other rows that agree better with models than training labels do."""
-    details = {"auc": auc_high - 0.03, "auc_high": auc_high, "errors": errors}
+    details = {"auc": auc_high - 0.03, "auc_high": auc_high, "errors": errors, "single": True}
     return facts.put(experiment, "agreement_surplus", value, text="they agree", details=details)
 
 

@@ -13,6 +13,7 @@ from traindx.remedies.exchanged_targets import Exchange, exchange
 from traindx.tasks import Task
 
 ROWS = 1200
+NOISES = ["normal", "student", "cauchy", "laplace", "uneven", "one-sided", "wide-for-some", "counts", "zeros", "weak", "sign", "regime"]
 
 
 def known(seed: int = 0) -> tuple[np.ndarray, np.random.Generator]:
@@ -44,9 +45,7 @@ def test_exchanged_targets_are_shown(share: float, noise: str) -> None:
     assert (found.suspects & hit).sum() > 0.6 * hit.sum() and (found.suspects & ~hit).sum() < 0.1 * (~hit).sum()
 
 
-@pytest.mark.parametrize(
-    "noise", ["normal", "student", "cauchy", "laplace", "uneven", "one-sided", "wide-for-some", "counts", "zeros", "weak"]
-)
+@pytest.mark.parametrize("noise", NOISES)
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_noise_of_any_kind_is_no_exchange(noise: str, seed: int) -> None:
     f, rng = known(seed)
@@ -61,8 +60,10 @@ def test_noise_of_any_kind_is_no_exchange(noise: str, seed: int) -> None:
         "counts": lambda: rng.poisson(np.exp(f)).astype(float),
         "zeros": lambda: np.where(rng.random(ROWS) < 0.3, 0.0, np.exp(f)),
         "weak": lambda: 0.3 * f + rng.normal(size=ROWS),
+        "sign": lambda: np.where(rng.random(ROWS) < 0.2, -1, 1) * f + 0.2 * rng.normal(size=ROWS),
+        "regime": lambda: np.where(rng.random(ROWS) < 0.25, -0.5, 1) * f + 0.2 * rng.normal(size=ROWS),
     }[noise]()
-    mean = {"counts": np.exp(f), "zeros": 0.7 * np.exp(f), "weak": 0.3 * f}.get(noise, f)
+    mean = {"counts": np.exp(f), "zeros": 0.7 * np.exp(f), "weak": 0.3 * f, "sign": 0.6 * f, "regime": 0.625 * f}.get(noise, f)
     assert not looked_at(y, mean + 0.05 * rng.normal(size=ROWS)).shown
 
 

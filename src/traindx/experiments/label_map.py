@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from traindx.experiments import surplus
 from traindx.experiments.base import Lab
-from traindx.experiments.cross_predictions import of_classes, of_numbers
+from traindx.experiments.cross_predictions import CrossPredictions, of_classes, of_numbers
 from traindx.experiments.domain import domain_auc
 from traindx.experiments.layout import coded_columns
 from traindx.records import Evidence, Outcome, Question
@@ -28,7 +29,9 @@ LEAST_ROWS = 40
 # Rows of more numbers are pictures, and no targets that somebody wrote down in units.
 MOST_NUMBERS = 64
 # How much better labels of other rows must agree with models, by the lower end of the interval, to be looked into; and rows a side for that.
-LEAST_SURPLUS, MOST_COMPARED = 0.02, 1500
+LEAST_SURPLUS, MOST_COMPARED, REREAD = 0.02, 1500, 16
+# How much easier validation rows may be for a network without being told apart from training rows.
+EASIER = 0.05
 # A recoding counts where it brings agreement to this share of what it is within training; fewer agree where inputs come from elsewhere.
 USUAL_SHARE = 0.8
 # A network is asked what it expects where it is right so much more often than by chance on its own rows.
@@ -82,25 +85,29 @@ def _by_the_network(lab: Lab) -> list[Evidence]:
     if len(wanted) < LEAST_ROWS:
         return []
     usual = float((mine == labels).mean())
-    skill = usual - _chance(mine, labels, classes)
+    skill = usual - surplus.chance(mine, labels)
     found = _recoded(predicted, wanted, classes, usual, "of the validation labels are what the network expects")
     recoded = _best_order(predicted, wanted, classes)[wanted]
-    above_chance = float((predicted == recoded).mean()) - _chance(predicted, recoded, classes)
+    above_chance = float((predicted == recoded).mean()) - surplus.chance(predicted, recoded)
     skilled = skill >= LEAST_SKILL and above_chance >= USUAL_SHARE * skill
-    surplus = float((predicted == wanted).mean()) - _chance(predicted, wanted, classes) - skill
-    return [*(e for e in found if skilled and e.measure == "agreement_gain"), *_surplus_of_network(task, own, (predicted, wanted), surplus)]
+    return [*(e for e in found if skilled and e.measure == "agreement_gain"), *_surplus_of_network(task, own, (predicted, wanted))]
 
 
-def _surplus_of_network(task: Task, own: Pair, held: Pair, above_chance: float) -> list[Evidence]:
+def _surplus_of_network(task: Task, own: Pair, held: Pair) -> list[Evidence]:
+    """Beyond EASIER: at equal confidence it cannot be compared, as the network has seen the labels of one side."""
     usual, agreement = (float((predicted == given).mean()) for predicted, given in (own, held))
-    error = math.hypot(_share_error(usual, len(own[0])), _share_error(agreement, len(held[0])))
-    said = f"the network agrees with {agreement:.0%} of the validation labels, and with {usual:.0%} of those it was trained on"
-    pairs = [array_pairs(part, evaluated_index(len(part), MAX_ROWS)) for part in (task.train, task.validation)]
+    above = agreement - surplus.chance(*held) - (usual - surplus.chance(*own))
+    value = min(above, agreement - usual) - EASIER
+    error = math.hypot(surplus.share_error(usual, len(own[0])), surplus.share_error(agreement, len(held[0])))
+    if not _worth_telling(value, error):
+        return []
+    pairs = [array_pairs(part, evaluated_index(len(part), MOST_COMPARED)) for part in (task.train, task.validation)]
     inputs = [pair[0] for pair in pairs if pair is not None]
     if len(inputs) < 2 or inputs[0].shape[1:] != inputs[1].shape[1:]:
         return []
     features = Features(inputs[0], coded_columns(task))
-    return _surplus(min(above_chance, agreement - usual), error, said, features(inputs[0]), features(inputs[1]))
+    said = f"the network agrees with {agreement:.0%} of the validation labels, and with {usual:.0%} of those it was trained on"
+    return _surplus(task, (value, error), said, features(inputs[0]), features(inputs[1]))
 
 
 def _predicted(task: Task, model: nn.Module, rows: Rows) -> tuple[np.ndarray, np.ndarray] | None:
@@ -116,11 +123,6 @@ def _predicted(task: Task, model: nn.Module, rows: Rows) -> tuple[np.ndarray, np
     return (expected, given) if len(given) else None
 
 
-def _chance(predicted: np.ndarray, given: np.ndarray, classes: int) -> float:
-    """How often they agree where one says nothing of the other."""
-    return float(np.bincount(predicted, minlength=classes) @ np.bincount(given, minlength=classes)) / len(given) ** 2
-
-
 def compared_labels(task: Task, rows: Rows, side: str) -> list[Evidence]:
     """``agreement`` of the targets of these rows with what reference models expect, and ``agreement_gain`` or ``affine_map``."""
     mine, theirs = (array_pairs(part, evaluated_index(len(part), MAX_ROWS)) for part in (task.train, rows))
@@ -132,11 +134,11 @@ def compared_labels(task: Task, rows: Rows, side: str) -> list[Evidence]:
     x, held = features(mine[0]), features(theirs[0])
     labels, wanted = (labels_of(pair[1], task.kind) for pair in (mine, theirs))
     if labels is not None and wanted is not None:
-        return _recoding(x, labels.numpy(), held, wanted.numpy(), side)
+        return _recoding(task, x, labels.numpy(), held, wanted.numpy(), side)
     if task.kind in (Kind.REGRESSION, Kind.MULTILABEL):
         y, held_y = (pair[1].reshape(len(pair[1]), -1).double().numpy() for pair in (mine, theirs))
         if y.shape[1] == held_y.shape[1] <= MOST_NUMBERS:
-            return _numbers(x, y, held, held_y, side, units=task.kind is Kind.REGRESSION)
+            return _numbers(task, x, y, held, held_y, side)
     return [_missing(f"rows have no single class, and not the same {MOST_NUMBERS} numbers at most")]
 
 
@@ -144,52 +146,54 @@ def _missing(reason: str) -> Evidence:
     return Evidence(experiment="label_map", measure="not-applicable", value=math.nan, text=reason)
 
 
-def _recoding(x: np.ndarray, labels: np.ndarray, held: np.ndarray, wanted: np.ndarray, side: str) -> list[Evidence]:
+def _recoding(task: Task, x: np.ndarray, labels: np.ndarray, held: np.ndarray, wanted: np.ndarray, side: str) -> list[Evidence]:
     """What two reference models say together."""
     x, labels = x[labels >= 0], labels[labels >= 0]
-    classes = int(labels.max()) + 1
     counts = np.bincount(labels)
+    classes = len(counts)
     inside = (wanted >= 0) & (wanted < classes)
-    if len(np.unique(labels)) < 2 or counts[counts > 0].min() < 2 or inside.sum() < LEAST_ROWS:
+    if (counts > 0).sum() < 2 or counts[counts > 0].min() < 2 or inside.sum() < LEAST_ROWS:
         return [_missing("a class has a single row, or too few other rows have a class that training rows have")]
     held, wanted = held[inside], wanted[inside]
     expected = of_classes(x, labels, held, classes)
-    mine, theirs = expected.own.argmax(1), expected.other.argmax(2)
-    usual, agreement = float((mine == labels).mean()), float((theirs == wanted).mean())
-    above = agreement - float(np.mean([_chance(part, wanted, classes) for part in theirs])) - (usual - _chance(mine, labels, classes))
-    error = math.hypot(_share_error(usual, len(labels)), _share_error(agreement, len(wanted)))
-    said = f"reference models agree with {agreement:.0%} of the {side} labels, and with {usual:.0%} of training labels they have not seen"
-    surplus = _surplus(min(above, agreement - usual), error, said, x, held)
+    usual, agreement = float((expected.own.argmax(1) == labels).mean()), float((expected.other.argmax(2) == wanted).mean())
     predicted = expected.other.mean(0).argmax(1)
-    return [*_recoded(predicted, wanted, classes, usual, f"of the {side} labels are what reference models expect"), *surplus]
+    found = _recoded(predicted, wanted, classes, usual, f"of the {side} labels are what reference models expect")
+    said = f"reference models agree with {agreement:.0%} of the {side} labels, and with {usual:.0%} of training labels they have not seen"
+    return [*found, *_surplus(task, surplus.of_classes(expected, labels, wanted), said, x, held)]
 
 
-def _share_error(share: float, rows: int) -> float:
-    return math.sqrt(max(share * (1 - share), 1 / rows) / rows)
+def _worth_telling(value: float, error: float) -> bool:
+    return value - 1.96 * error > LEAST_SURPLUS
 
 
-def _surplus(value: float, error: float, said: str, x: np.ndarray, held: np.ndarray) -> list[Evidence]:
+def _surplus(task: Task, found: surplus.Surplus, said: str, x: np.ndarray, held: np.ndarray) -> list[Evidence]:
     """How much better labels of other rows agree with models than labels of training rows that these have not seen, where they clearly do.
 
-    With it the area under the curve of telling the inputs apart: of inputs drawn alike, only the labels can be the reason.
+    With it the area under the curve of telling the inputs apart, for labels to be the only reason. None where training rows are drawn anew every
+    time they are read: what is read then are augmented rows on one side alone.
     """
-    if value - 1.96 * error <= LEAST_SURPLUS:
+    value, error = found
+    if not _worth_telling(value, error) or _varies(task.train):
         return []
     sides = (part[np.random.default_rng(0).permutation(len(part))[:MOST_COMPARED]] for part in (x, held))
     auc, auc_error = domain_auc(*sides)
-    details = {"auc": auc, "auc_high": auc + 1.96 * auc_error, "errors": value / error}
+    details = {"auc": auc, "auc_high": auc + 1.96 * auc_error, "errors": value / error, "single": _single(task)}
     low, high = value - 1.96 * error, value + 1.96 * error
-    return [
-        Evidence(
-            experiment="label_map",
-            measure="agreement_surplus",
-            value=value,
-            low=low,
-            high=high,
-            text=f"{said}; AUC {auc:.2f}",
-            details=details,
-        )
-    ]
+    text = f"{said}; a classifier tells their inputs apart with an AUC of {auc:.2f}"
+    return [Evidence(experiment="label_map", measure="agreement_surplus", value=value, low=low, high=high, text=text, details=details)]
+
+
+def _single(task: Task) -> bool:
+    """Whether a row has one class or one number, and may be left out for it."""
+    targets = task.train.targets
+    return task.labels is not None or (task.kind is Kind.REGRESSION and targets is not None and targets[0].numel() == 1)
+
+
+def _varies(rows: Rows) -> bool:
+    """Whether rows are other ones when they are read again."""
+    first, second = (array_pairs(rows, torch.arange(min(REREAD, len(rows)))) for _ in range(2))
+    return first is None or second is None or not torch.equal(first[0], second[0])
 
 
 def _recoded(predicted: np.ndarray, wanted: np.ndarray, classes: int, usual: float, said: str) -> list[Evidence]:
@@ -213,7 +217,7 @@ def _recoded(predicted: np.ndarray, wanted: np.ndarray, classes: int, usual: flo
         f"{', '.join(moved[:5])}{', ...' if len(moved) > 5 else ''}"
     )
     error = 2 * math.sqrt(max(agreement * (1 - agreement), 1 / len(wanted)) / len(wanted))
-    counted = {"usual": usual, "chance": _chance(predicted, wanted, classes), "rows": len(wanted)}
+    counted = {"usual": usual, "chance": surplus.chance(predicted, wanted), "rows": len(wanted)}
     found = [
         Evidence(
             experiment="label_map", measure="agreement", value=agreement, low=agreement - error, high=agreement + error, details=counted
@@ -235,31 +239,26 @@ def _best_order(predicted: np.ndarray, wanted: np.ndarray, classes: int) -> np.n
     return np.asarray(linear_sum_assignment(table + 0.5 * np.eye(classes), maximize=True)[1])
 
 
-def _numbers(x: np.ndarray, y: np.ndarray, held: np.ndarray, wanted: np.ndarray, side: str, units: bool) -> list[Evidence]:
-    """Targets (N, k) and (n, k) of both sides against what the same reference models expect: other units, another order of columns."""
-    spread = y.std(0)
+def _numbers(task: Task, x: np.ndarray, y: np.ndarray, held: np.ndarray, wanted: np.ndarray, side: str) -> list[Evidence]:
+    """Targets (N, k) and (n, k) of both sides against what the same reference models expect: units, the order of columns, a surplus."""
     expected = of_numbers(x, y, held)
-    mine, theirs = expected.own, expected.other.mean(0)
-    if spread.min() < 1e-12 or min(part.std(0).min() for part in (theirs, mine, wanted)) < 1e-12:
+    theirs = expected.other.mean(0)
+    varying = np.min([part.std(0) for part in (y, wanted, expected.own, theirs)], axis=0) > 1e-12
+    if not varying.any():
         return [_missing("targets or predictions are constant")]
-    usual = _rank_correlation(mine, y)
-    agreement = float(np.mean([_rank_correlation(part, wanted) for part in expected.other]))
-    error = math.hypot((1 - usual**2) / math.sqrt(len(y)), (1 - agreement**2) / math.sqrt(len(wanted)))
+    expected = CrossPredictions(expected.own[:, varying], expected.other[:, :, varying])
+    y, wanted, theirs = y[:, varying], wanted[:, varying], theirs[:, varying]
+    found = _line_of(expected.own, y, theirs, wanted, side, units=task.kind is Kind.REGRESSION)
+    found += _columns(theirs, wanted, _correlations(expected.own, y).diagonal(), np.flatnonzero(varying), side)
+    if any(e.measure == "agreement_gain" or (e.measure == "affine_map" and e.details["wrong"]) for e in found):
+        return found
+    compare = surplus.of_numbers if task.kind is Kind.REGRESSION else surplus.of_labels
+    usual, agreement = (float(np.mean(_correlations(*pair).diagonal())) for pair in ((expected.own, y), (theirs, wanted)))
     said = (
-        f"the ranks of what reference models expect correlate with those of the {side} targets by {agreement:.2f}, and by {usual:.2f} with those of"
-        " training targets they have not seen"
+        f"the {side} targets lie nearer to what reference models expect of their rows (correlation {agreement:.2f}) than training targets that these have"
+        f" not seen ({usual:.2f})"
     )
-    found = _surplus(agreement - usual, error, said, x, held)
-    if y.shape[1] > 1:
-        found += _columns(theirs, wanted, _correlations(mine, y).diagonal(), side)
-    return [*_line_of(mine, y, theirs, wanted, side, units), *found]
-
-
-def _rank_correlation(predicted: np.ndarray, targets: np.ndarray) -> float:
-    """Spearman's, the mean of the columns': a few far numbers do not rule it."""
-    from scipy.stats import rankdata
-
-    return float(_correlations(rankdata(predicted, axis=0), rankdata(targets, axis=0)).diagonal().mean())
+    return [*found, *_surplus(task, compare(expected, y, wanted), said, x, held)]
 
 
 def _correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -268,37 +267,37 @@ def _correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.asarray(a.T @ b / len(a))
 
 
-def _columns(expected: np.ndarray, wanted: np.ndarray, usual: np.ndarray, side: str) -> list[Evidence]:
-    """The gain of another order of the columns, where targets correlate with predictions nearly as usual so; counted on other rows than it is found on."""
+def _columns(expected: np.ndarray, wanted: np.ndarray, usual: np.ndarray, names: np.ndarray, side: str) -> list[Evidence]:
+    """The gain of another order of the columns, which are ``names`` of them all; found on one half of the rows and counted on the other.
+
+    None where the order is right, or targets do not correlate with predictions nearly as usual in another.
+    """
     from scipy.optimize import linear_sum_assignment
 
-    known = usual >= LEAST_CORRELATION / 2  # columns that nobody predicts cannot be told apart
-    if known.sum() < 2:
+    known = np.flatnonzero(usual >= LEAST_CORRELATION / 2)  # columns that nobody predicts cannot be told apart
+    if len(known) < 2:
         return []
-    places = np.flatnonzero(known)
+    expected, wanted = expected[:, known], wanted[:, known]
     half = np.random.default_rng(0).permutation(len(wanted)) % 2
     gains, after = [], []
     for chosen in (half == 0, half == 1):
-        order = linear_sum_assignment(_correlations(expected[chosen], wanted[chosen])[np.ix_(places, places)], maximize=True)[1]
-        table = _correlations(expected[~chosen], wanted[~chosen])[np.ix_(places, places)]
-        after.append(float(table[np.arange(len(places)), order].mean()))
+        order = linear_sum_assignment(_correlations(expected[chosen], wanted[chosen]), maximize=True)[1]
+        table = _correlations(expected[~chosen], wanted[~chosen])
+        after.append(float(table[np.arange(len(known)), order].mean()))
         gains.append(after[-1] - float(table.diagonal().mean()))
-    if np.mean(after) < USUAL_SHARE * float(usual[known].mean()):
+    order = linear_sum_assignment(_correlations(expected, wanted), maximize=True)[1]
+    mean_usual, gain, error = float(usual[known].mean()), float(np.mean(gains)), 1 / math.sqrt(len(wanted))
+    if np.mean(after) < USUAL_SHARE * mean_usual or (order == np.arange(len(known))).all():
         return []
-    order = np.arange(wanted.shape[1])
-    order[places] = places[linear_sum_assignment(_correlations(expected, wanted)[np.ix_(places, places)], maximize=True)[1]]
-    moved = [f"{j} is in {column}" for j, column in enumerate(order) if j != column]
-    gain, error = float(np.mean(gains)), 1 / math.sqrt(len(wanted))
+    places = names[known]
+    columns = np.arange(int(names.max()) + 1)
+    columns[places] = places[order]
+    moved = [f"{j} is in {column}" for j, column in enumerate(columns) if j != column]
     text = (
         f"the {side} targets correlate with what reference models expect by {np.mean(after):.2f}, not {np.mean(after) - gain:.2f}, if their columns are"
         f" read in another order: {', '.join(moved[:5])}{', ...' if len(moved) > 5 else ''}"
     )
-    details = {
-        "columns": ",".join(map(str, order.tolist())),
-        "after": float(np.mean(after)),
-        "usual": float(usual[known].mean()),
-        "rows": len(wanted),
-    }
+    details = {"columns": ",".join(map(str, columns.tolist())), "after": float(np.mean(after)), "usual": mean_usual, "rows": len(wanted)}
     low, high = gain - 1.96 * error, gain + 1.96 * error
     return [Evidence(experiment="label_map", measure="agreement_gain", value=gain, low=low, high=high, text=text, details=details)]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
+import sysconfig
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -202,7 +203,10 @@ def _ending(training: _Training) -> tuple[Outcome, str]:
 def _where(error: Exception) -> str:
     """The innermost line that is not of an installed package, where there is one beyond this file: that of the user's code."""
     frames = traceback.extract_tb(error.__traceback__)
-    theirs = [f for f in frames if "site-packages" not in f.filename and not f.filename.startswith(str(Path(__file__).parents[1]))]
+    installed = [Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")] + [Path(__file__).parents[1]]
+    theirs = [
+        f for f in frames if not f.filename.startswith("<") and not any(Path(f.filename).is_relative_to(place) for place in installed)
+    ]
     frame = (theirs or frames)[-1]
     return f"in {frame.name}, {frame.filename}:{frame.lineno}"
 

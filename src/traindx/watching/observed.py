@@ -12,8 +12,8 @@ from traindx.watching.defects import DETECTORS, Detector
 from traindx.watching.findings import EXPERIMENT
 
 # The loop is at fault where a sound one gets lower by this share of what it gains itself, and where of two late batches, one of each loop,
-# that of the sound loop has the lower loss this often; or by so many times that share, where the losses of either swing.
-SHARE, SUPERIORITY, FAR = 0.1, 0.75, 3.0
+# that of the sound loop has the lower loss this often; or, where the losses swing, by so many times that share and so many errors of the medians.
+SHARE, SUPERIORITY, FAR, ERRORS = 0.1, 0.75, 3.0, 5.0
 # Confidence in a defect that was seen, and whose absence makes the difference.
 SHOWN = 0.97
 
@@ -72,15 +72,24 @@ def _compared(run: Run, baseline: Run) -> Evidence | None:
         seeds=(baseline.seed,),
         step=steps,
         text=f"after {steps} updates the watched loop's loss stood at {end:.3g}, and that of a sound loop at {sound_end:.3g}",
-        details={"superiority": float(np.mean(~(late[:, None] <= sound_late[None, :])))},
+        details={
+            "superiority": float(np.mean(~(late[:, None] <= sound_late[None, :]))),
+            "error": math.hypot(_error(late), _error(sound_late)),
+        },
     )
+
+
+def _error(losses: np.ndarray) -> float:
+    """Of their median: 1.25 times that of the mean."""
+    return 1.25 * float(losses.std()) / math.sqrt(len(losses))
 
 
 def _at_fault(compared: Evidence) -> bool:
     """Whether the sound loop's loss is lower, by enough and often enough."""
     assert compared.threshold is not None, "a comparison has its threshold"
     often = float(compared.details["superiority"]) >= SUPERIORITY
-    return compared.value > compared.threshold and (often or compared.value > FAR * compared.threshold)
+    far = compared.value > max(FAR * compared.threshold, ERRORS * float(compared.details["error"]))
+    return compared.value > compared.threshold and (often or far)
 
 
 def _finding(kind: type[Detector], run: Run, compared: Evidence | None) -> Finding:

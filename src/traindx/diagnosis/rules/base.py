@@ -141,7 +141,9 @@ class RacedRule(Rule):
                 )
             if best.low is not None and best.low <= 0:
                 return self._in_doubt(best, said, sign, evidence)
-            return self.finding(Standing.SUSPECTED, 0.3 + 0.3 * sign, f"{said}: works too, tried on {_seeds(best)}", evidence, (best.remedy,))
+            return self.finding(
+                Standing.SUSPECTED, 0.3 + 0.3 * sign, f"{said}: works too, tried on {_seeds(best)}", evidence, (best.remedy,)
+            )
         telling_run = ran >= LONG_ENOUGH or (sign < STRONG_SIGN and bool(best.details.get("learned", True)))
         if best.value < CLEARING_SHARE and telling_run:
             worse = "it changes nothing" if best.value > -0.05 else "it makes things worse"

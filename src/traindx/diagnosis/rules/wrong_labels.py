@@ -27,11 +27,11 @@ class WrongLabels(InspectedRule):
             return (_repaired(offset=float(unseen.details["shift"])),)
         if refused is not None:
             return (RemedyRef(id="repair-labels", params={"split": "all"}),)
-        recoded = reading.find("label_map", "agreement_gain")
-        if recoded is not None:
-            return (_repaired(**{how: str(recoded.details[how]) for how in ("order", "columns") if how in recoded.details}),)
-        mapped = reading.find("label_map", "affine_map")
-        return (_repaired(scale=float(mapped.details["scale"]), offset=float(mapped.details["offset"])),) if mapped is not None else ()
+        found = read_otherwise(reading, "label_map")
+        if found is None:
+            return ()
+        ways = ("scale", "offset") if found.measure == "affine_map" else ("order", "columns")
+        return (_repaired(**{way: found.details[way] for way in ways if way in found.details}),)
 
     def seen(self, reading: Reading) -> Evidence | None:
         """Labels that the loss refuses, or a label set that is not the training rows'."""
@@ -95,5 +95,5 @@ def _refused(reading: Reading) -> Evidence | None:
     return found if found is not None and float(found.details["distinct"]) <= float(found.details["width"]) else None
 
 
-def _repaired(**how: str | float) -> RemedyRef:
+def _repaired(**how: str | float | bool) -> RemedyRef:
     return RemedyRef(id="repair-labels", params={"split": "validation", **how})

@@ -16,7 +16,7 @@ from traindx.records import Evidence, Question
 class Audit:
     """Looks at the rows, at fresh models, at the recipe, and at one batch on its way to the loss."""
 
-    name, title, version, reads_test = "audit", "audit of data, model and recipe", 2, False
+    name, title, version, reads_test = "audit", "audit of data, model and recipe", 3, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """One piece of evidence a number."""
