@@ -101,6 +101,14 @@ def test_treatment_panels_pair_the_seeds() -> None:
         assert [line.label for line in panel.lines if line.label] == ["before (5 seeds, 1 diverged)", "after (5 seeds)"]
 
 
+def test_treatment_panels_hold_the_verification_alone() -> None:
+    treatment = by_hand.treatment()
+    further = by_hand.run(10, remedies=(by_hand.LOWER_RATE, by_hand.ADAM), end=9.0)
+    choosing = [by_hand.run(21, remedies=remedies) for remedies in ((), (by_hand.LOWER_RATE,))]
+    crowded = treatment.replace(runs=(*treatment.runs, further, *choosing))
+    assert figures.treatment_panels(crowded) == figures.treatment_panels(treatment)
+
+
 def test_pairs_leave_out_what_is_not_a_number() -> None:
     loss = figures.comparison_pairs(by_hand.treatment())[0]
     assert loss.seeds == (10, 11, 13, 14)

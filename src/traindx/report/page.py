@@ -140,7 +140,7 @@ def _treatment(treatment: Treatment) -> dict[str, Any]:
         "effects": content.own_effects(treatment),
         "pairs": _drawn(draw.pairs, figures.comparison_pairs(treatment)),
         "after_panels": _drawn(draw.panel, figures.treatment_panels(treatment)),
-        "unfinished": [run for run in treatment.runs if run.outcome.value in {"diverged", "failed"}],
+        "unfinished": content.unfinished(treatment),
     }
 
 

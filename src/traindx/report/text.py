@@ -174,9 +174,8 @@ def _treatment(treatment: Treatment) -> Iterable[RenderableType]:
     if effects := content.own_effects(treatment):
         yield _heading("Each remedy by itself: mean validation loss")
         yield _bullets([_effect(effect) for effect in effects])
-    diverged = [run for run in treatment.runs if run.outcome.value in {"diverged", "failed"}]
-    if diverged:
-        yield _bullets([words.run_sentence(run) for run in diverged])
+    if unfinished := content.unfinished(treatment):
+        yield _bullets([words.run_sentence(run) for run in unfinished])
     yield _heading("Cost")
     yield _indented(f"{words.cost(treatment.cost)}. {words.openings(treatment.test_openings)}")
     yield _heading("The diagnosis behind it")

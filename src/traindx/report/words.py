@@ -410,7 +410,10 @@ def run_sentence(run: Run) -> str:
     losses = [
         f"{quantity(name)} {number(run.last(name))}" for name in ("train_loss", "validation_loss") if len(run.curves.get(name, Curve()))
     ]
-    return f"A run of {clean(run.task_name)} with seed {run.seed} {ending(run)}" + (f": {', '.join(losses)}" if losses else "") + "."
+    remedies = f" and {listed(run.remedies)}" if run.remedies else ""
+    return (
+        f"A run of {clean(run.task_name)} with seed {run.seed}{remedies} {ending(run)}" + (f": {', '.join(losses)}" if losses else "") + "."
+    )
 
 
 def field_value(value: object) -> str:
