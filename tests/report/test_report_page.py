@@ -7,7 +7,7 @@ import pytest
 import records_by_hand as by_hand
 
 from traindx import report
-from traindx.records import Branch, Diagnosis, Evidence, Run, Treatment
+from traindx.records import Branch, Diagnosis, Evidence, Run, Step, Treatment
 from traindx.report import page
 
 MEGABYTES = 2
@@ -183,6 +183,14 @@ def test_every_branch_is_a_leaf_of_the_flowchart(branch: Branch) -> None:
 def test_an_undecided_path_ends_where_it_was_asked() -> None:
     html = report.to_html(by_hand.not_a_number())
     assert html.count('class="question on"') == 2
+
+
+def test_a_question_without_a_test_set_is_passed_by_on_a_dashed_arrow() -> None:
+    unasked = by_hand.healthy().replace(path=(Step(question="Is the validation loss worse?", answer="No."),))
+    html = report.to_html(unasked)
+    assert html.count('class="arrow on dashed"') == 1 and ">no test set</text>" in html
+    asked = unasked.replace(path=(Step(question="Is the test loss worse?", answer="No."),))
+    assert 'class="arrow on dashed"' not in report.to_html(asked) and ">no test set</text>" not in report.to_html(asked)
 
 
 def test_equal_records_give_equal_pages() -> None:
