@@ -3,12 +3,14 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
@@ -379,7 +381,7 @@ def test_lines_of_progress_keep_their_distance() -> None:
     for clock.now in (0.0, 1.0, 4.9, 5.1, 9.0, 20.0):
         lines(progress())
     assert stream.getvalue().count("\n") == 3
-    assert stream.getvalue().startswith("traindx: 1 of 8 baseline runs, 12 s, about 1 min 15 s left: race: learning-rate x 0.1\n")
+    assert stream.getvalue().startswith("traindx: 1 of 8 baseline runs, 12 s, at most 1 min 15 s left: race: learning-rate x 0.1\n")
 
 
 def test_an_unknown_rest_is_not_estimated() -> None:
@@ -399,6 +401,29 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
         show(progress())
         time.sleep(2 / cli.REFRESHES_PER_SECOND)
     assert "1 of 8 baseline runs" in stream.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_on_a_narrow_terminal_only_the_stage_is_cut_and_the_clock_goes_on(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    stream.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", str(width))
+    with cli._progress(quiet=False) as show:
+        assert show is not None
+        show(replace(progress(), stage="race " * 40))
+        time.sleep(1.2)
+    lines = [line for line in re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())) if "race" in line]
+    assert all(line.startswith("1 of 8 baseline runs ") and "at most 1 min 15 s left, race" in line for line in lines)
+    assert all(len(line.rstrip()) <= width and line.rstrip().endswith("…") for line in lines)
+    assert {"0:00:00", "0:00:01"} <= set(re.findall(r"\d:\d\d:\d\d", " ".join(lines)))
+
+
+def test_the_report_is_said_to_be_drawn(command: Command, api: Api) -> None:
+    assert "traindx: drawing the report\n" in command("diagnose", "digits.csv", "--report", "a.html").err
+    assert "drawing" not in command("diagnose", "digits.csv", "--report", "a.json").err
+    assert "drawing" not in command("diagnose", "digits.csv", "--report", "a.html", "--quiet").err
 
 
 # --- The process -------------------------------------------------------------------------------------------------------------------

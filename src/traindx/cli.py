@@ -34,6 +34,8 @@ DEMO_REPORT: Final = Path("traindx-demo", "report.html")
 LINE_SECONDS = 5.0
 """Between two lines of progress where standard error is no terminal."""
 REFRESHES_PER_SECOND = 4
+AMOUNT_WIDTH, BAR_WIDTH, CLOCK_WIDTH = 24, 10, 7
+"""Columns of the line of progress on a terminal: "12.4 of 20 baseline runs", the bar, "0:12:34"; what is left is for the stage."""
 RUNS_SEARCHED = 10_000
 """Newest runs among which ``show`` looks for the beginning of a key."""
 
@@ -380,11 +382,11 @@ def demo(
         task, recipe = _read(DEMO_SOURCE, {"seed": seed})
         treatment = _treated(task, recipe, 8.0, 20.0, None, _writable(store), progress)
     if as_json:
-        _write_report(treatment, report)
+        _write_report(treatment, report, quiet)
         _print_json({"report": str(report.resolve()), "treatment": treatment.to_dict()})
         return
     Output(as_json=False, quiet=quiet, report=None).show(treatment)
-    typer.echo(_write_report(treatment, report).resolve())
+    typer.echo(_write_report(treatment, report, quiet).resolve())
 
 
 @app.callback()
@@ -550,7 +552,7 @@ class Output(NamedTuple):
     def show(self, record: Diagnosis | Treatment | Run | Curvature) -> None:
         """Write the report, if one was asked for, and the record on standard output."""
         if self.report is not None:
-            path = _write_report(record, self.report)
+            path = _write_report(record, self.report, self.quiet)
             if not self.quiet:
                 typer.echo(f"traindx: wrote {path}", err=True)
         if self.as_json:
@@ -563,9 +565,11 @@ class Output(NamedTuple):
             _print_record(record)
 
 
-def _write_report(record: Diagnosis | Treatment | Run | Curvature, path: Path) -> Path:
+def _write_report(record: Diagnosis | Treatment | Run | Curvature, path: Path, quiet: bool) -> Path:
     from traindx import report
 
+    if path.suffix == ".html" and not quiet:
+        typer.echo("traindx: drawing the report", err=True)
     return report.save(record, path)
 
 
@@ -692,30 +696,44 @@ class Lines:
 
     def __call__(self, progress: Progress) -> None:
         """Print the line, if it is time for one."""
+        from traindx import report
+
         if self._clock() >= self._next:
             self._next = self._clock() + self._every
-            print(f"traindx: {_amount(progress)}: {progress.stage}", file=self._stream, flush=True)
+            told = ", ".join(part for part in (_amount(progress), report.duration(progress.seconds), _left(progress)) if part)
+            print(f"traindx: {told}: {progress.stage}", file=self._stream, flush=True)
 
 
 def _amount(progress: Progress) -> str:
+    return f"{round(progress.done, 1):g} of {progress.total:g} {progress.unit}"
+
+
+def _left(progress: Progress) -> str:
     from traindx import report
 
-    left = f", about {report.duration(progress.remaining)} left" if progress.remaining is not None else ""
-    return f"{round(progress.done, 1):g} of {progress.total:g} {progress.unit}, {report.duration(progress.seconds)}{left}"
+    return f"at most {report.duration(progress.remaining)} left" if progress.remaining is not None else ""
 
 
 @contextmanager
 def _bar() -> Iterator[Callable[[Progress], None]]:
+    """A line whose clock goes on while a stage lasts; where the terminal is narrow, only what is being done is cut."""
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
+    from rich.table import Column
 
-    columns = (TextColumn("{task.fields[amount]}", markup=False), BarColumn(bar_width=24), TextColumn("{task.description}", markup=False))
-    with Bar(*columns, console=Console(stderr=True), refresh_per_second=REFRESHES_PER_SECOND, transient=True) as bar:
+    columns = (
+        TextColumn("{task.fields[amount]}", markup=False, table_column=Column(width=AMOUNT_WIDTH, no_wrap=True)),
+        BarColumn(bar_width=BAR_WIDTH, table_column=Column(width=BAR_WIDTH)),
+        TimeElapsedColumn(table_column=Column(width=CLOCK_WIDTH, no_wrap=True)),
+        TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+    )
+    with Bar(*columns, console=Console(stderr=True), refresh_per_second=REFRESHES_PER_SECOND, transient=True, expand=True) as bar:
         shown = bar.add_task("reading", total=None, amount="")
 
         def update(progress: Progress) -> None:
-            bar.update(shown, description=progress.stage, completed=progress.done, total=progress.total, amount=_amount(progress))
+            told = ", ".join(part for part in (_left(progress), progress.stage) if part)
+            bar.update(shown, description=told, completed=progress.done, total=progress.total, amount=_amount(progress))
 
         yield update
 
