@@ -166,6 +166,13 @@ def test_what_is_left_is_at_most_what_the_limit_in_seconds_leaves() -> None:
     assert told[-1].remaining is None
 
 
+def test_a_dict_is_no_recipe() -> None:
+    task, _ = on_digits()
+    for act in (tdx.train, tdx.diagnose, api.curvature_of):
+        with pytest.raises(tdx.InputError, match=r"^recipe: found a dict; make it tdx.Recipe\(lr=...\)$"):
+            act(task, {"lr": 0.1})
+
+
 def test_a_second_diagnosis_trains_nothing(tmp_path: Path) -> None:
     training, store = PAIRS["linear on circles"].fault(), tmp_path / "runs.db"
     first = tdx.diagnose(*training, store=store)

@@ -63,6 +63,7 @@ def train(task: Task, recipe: Recipe, *, store: str | Path | Store | None = None
         InputError: when the recipe cannot be used.
 
     """
+    _check_recipe(recipe)
     with _opened(store) as memory:
         lab = Lab(task, recipe, Serial(), memory, default_probes, lambda stage, done: None)
         return lab.train([Job(task, recipe)], "training")[0]
@@ -97,6 +98,7 @@ def diagnose(
         InputError: when the recipe or the budget cannot be used.
 
     """
+    _check_recipe(recipe)
     if not budget >= 1:
         raise InputError("budget", f"found {budget}", "give at least 1: the baseline run itself")
     with _opened(store) as memory:
@@ -218,6 +220,7 @@ def curvature_of(
         InputError: when the recipe cannot be used, or the training ended without finite weights to look at.
 
     """
+    _check_recipe(recipe)
     started, way = time.perf_counter(), surroundings.Way()
     report = _stages(progress, 4 if pictures else 3)
     report("training")
@@ -255,6 +258,11 @@ def curvature_of(
     )
     record._task = task
     return record
+
+
+def _check_recipe(recipe: Recipe) -> None:
+    if not isinstance(recipe, Recipe):
+        raise InputError("recipe", f"found a {type(recipe).__name__}", "make it tdx.Recipe(lr=...)")
 
 
 def _stages(progress: ProgressCallback | None, count: int) -> Callable[[str], None]:
