@@ -104,7 +104,7 @@ _KEPT = WeakKeyDictionary[Rows, dict[Kind, np.ndarray]]()
 
 @dataclass(frozen=True)
 class DropSuspectLabels(Remedy):
-    """Leave out the training rows that `suspects` marks, or whose numbers lie FAR from a held-out prediction; validation and test rows stay."""
+    """Leave out training rows whose labels held-out predictions contradict, or whose numbers lie far from these; validation and test rows stay."""
 
     id: ClassVar[str] = "drop-suspect-labels"
     size: ClassVar[float] = 1.6
