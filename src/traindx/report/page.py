@@ -90,6 +90,7 @@ def environment() -> Environment:
         cost=words.cost,
         openings=words.openings,
         run_sentence=words.run_sentence,
+        remedies_title=words.remedies_title,
         recipe_fields=words.recipe_fields,
         listed=words.listed,
         signs=STANDING_SIGNS,

@@ -109,7 +109,7 @@ def _first_finding(title: str, finding: Finding) -> Iterable[RenderableType]:
     if finding.evidence:
         yield _bullets([words.explain(e) for e in finding.evidence])
     if finding.remedies:
-        yield _indented(f"Remedies: {', '.join(str(r) for r in finding.remedies)}")
+        yield _indented(f"{words.remedies_title(finding)}: {', '.join(str(r) for r in finding.remedies)}")
 
 
 def _findings(findings: Sequence[Finding]) -> RenderableType:

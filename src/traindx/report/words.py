@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from traindx.records import Cost, Curve, Evidence, Recipe, Run
+from traindx.records import Cost, Curve, Evidence, Finding, Recipe, Run, Standing
 
 SUBJECTS: Final = {
     "constant": "constant prediction",
@@ -396,6 +396,13 @@ _SENTENCES: Final[dict[tuple[str, str], Callable[[Evidence], str]]] = {
         }.items()
     },
 }
+
+
+def remedies_title(finding: Finding) -> str:
+    """What a finding's remedies are: what cures it where the cause holds or may hold, else only what was tried."""
+    if finding.standing not in (Standing.CONFIRMED, Standing.SUSPECTED):
+        return "Tried"
+    return "Remedy" if len(finding.remedies) == 1 else "Remedies"
 
 
 def ending(run: Run) -> str:
