@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ from traindx.records import (
     InputError,
     Outcome,
     Recipe,
+    RemedyRef,
     Run,
     Standing,
     TraindxError,
@@ -315,12 +317,29 @@ def test_runs_lists_what_is_stored(api: Api, command: Command) -> None:
     text = command("runs").out
     for part in ("diagnoses", "d1a90", "treatments", "7ea7", "runs", "run-0", "optimization"):
         assert part in text
+    assert time.strftime("%Y-%m-%d ") in text
     listed = json.loads(command("runs", "--json").out)
+    assert all(datetime.fromisoformat(row["date"]).tzinfo for rows in listed.values() for row in rows)
     assert [row["key"] for row in listed["runs"]] == ["run-0"]
     assert listed["runs"][0]["train_loss"] == "NaN"
     assert json.loads(command("runs", "--json", "--seed", "9").out) == {"diagnoses": [], "treatments": [], "runs": []}
     assert command("runs", "--quiet").out.split() == ["d1a90", "7ea7", "run-0"]
     assert command("runs", "--limit", "-1").err == "traindx: limit: found -1; give 0 or more\n"
+
+
+def test_runs_say_what_was_changed_under_whole_keys(command: Command) -> None:
+    key, remedies = "c0ffee" * 6, (RemedyRef(id="scale-rate", params={"factor": 0.1}), RemedyRef(id="stop-early", params={"patience": 5}))
+    with open_store("runs.db") as store:
+        store.put_run(run_of(Recipe()).replace(key=key, remedies=remedies, task_name="digits of people who write badly " * 4))
+    lines = command("runs", "--store", "runs.db").out.splitlines()
+    assert any(key in line and "scale-rate(factor=0.1), stop-early(patience=5)" in line for line in lines)
+
+
+def test_help_tells_what_quiet_means_for_each(command: Command) -> None:
+    helps = {name: " ".join(command(name, "--help").out.split()) for name in ("check", "runs", "show", "diagnose")}
+    assert "sentence only" in helps["show"] and "sentence only" not in helps["check"] + helps["runs"]
+    assert "no mistake is found" in helps["check"] and "keys only" in helps["runs"]
+    assert ".tsv" in helps["diagnose"] and ".txt" in helps["diagnose"]
 
 
 def test_an_empty_store_is_said(command: Command) -> None:

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TextIO
 
@@ -23,7 +24,7 @@ from traindx import __version__
 
 if TYPE_CHECKING:
     from traindx.api import Progress
-    from traindx.records import Branch, Curvature, Diagnosis, Recipe, Run, Treatment
+    from traindx.records import Branch, Curvature, Diagnosis, Recipe, RemedyRef, Run, Treatment
     from traindx.store import Store
     from traindx.tasks import Task
 
@@ -48,7 +49,8 @@ app = typer.Typer(
 )
 
 SOURCE_HELP = (
-    "FILE.py:NAME (a Task, a (Task, Recipe) pair or a function that returns one), a table (.csv, .data, .dat, .parquet, .arff), .npz, "
+    "FILE.py:NAME (a Task, a (Task, Recipe) pair or a function that returns one), a table (.csv, .tsv, .txt, .data, .dat, .parquet, "
+    ".arff), .npz, "
     "a folder of images by class, IDX files, or example:NAME. `diagnose` also reads logs: TensorBoard event files, CSV logs, their folder."
 )
 
@@ -78,6 +80,8 @@ Optimizer = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and the sentence only.")]
+QuietCheck = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing where no mistake is found.")]
+KeysOnly = Annotated[bool, typer.Option("--quiet", "-q", help="The keys only.")]
 StoreUrl = Annotated[
     str | None,
     typer.Option(
@@ -305,7 +309,7 @@ def check(
         list[str] | None, typer.Option("--ignore", metavar="RULE", help="A code or name to leave out. Repeatable.", show_default=False)
     ] = None,
     as_json: AsJson = False,
-    quiet: Quiet = False,
+    quiet: QuietCheck = False,
 ) -> None:
     """Read training scripts without running them, and report mistakes; exit with 3 when there are any."""
     from traindx.check import check as checked_scripts
@@ -331,17 +335,22 @@ def check(
 def runs(
     limit: Annotated[int, typer.Option("--limit", help="Newest records of each kind to list.")] = 20,
     as_json: AsJson = False,
-    quiet: Quiet = False,
+    quiet: KeysOnly = False,
     store: StoreUrl = None,
     seed: OfSeed = None,
 ) -> None:
     """List the stored diagnoses, treatments and runs, newest first."""
     with _readable(store) as records:
-        listed = {
-            "diagnoses": [_diagnosis_row(d) for d in records.diagnoses(limit) if seed in (None, d.recipe.seed)],
-            "treatments": [_treatment_row(t) for t in records.treatments(limit) if seed in (None, t.recipe.seed)],
-            "runs": [_run_row(r) for r in records.runs(limit=limit) if seed in (None, r.seed)],
+        found: dict[str, tuple[Callable[[Any], dict[str, Any]], list[Any]]] = {
+            "diagnoses": (_diagnosis_row, [d for d in records.diagnoses(limit) if seed in (None, d.recipe.seed)]),
+            "treatments": (_treatment_row, [t for t in records.treatments(limit) if seed in (None, t.recipe.seed)]),
+            "runs": (_run_row, [r for r in records.runs(limit=limit) if seed in (None, r.seed)]),
         }
+        dates = records.stored_at([record.key for _, kind in found.values() for record in kind])
+    listed = {
+        title: [{"key": record.key, "date": dates[record.key].isoformat(timespec="seconds"), **row(record)} for record in kind]
+        for title, (row, kind) in found.items()
+    }
     if as_json:
         _print_json(listed)
     else:
@@ -596,15 +605,19 @@ def _print_tables(listed: dict[str, list[dict[str, Any]]], keys_only: bool) -> N
             for row in rows:
                 typer.echo(row["key"])
         elif rows:
-            typer.echo(report.listing(title, rows))
+            typer.echo(report.listing(title, [{**row, "date": _local(row["date"])} for row in rows]))
     if not keys_only and not any(listed.values()):
         typer.echo("The store is empty.")
+
+
+def _local(date: str) -> str:
+    """The date on the clock of this machine, to the minute."""
+    return datetime.fromisoformat(date).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def _diagnosis_row(d: Diagnosis) -> dict[str, Any]:
     top = d.top
     return {
-        "key": d.key,
         "task": d.task_name,
         "branch": d.branch.value,
         "top": top.cause if top else "",
@@ -613,21 +626,25 @@ def _diagnosis_row(d: Diagnosis) -> dict[str, Any]:
 
 
 def _treatment_row(t: Treatment) -> dict[str, Any]:
-    remedies = ", ".join(str(r) for r in t.remedies)
-    return {"key": t.key, "task": t.diagnosis.task_name, "verified": t.verified, "remedies": remedies, "seconds": round(t.cost.seconds, 1)}
+    remedies = _listed(t.remedies)
+    return {"task": t.diagnosis.task_name, "verified": t.verified, "remedies": remedies, "seconds": round(t.cost.seconds, 1)}
 
 
 def _run_row(r: Run) -> dict[str, Any]:
     losses = {name: _plain(r.last(name)) for name in ("train_loss", "validation_loss")}
     return {
-        "key": r.key,
         "task": r.task_name,
         "outcome": r.outcome.value,
         "seed": r.seed,
         "steps": r.steps,
         **losses,
+        "remedies": _listed(r.remedies),
         "seconds": round(r.seconds, 1),
     }
+
+
+def _listed(remedies: Sequence[RemedyRef]) -> str:
+    return ", ".join(str(r) for r in remedies)
 
 
 def _plain(value: float) -> float | str:

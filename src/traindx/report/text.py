@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from traindx.report import Showable
 
 TEXT_WIDTH = 100
+LISTING_WIDTH = 10_000
 BRANCH_STYLE = {
     "healthy": "bold green",
     "undecided": "bold yellow",
@@ -38,15 +39,17 @@ def to_text(record: Showable) -> str:
 
 
 def listing(title: str, rows: Sequence[Mapping[str, object]]) -> str:
-    """Rows of equal fields as a plain table under a title."""
+    """Rows of equal fields as a plain table under a title: one line a row, however long, so that keys stay whole and lines can be searched."""
     cells = [[words.field_value(value) for value in row.values()] for row in rows]
     table = _table([words.field_name(name) for name in (rows[0] if rows else ())], cells)
-    return _plain(lambda console: console.print(Group(Text(title), table), markup=False, highlight=False, emoji=False)) + "\n"
+    return (
+        _plain(lambda console: console.print(Group(Text(title), table), markup=False, highlight=False, emoji=False), LISTING_WIDTH) + "\n"
+    )
 
 
-def _plain(show: Callable[[Console], None]) -> str:
+def _plain(show: Callable[[Console], None], width: int = TEXT_WIDTH) -> str:
     stream = io.StringIO()
-    show(Console(file=stream, width=TEXT_WIDTH, color_system=None, force_terminal=False, force_jupyter=False, legacy_windows=False))
+    show(Console(file=stream, width=width, color_system=None, force_terminal=False, force_jupyter=False, legacy_windows=False))
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()).strip("\n")
 
 
