@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -203,8 +202,8 @@ def _comparisons(comparisons: Sequence[Comparison]) -> RenderableType:
     rows = [
         (
             words.quantity(c.measure),
-            _mean(c.before),
-            _mean(c.after),
+            words.mean(c.before),
+            words.mean(c.after),
             words.number(c.gain),
             words.bounds(c.low, c.high),
             words.percent(c.probability),
@@ -213,15 +212,6 @@ def _comparisons(comparisons: Sequence[Comparison]) -> RenderableType:
         for c in comparisons
     ]
     return _table(("measure", "mean before", "mean after", "gain", words.USUAL_INTERVAL, "P(better)", "seeds"), rows)
-
-
-def _mean(values: Sequence[float]) -> str:
-    """The mean of the finite values, and how many are none."""
-    finite = [v for v in values if math.isfinite(v)]
-    if not finite:
-        return words.number(math.nan)
-    missing = f" ({len(finite)} of {len(values)} finite)" if len(finite) < len(values) else ""
-    return words.number(sum(finite) / len(finite)) + missing
 
 
 def _run(run: Run) -> Iterable[RenderableType]:

@@ -80,6 +80,15 @@ def apart(first: float, second: float) -> tuple[str, str]:
     return (f"{first:.{digits}g}", f"{second:.{digits}g}") if digits else said
 
 
+def mean(values: Sequence[float]) -> str:
+    """The mean of the finite values, and how many are none."""
+    finite = [v for v in values if math.isfinite(v)]
+    if not finite:
+        return number(math.nan)
+    missing = f" ({len(finite)} of {len(values)} finite)" if len(finite) < len(values) else ""
+    return number(sum(finite) / len(finite)) + missing
+
+
 def percent(value: float) -> str:
     """A share as a percentage: 0.934 is "93%"; one decimal where whole percents would round to 0 or 100."""
     if not math.isfinite(value):
