@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 import traindx as tdx
 from faults.pairs import PAIRS, RECIPE, Network, Training, deep, held_out_digits, on_digits, train_digits
+from traindx import api
 from traindx.api import Progress
 from traindx.experiments.verification import CHOOSING, FINAL, LEAST_PAIRS, MEAN_RECALL, REPEATS
 from traindx.records import Branch, Diagnosis, Outcome, RemedyRef, Standing
@@ -153,6 +154,23 @@ def test_progress_is_told() -> None:
     assert told and {p.total for p in told} == {BUDGET}
     assert any("baseline" in p.stage for p in told) and any("race" in p.stage for p in told)
     assert all(a.seconds <= b.seconds for a, b in pairwise(told))
+
+
+def test_what_is_left_is_at_most_what_the_limit_in_seconds_leaves() -> None:
+    told: list[Progress] = []
+    tell = api._reporter(told.append, budget=1e9, limit=60.0)
+    tell("race", 0.0)
+    tell("race", 1.0)
+    assert all(p.remaining is not None and p.remaining <= 60 for p in told)
+    api._reporter(told.append, budget=1e9, limit=1e-9)("race", 1.0)
+    assert told[-1].remaining is None
+
+
+def test_a_dict_is_no_recipe() -> None:
+    task, _ = on_digits()
+    for act in (tdx.train, tdx.diagnose, api.curvature_of):
+        with pytest.raises(tdx.InputError, match=r"^recipe: found a dict; make it tdx.Recipe\(lr=...\)$"):
+            act(task, {"lr": 0.1})
 
 
 def test_a_second_diagnosis_trains_nothing(tmp_path: Path) -> None:

@@ -3,12 +3,15 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
@@ -26,6 +29,7 @@ from traindx.records import (
     InputError,
     Outcome,
     Recipe,
+    RemedyRef,
     Run,
     Standing,
     TraindxError,
@@ -313,12 +317,29 @@ def test_runs_lists_what_is_stored(api: Api, command: Command) -> None:
     text = command("runs").out
     for part in ("diagnoses", "d1a90", "treatments", "7ea7", "runs", "run-0", "optimization"):
         assert part in text
+    assert time.strftime("%Y-%m-%d ") in text
     listed = json.loads(command("runs", "--json").out)
+    assert all(datetime.fromisoformat(row["date"]).tzinfo for rows in listed.values() for row in rows)
     assert [row["key"] for row in listed["runs"]] == ["run-0"]
     assert listed["runs"][0]["train_loss"] == "NaN"
     assert json.loads(command("runs", "--json", "--seed", "9").out) == {"diagnoses": [], "treatments": [], "runs": []}
     assert command("runs", "--quiet").out.split() == ["d1a90", "7ea7", "run-0"]
     assert command("runs", "--limit", "-1").err == "traindx: limit: found -1; give 0 or more\n"
+
+
+def test_runs_say_what_was_changed_under_whole_keys(command: Command) -> None:
+    key, remedies = "c0ffee" * 6, (RemedyRef(id="scale-rate", params={"factor": 0.1}), RemedyRef(id="stop-early", params={"patience": 5}))
+    with open_store("runs.db") as store:
+        store.put_run(run_of(Recipe()).replace(key=key, remedies=remedies, task_name="digits of people who write badly " * 4))
+    lines = command("runs", "--store", "runs.db").out.splitlines()
+    assert any(key in line and "scale-rate(factor=0.1), stop-early(patience=5)" in line for line in lines)
+
+
+def test_help_tells_what_quiet_means_for_each(command: Command) -> None:
+    helps = {name: " ".join(command(name, "--help").out.split()) for name in ("check", "runs", "show", "diagnose")}
+    assert "sentence only" in helps["show"] and "sentence only" not in helps["check"] + helps["runs"]
+    assert "no mistake is found" in helps["check"] and "keys only" in helps["runs"]
+    assert ".tsv" in helps["diagnose"] and ".txt" in helps["diagnose"]
 
 
 def test_an_empty_store_is_said(command: Command) -> None:
@@ -379,7 +400,7 @@ def test_lines_of_progress_keep_their_distance() -> None:
     for clock.now in (0.0, 1.0, 4.9, 5.1, 9.0, 20.0):
         lines(progress())
     assert stream.getvalue().count("\n") == 3
-    assert stream.getvalue().startswith("traindx: 1 of 8 baseline runs, 12 s, about 1 min 15 s left: race: learning-rate x 0.1\n")
+    assert stream.getvalue().startswith("traindx: 1 of 8 baseline runs, 12 s, at most 1 min 15 s left: race: learning-rate x 0.1\n")
 
 
 def test_an_unknown_rest_is_not_estimated() -> None:
@@ -399,6 +420,29 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
         show(progress())
         time.sleep(2 / cli.REFRESHES_PER_SECOND)
     assert "1 of 8 baseline runs" in stream.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_on_a_narrow_terminal_only_the_stage_is_cut_and_the_clock_goes_on(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    stream.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", str(width))
+    with cli._progress(quiet=False) as show:
+        assert show is not None
+        show(replace(progress(), stage="race " * 40))
+        time.sleep(1.2)
+    lines = [line for line in re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())) if "race" in line]
+    assert all(line.startswith("1 of 8 baseline runs ") and "at most 1 min 15 s left, race" in line for line in lines)
+    assert all(len(line.rstrip()) <= width and line.rstrip().endswith("…") for line in lines)
+    assert {"0:00:00", "0:00:01"} <= set(re.findall(r"\d:\d\d:\d\d", " ".join(lines)))
+
+
+def test_the_report_is_said_to_be_drawn(command: Command, api: Api) -> None:
+    assert "traindx: drawing the report\n" in command("diagnose", "digits.csv", "--report", "a.html").err
+    assert "drawing" not in command("diagnose", "digits.csv", "--report", "a.json").err
+    assert "drawing" not in command("diagnose", "digits.csv", "--report", "a.html", "--quiet").err
 
 
 # --- The process -------------------------------------------------------------------------------------------------------------------

@@ -258,3 +258,13 @@ def test_package_lists_every_member(package: str) -> None:
 @pytest.mark.parametrize("rule", RULES, ids=rule_id)
 def test_rule_stands_in_the_file_of_its_cause(rule: Rule) -> None:
     assert type(rule).__module__.rpartition(".")[2] == rule.cause.replace("-", "_")
+
+
+def test_the_parts_that_are_listed_are_there() -> None:
+    listed = (ROOT / "CONTRIBUTING.md").read_text().split("only from parts above it:\n")[1].split("\n- ")[0]
+    parts = {name.strip() for name in listed.split(",")}
+    assert parts == {path.stem for path in SOURCE.iterdir() if not path.name.startswith("__") and path.suffix in ("", ".py")}
+
+
+def test_nothing_is_installed_from_where_it_is_not_published(all_text: str) -> None:
+    assert "pip install 'traindx" not in all_text

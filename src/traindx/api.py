@@ -41,7 +41,7 @@ from traindx.watching.observed import with_observed
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a command is: what runs now, how much is done and at most to do (``unit`` says of what), seconds, an estimate of the rest."""
+    """How far a command is: what runs now, how much is done and at most to do (``unit`` says of what), seconds, and those left at most, estimated."""
 
     stage: str
     done: float
@@ -63,6 +63,7 @@ def train(task: Task, recipe: Recipe, *, store: str | Path | Store | None = None
         InputError: when the recipe cannot be used.
 
     """
+    _check_recipe(recipe)
     with _opened(store) as memory:
         lab = Lab(task, recipe, Serial(), memory, default_probes, lambda stage, done: None)
         return lab.train([Job(task, recipe)], "training")[0]
@@ -97,10 +98,11 @@ def diagnose(
         InputError: when the recipe or the budget cannot be used.
 
     """
+    _check_recipe(recipe)
     if not budget >= 1:
         raise InputError("budget", f"found {budget}", "give at least 1: the baseline run itself")
     with _opened(store) as memory:
-        lab = Lab(task, recipe, executor or Serial(), memory, default_probes, _reporter(progress, budget), budget)
+        lab = Lab(task, recipe, executor or Serial(), memory, default_probes, _reporter(progress, budget, seconds), budget)
         memory.put_task(task.fingerprint, task.name, task.summary())
         if task.test is not None:
             task.test.on_open = lambda question: memory.open_test(task.fingerprint, question)
@@ -193,7 +195,7 @@ def treat(
     if task.fingerprint != diagnosis.task_fingerprint:
         raise InputError("task", "found another task than was diagnosed", "give the same model, loss and data")
     with _opened(store if store is not None else diagnosis._memory) as memory:
-        lab = Lab(task, diagnosis.recipe, executor or Serial(), memory, default_probes, _reporter(progress, budget), budget)
+        lab = Lab(task, diagnosis.recipe, executor or Serial(), memory, default_probes, _reporter(progress, budget, seconds), budget)
         if task.test is not None:
             task.test.on_open = lambda question: memory.open_test(task.fingerprint, question)
         remedies, comparisons = compared(lab, diagnosis, plan(lab, diagnosis, seconds))
@@ -218,6 +220,7 @@ def curvature_of(
         InputError: when the recipe cannot be used, or the training ended without finite weights to look at.
 
     """
+    _check_recipe(recipe)
     started, way = time.perf_counter(), surroundings.Way()
     report = _stages(progress, 4 if pictures else 3)
     report("training")
@@ -257,6 +260,11 @@ def curvature_of(
     return record
 
 
+def _check_recipe(recipe: Recipe) -> None:
+    if not isinstance(recipe, Recipe):
+        raise InputError("recipe", f"found a {type(recipe).__name__}", "make it tdx.Recipe(lr=...)")
+
+
 def _stages(progress: ProgressCallback | None, count: int) -> Callable[[str], None]:
     """Tells of stages one after the other; they differ too much in length for an estimate of the rest."""
     started, done = time.perf_counter(), itertools.count()
@@ -281,14 +289,17 @@ def _opened(store: str | Path | Store | None) -> Iterator[Store]:
         opened.close()
 
 
-def _reporter(progress: ProgressCallback | None, budget: float) -> Callable[[str, float], None]:
+def _reporter(progress: ProgressCallback | None, budget: float, limit: float | None) -> Callable[[str, float], None]:
+    """Tells of a stage with what is left at most: as long as the rest of the budget takes, or until the limit in seconds."""
     if progress is None:
         return lambda stage, done: None
     started = time.perf_counter()
 
     def report(stage: str, done: float) -> None:
         seconds = time.perf_counter() - started
-        remaining = seconds / done * (budget - done) if done > 0.2 else None
-        progress(Progress(stage, done, budget, seconds, remaining))
+        bounds = [seconds / done * (budget - done)] if done > 0.2 else []
+        bounds += [limit - seconds] if limit is not None else []
+        remaining = min(bounds, default=-1.0)  # below zero where something goes on beyond its bound, and nobody knows for how long
+        progress(Progress(stage, done, budget, seconds, remaining if remaining >= 0 else None))
 
     return report

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TextIO
 
@@ -23,7 +24,7 @@ from traindx import __version__
 
 if TYPE_CHECKING:
     from traindx.api import Progress
-    from traindx.records import Branch, Curvature, Diagnosis, Recipe, Run, Treatment
+    from traindx.records import Branch, Curvature, Diagnosis, Recipe, RemedyRef, Run, Treatment
     from traindx.store import Store
     from traindx.tasks import Task
 
@@ -34,6 +35,8 @@ DEMO_REPORT: Final = Path("traindx-demo", "report.html")
 LINE_SECONDS = 5.0
 """Between two lines of progress where standard error is no terminal."""
 REFRESHES_PER_SECOND = 4
+AMOUNT_WIDTH, BAR_WIDTH, CLOCK_WIDTH = 24, 10, 7
+"""Columns of the line of progress on a terminal: "12.4 of 20 baseline runs", the bar, "0:12:34"; what is left is for the stage."""
 RUNS_SEARCHED = 10_000
 """Newest runs among which ``show`` looks for the beginning of a key."""
 
@@ -46,7 +49,8 @@ app = typer.Typer(
 )
 
 SOURCE_HELP = (
-    "FILE.py:NAME (a Task, a (Task, Recipe) pair or a function that returns one), a table (.csv, .data, .dat, .parquet, .arff), .npz, "
+    "FILE.py:NAME (a Task, a (Task, Recipe) pair or a function that returns one), a table (.csv, .tsv, .txt, .data, .dat, .parquet, "
+    ".arff), .npz, "
     "a folder of images by class, IDX files, or example:NAME. `diagnose` also reads logs: TensorBoard event files, CSV logs, their folder."
 )
 
@@ -76,6 +80,8 @@ Optimizer = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Only JSON on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and the sentence only.")]
+QuietCheck = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing where no mistake is found.")]
+KeysOnly = Annotated[bool, typer.Option("--quiet", "-q", help="The keys only.")]
 StoreUrl = Annotated[
     str | None,
     typer.Option(
@@ -303,7 +309,7 @@ def check(
         list[str] | None, typer.Option("--ignore", metavar="RULE", help="A code or name to leave out. Repeatable.", show_default=False)
     ] = None,
     as_json: AsJson = False,
-    quiet: Quiet = False,
+    quiet: QuietCheck = False,
 ) -> None:
     """Read training scripts without running them, and report mistakes; exit with 3 when there are any."""
     from traindx.check import check as checked_scripts
@@ -329,17 +335,22 @@ def check(
 def runs(
     limit: Annotated[int, typer.Option("--limit", help="Newest records of each kind to list.")] = 20,
     as_json: AsJson = False,
-    quiet: Quiet = False,
+    quiet: KeysOnly = False,
     store: StoreUrl = None,
     seed: OfSeed = None,
 ) -> None:
     """List the stored diagnoses, treatments and runs, newest first."""
     with _readable(store) as records:
-        listed = {
-            "diagnoses": [_diagnosis_row(d) for d in records.diagnoses(limit) if seed in (None, d.recipe.seed)],
-            "treatments": [_treatment_row(t) for t in records.treatments(limit) if seed in (None, t.recipe.seed)],
-            "runs": [_run_row(r) for r in records.runs(limit=limit) if seed in (None, r.seed)],
+        found: dict[str, tuple[Callable[[Any], dict[str, Any]], list[Any]]] = {
+            "diagnoses": (_diagnosis_row, [d for d in records.diagnoses(limit) if seed in (None, d.recipe.seed)]),
+            "treatments": (_treatment_row, [t for t in records.treatments(limit) if seed in (None, t.recipe.seed)]),
+            "runs": (_run_row, [r for r in records.runs(limit=limit) if seed in (None, r.seed)]),
         }
+        dates = records.stored_at([record.key for _, kind in found.values() for record in kind])
+    listed = {
+        title: [{"key": record.key, "date": dates[record.key].isoformat(timespec="seconds"), **row(record)} for record in kind]
+        for title, (row, kind) in found.items()
+    }
     if as_json:
         _print_json(listed)
     else:
@@ -380,11 +391,11 @@ def demo(
         task, recipe = _read(DEMO_SOURCE, {"seed": seed})
         treatment = _treated(task, recipe, 8.0, 20.0, None, _writable(store), progress)
     if as_json:
-        _write_report(treatment, report)
+        _write_report(treatment, report, quiet)
         _print_json({"report": str(report.resolve()), "treatment": treatment.to_dict()})
         return
     Output(as_json=False, quiet=quiet, report=None).show(treatment)
-    typer.echo(_write_report(treatment, report).resolve())
+    typer.echo(_write_report(treatment, report, quiet).resolve())
 
 
 @app.callback()
@@ -550,7 +561,7 @@ class Output(NamedTuple):
     def show(self, record: Diagnosis | Treatment | Run | Curvature) -> None:
         """Write the report, if one was asked for, and the record on standard output."""
         if self.report is not None:
-            path = _write_report(record, self.report)
+            path = _write_report(record, self.report, self.quiet)
             if not self.quiet:
                 typer.echo(f"traindx: wrote {path}", err=True)
         if self.as_json:
@@ -563,9 +574,11 @@ class Output(NamedTuple):
             _print_record(record)
 
 
-def _write_report(record: Diagnosis | Treatment | Run | Curvature, path: Path) -> Path:
+def _write_report(record: Diagnosis | Treatment | Run | Curvature, path: Path, quiet: bool) -> Path:
     from traindx import report
 
+    if path.suffix == ".html" and not quiet:
+        typer.echo("traindx: drawing the report", err=True)
     return report.save(record, path)
 
 
@@ -592,15 +605,19 @@ def _print_tables(listed: dict[str, list[dict[str, Any]]], keys_only: bool) -> N
             for row in rows:
                 typer.echo(row["key"])
         elif rows:
-            typer.echo(report.listing(title, rows))
+            typer.echo(report.listing(title, [{**row, "date": _local(row["date"])} for row in rows]))
     if not keys_only and not any(listed.values()):
         typer.echo("The store is empty.")
+
+
+def _local(date: str) -> str:
+    """The date on the clock of this machine, to the minute."""
+    return datetime.fromisoformat(date).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def _diagnosis_row(d: Diagnosis) -> dict[str, Any]:
     top = d.top
     return {
-        "key": d.key,
         "task": d.task_name,
         "branch": d.branch.value,
         "top": top.cause if top else "",
@@ -609,21 +626,25 @@ def _diagnosis_row(d: Diagnosis) -> dict[str, Any]:
 
 
 def _treatment_row(t: Treatment) -> dict[str, Any]:
-    remedies = ", ".join(str(r) for r in t.remedies)
-    return {"key": t.key, "task": t.diagnosis.task_name, "verified": t.verified, "remedies": remedies, "seconds": round(t.cost.seconds, 1)}
+    remedies = _listed(t.remedies)
+    return {"task": t.diagnosis.task_name, "verified": t.verified, "remedies": remedies, "seconds": round(t.cost.seconds, 1)}
 
 
 def _run_row(r: Run) -> dict[str, Any]:
     losses = {name: _plain(r.last(name)) for name in ("train_loss", "validation_loss")}
     return {
-        "key": r.key,
         "task": r.task_name,
         "outcome": r.outcome.value,
         "seed": r.seed,
         "steps": r.steps,
         **losses,
+        "remedies": _listed(r.remedies),
         "seconds": round(r.seconds, 1),
     }
+
+
+def _listed(remedies: Sequence[RemedyRef]) -> str:
+    return ", ".join(str(r) for r in remedies)
 
 
 def _plain(value: float) -> float | str:
@@ -692,30 +713,44 @@ class Lines:
 
     def __call__(self, progress: Progress) -> None:
         """Print the line, if it is time for one."""
+        from traindx import report
+
         if self._clock() >= self._next:
             self._next = self._clock() + self._every
-            print(f"traindx: {_amount(progress)}: {progress.stage}", file=self._stream, flush=True)
+            told = ", ".join(part for part in (_amount(progress), report.duration(progress.seconds), _left(progress)) if part)
+            print(f"traindx: {told}: {progress.stage}", file=self._stream, flush=True)
 
 
 def _amount(progress: Progress) -> str:
+    return f"{round(progress.done, 1):g} of {progress.total:g} {progress.unit}"
+
+
+def _left(progress: Progress) -> str:
     from traindx import report
 
-    left = f", about {report.duration(progress.remaining)} left" if progress.remaining is not None else ""
-    return f"{round(progress.done, 1):g} of {progress.total:g} {progress.unit}, {report.duration(progress.seconds)}{left}"
+    return f"at most {report.duration(progress.remaining)} left" if progress.remaining is not None else ""
 
 
 @contextmanager
 def _bar() -> Iterator[Callable[[Progress], None]]:
+    """A line whose clock goes on while a stage lasts; where the terminal is narrow, only what is being done is cut."""
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
+    from rich.table import Column
 
-    columns = (TextColumn("{task.fields[amount]}", markup=False), BarColumn(bar_width=24), TextColumn("{task.description}", markup=False))
-    with Bar(*columns, console=Console(stderr=True), refresh_per_second=REFRESHES_PER_SECOND, transient=True) as bar:
+    columns = (
+        TextColumn("{task.fields[amount]}", markup=False, table_column=Column(width=AMOUNT_WIDTH, no_wrap=True)),
+        BarColumn(bar_width=BAR_WIDTH, table_column=Column(width=BAR_WIDTH)),
+        TimeElapsedColumn(table_column=Column(width=CLOCK_WIDTH, no_wrap=True)),
+        TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+    )
+    with Bar(*columns, console=Console(stderr=True), refresh_per_second=REFRESHES_PER_SECOND, transient=True, expand=True) as bar:
         shown = bar.add_task("reading", total=None, amount="")
 
         def update(progress: Progress) -> None:
-            bar.update(shown, description=progress.stage, completed=progress.done, total=progress.total, amount=_amount(progress))
+            told = ", ".join(part for part in (_left(progress), progress.stage) if part)
+            bar.update(shown, description=told, completed=progress.done, total=progress.total, amount=_amount(progress))
 
         yield update
 

@@ -18,6 +18,7 @@ from torch import nn
 
 import traindx as tdx
 from traindx.handover import export
+from traindx.handover.changes import in_words
 from traindx.handover.recipe_file import recipe_as_toml
 from traindx.records import InputError, Recipe, RemedyRef
 
@@ -121,7 +122,17 @@ def test_a_recipe_comes_back_from_toml(lr: float, options: dict[str, Any], clip:
     assert Recipe(**tomllib.loads(recipe_as_toml(recipe))) == recipe
 
 
+def test_a_remedy_is_told_by_one_sentence_with_its_values() -> None:
+    assert in_words(ref("label-smoothing", share=0.1)).startswith("Train on labels smoothed by 10% ")
+    assert in_words(ref("augment", shift=3, mirror=True)).endswith(
+        "3 pixels in both directions (edges repeated; mirrored half of the time: yes)"
+    )
+    assert in_words(ref("perturb-start", scale=0.1)).endswith("or in another valley")
+
+
 def test_changes_in_words() -> None:
     treatment = treated(programs.plain_table, ref("scale-rate", factor=0.1), ref("stop-early", patience=4))
     said = treatment.changes
+    assert said[0] == "scale-rate(factor=0.1): Multiply the learning rate by 0.1"
+    assert said[1].startswith("stop-early(patience=4): Stop after 4 epochs without")
     assert "in your optimizer: lr 0.001 -> 0.0001" in said and "in your loop: early stopping none -> 4" in said

@@ -106,6 +106,16 @@ def test_commands(tmp_path: Path) -> None:
     assert "lecture: 0.8789" in text.output and "Of 1 claim: 1 reproduced." in text.output
 
 
+def test_a_page_has_a_column_of_intervals_only_where_there_are_some(tmp_path: Path) -> None:
+    single = Check(label="a number", measured=1.0, lecture="1", holds=True)
+    result = conduct(LABS["softmax"], Context())
+    pages = [
+        shown.save([result.replace(checks=(check,))], tmp_path / "labs.html").read_text()
+        for check in (single, single.replace(low=0.9, high=1.1))
+    ]
+    assert ["95% interval" in page for page in pages] == [False, True]
+
+
 def test_scoreboard_counts_claims() -> None:
     results = [conduct(LABS["softmax"], Context()), conduct(Fixed(False, True), Context())]
     assert shown.scoreboard(results).endswith("Of 2 claims: 1 reproduced, 1 differs.")

@@ -111,6 +111,19 @@ def test_a_page_reads_well_offline(record: Run | Diagnosis | Treatment, scheme: 
     context.close()
 
 
+def test_on_a_narrow_screen_text_has_the_whole_width_and_tables_scroll_with_a_shade(browser: Browser, tmp_path: Path) -> None:
+    import records_by_hand
+
+    path = report.save(records_by_hand.optimization(), tmp_path / "report.html")
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.goto(path.as_uri())
+    cells = page.locator(".ruled tbody th, .ruled tbody td").evaluate_all("found => found.map(c => c.getBoundingClientRect().width)")
+    assert cells and min(cells) > 300
+    scrolled = page.locator(".card.top .wide").evaluate("w => [w.scrollWidth > w.clientWidth, getComputedStyle(w).backgroundAttachment]")
+    assert scrolled == [True, "local, local, scroll, scroll"]
+    page.close()
+
+
 def test_a_page_prints_with_everything_open(browser: Browser, tmp_path: Path) -> None:
     import records_by_hand
 

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import math
 import random
+import re
 
 import matplotlib as mpl
 import pytest
 import records_by_hand as by_hand
 
-from traindx.records import Outcome
-from traindx.report import draw, figures
+from traindx.records import Outcome, Surface
+from traindx.report import draw, draw_landscapes, figures, landscapes
 
 
 def test_thinning_keeps_the_ends_and_every_spike() -> None:
@@ -101,6 +102,14 @@ def test_treatment_panels_pair_the_seeds() -> None:
         assert [line.label for line in panel.lines if line.label] == ["before (5 seeds, 1 diverged)", "after (5 seeds)"]
 
 
+def test_treatment_panels_hold_the_verification_alone() -> None:
+    treatment = by_hand.treatment()
+    further = by_hand.run(10, remedies=(by_hand.LOWER_RATE, by_hand.ADAM), end=9.0)
+    choosing = [by_hand.run(21, remedies=remedies) for remedies in ((), (by_hand.LOWER_RATE,))]
+    crowded = treatment.replace(runs=(*treatment.runs, further, *choosing))
+    assert figures.treatment_panels(crowded) == figures.treatment_panels(treatment)
+
+
 def test_pairs_leave_out_what_is_not_a_number() -> None:
     loss = figures.comparison_pairs(by_hand.treatment())[0]
     assert loss.seeds == (10, 11, 13, 14)
@@ -143,3 +152,28 @@ def test_values_of_any_size_can_be_drawn() -> None:
 )
 def test_ticks_of_an_axis_can_be_told_apart(ticks: tuple[float, ...], labels: list[str]) -> None:
     assert draw.Plain().format_ticks(ticks) == labels
+
+
+def test_names_of_marks_that_lie_close_stand_in_rows() -> None:
+    line = figures.Line("density", "s1", (0.0, 1.0), (0.1, 1.0))
+    marks = (("one", 0.52), ("two", 0.51), ("three", 0.5), ("far", 0.0))
+    drawn = draw_landscapes.lines(landscapes.Lines("Spectrum", "", "eigenvalue", "density", False, (line,), marks))
+    heights = {name: float(y) for y, name in re.findall(r' y="([\d.]+)"[^>]*>(one|two|three|far)<', drawn)}
+    assert len(heights) == 4 and len({heights[name] for name in ("one", "two", "three")}) == 3
+    assert heights["far"] == heights["three"]
+
+
+def test_only_a_surface_from_above_tells_of_its_marks() -> None:
+    surface = Surface(
+        name="two directions",
+        x_label="first",
+        y_label="second",
+        x=(-1.0, 0.0, 1.0),
+        y=(-1.0, 1.0),
+        losses=((1.0, 2.0, 3.0),) * 2,
+        way_x=(0.5, 0.0),
+        way_y=(0.5, 0.0),
+    )
+    relief = landscapes.relief(surface)
+    assert "cross" not in relief.caption and "line" not in relief.caption
+    assert "cross" in landscapes.from_above(relief).caption and "The line is the way" in landscapes.from_above(relief).caption

@@ -7,7 +7,7 @@ import pytest
 import records_by_hand as by_hand
 
 from traindx import report
-from traindx.records import Branch, Diagnosis, Evidence, Run, Treatment
+from traindx.records import Branch, Diagnosis, Evidence, Finding, Run, Standing, Step, Treatment
 from traindx.report import page
 
 MEGABYTES = 2
@@ -154,6 +154,8 @@ def test_a_treatment_says_everything() -> None:
         "schedule constant cosine",
         "in your optimizer: lr 2 -> 0.2",
         "over 99.9% 100% 0.0625",
+        "Measure Mean before Mean after Gain 95% interval",
+        "validation loss 2.3 (4 of 5 finite) 0.29 2.01 1.97 to 2.05",
         "2.31, 2.28, not a number, 2.33, 2.3",
         "1.97 to 2.05",
         "over 99.9%",
@@ -183,6 +185,28 @@ def test_every_branch_is_a_leaf_of_the_flowchart(branch: Branch) -> None:
 def test_an_undecided_path_ends_where_it_was_asked() -> None:
     html = report.to_html(by_hand.not_a_number())
     assert html.count('class="question on"') == 2
+
+
+def test_a_question_without_a_test_set_is_passed_by_on_a_dashed_arrow() -> None:
+    unasked = by_hand.healthy().replace(path=(Step(question="Is the validation loss worse?", answer="No."),))
+    html = report.to_html(unasked)
+    assert html.count('class="arrow on dashed"') == 1 and ">no test set</text>" in html
+    asked = unasked.replace(path=(Step(question="Is the test loss worse?", answer="No."),))
+    assert 'class="arrow on dashed"' not in report.to_html(asked) and ">no test set</text>" not in report.to_html(asked)
+
+
+def test_a_column_without_any_value_is_left_out() -> None:
+    bare = Evidence(experiment="audit", measure="momentum", value=0.9)
+    finding = Finding(
+        cause="momentum-too-high", branch=Branch.OPTIMIZATION, standing=Standing.UNDECIDED, confidence=0.5, summary="", evidence=(bare,)
+    )
+
+    def told(evidence: Evidence) -> str:
+        return Page(report.to_html(by_hand.healthy().replace(findings=(finding.replace(evidence=(evidence,)),)))).text
+
+    assert "Of Value Behind it" in told(bare)
+    assert "Of Value Threshold Behind it" in told(bare.replace(threshold=0.0))
+    assert "Of Value Interval Behind it" in told(bare.replace(high=1.0))
 
 
 def test_equal_records_give_equal_pages() -> None:

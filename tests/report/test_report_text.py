@@ -8,7 +8,7 @@ import records_by_hand as by_hand
 from rich.console import Console
 
 from traindx import report
-from traindx.records import Diagnosis, Evidence, Run, Treatment
+from traindx.records import Diagnosis, Evidence, Outcome, Run, Treatment
 
 
 def test_the_sentence_comes_first_and_lines_fit(record: Run | Diagnosis | Treatment) -> None:
@@ -63,6 +63,19 @@ def test_a_treatment_says_before_after_and_which_run_diverged() -> None:
     assert "in your optimizer: lr 2 -> 0.2" in text
     assert "validation loss 2.3 (4 of 5 finite) 0.29 2.01 1.97 to 2.05 over 99.9% 5" in text
     assert "seed 12 diverged at step 400 (loss is not finite)" in text
+
+
+def test_runs_that_are_not_the_treatment_are_not_told_of() -> None:
+    treatment = by_hand.treatment()
+    ramp = by_hand.run(10, remedies=(by_hand.LOWER_RATE,), outcome=Outcome.DIVERGED, steps=140, horizon=140)
+    rejected = by_hand.run(11, remedies=(by_hand.LOWER_RATE, by_hand.ADAM), outcome=Outcome.DIVERGED)
+    crowded = treatment.replace(runs=(*treatment.runs, ramp, rejected))
+    assert report.to_text(crowded) == report.to_text(treatment)
+    assert report.to_html(crowded) == report.to_html(treatment)
+
+
+def test_a_run_with_a_remedy_says_so() -> None:
+    assert report.sentence(by_hand.run(3, remedies=(by_hand.ADAM,))).startswith("A run of digits with seed 3 and optimizer(name=adam) ")
 
 
 def test_a_treatment_without_words_for_its_changes_names_remedies_and_fields() -> None:

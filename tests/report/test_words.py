@@ -6,7 +6,7 @@ import pytest
 import records_by_hand as by_hand
 
 from traindx import report
-from traindx.records import Cost, Evidence
+from traindx.records import Branch, Cost, Evidence, Finding, Standing
 from traindx.report import words
 
 
@@ -152,3 +152,23 @@ def test_an_intervention_is_explained_with_its_numbers_seeds_and_steps() -> None
 def test_names_cannot_steer_the_terminal() -> None:
     evidence = Evidence(experiment="audit", measure="rows", subject="\x1b[2J\nname\x07", value=1)
     assert report.explain(evidence).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("standing", "title"),
+    [(Standing.CONFIRMED, "Remedy"), (Standing.SUSPECTED, "Remedy"), (Standing.UNDECIDED, "Tried"), (Standing.CLEARED, "Tried")],
+)
+def test_what_cures_nothing_for_sure_was_only_tried(standing: Standing, title: str) -> None:
+    finding = Finding(
+        cause="learning-rate-too-high",
+        branch=Branch.OPTIMIZATION,
+        standing=standing,
+        confidence=0.5,
+        summary="",
+        remedies=(by_hand.LOWER_RATE,),
+    )
+    record = by_hand.healthy().replace(findings=(finding,))
+    assert words.remedies_title(finding) == title
+    if standing is not Standing.CLEARED:
+        assert f"{title}: learning-rate(factor=0.1)" in report.to_text(record)
+        assert f">{title}: <code>learning-rate(factor=0.1)" in report.to_html(record)

@@ -6,6 +6,7 @@ import math
 import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
@@ -109,6 +110,14 @@ class TestStore:
         assert first == a_run("a")
         first.curves.clear()
         assert store.get_run("a") == a_run("a")
+
+    def test_every_kind_is_dated(self, store: Store) -> None:
+        began = datetime.now(UTC) - timedelta(seconds=1)  # databases may keep whole seconds
+        diagnosis = a_diagnosis("d", a_run("a"))
+        store.put_treatment(a_treatment("t", diagnosis, a_run("b")))
+        found = store.stored_at(["a", "b", "d", "t", "unknown"])
+        assert sorted(found) == ["a", "b", "d", "t"]
+        assert all(began <= at <= datetime.now(UTC) for at in found.values())
 
     def test_many_points(self, store: Store) -> None:
         run = a_run("a", length=20_000)

@@ -62,6 +62,23 @@ def hooks(model: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> i
     return on_modules + on_parameters + on_optimizer
 
 
+def test_a_watch_that_is_not_entered_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    model = network()
+    w = tdx.watch(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    for _ in range(3):
+        w.step(1.0)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the watch has not begun and sees nothing: write `with tdx.watch(...) as w:` around the loop"
+    ]
+
+
+def test_a_watch_that_has_ended_is_silent(caplog: pytest.LogCaptureFixture) -> None:
+    w = train(network(), quiet)
+    assert w is not None
+    w.step(1.0)
+    assert not caplog.records
+
+
 def test_a_sound_loop_gives_no_finding_and_a_run() -> None:
     w = train(network(), quiet)
     assert w is not None

@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 
 from traindx.handover.network import network_changes
-from traindx.records import InputError, Recipe, RemedyRef
+from traindx.records import InputError, Recipe, RemedyRef, Scalar
 from traindx.remedies import make_remedy
+from traindx.report import words
 from traindx.tasks import Task
 
 _PLACES = {
@@ -19,14 +20,23 @@ _PLACES = {
 
 def changes(remedies: Sequence[RemedyRef], task: Task, treated: Task, recipe: Recipe, better: Recipe) -> tuple[str, ...]:
     """A sentence for each remedy; then what becomes of the network's places, how many rows are left, and the recipe's numbers."""
-    told = [f"{ref}: {_sentence(ref)}" for ref in remedies]
+    told = [f"{ref}: {in_words(ref)}" for ref in remedies]
     return (*told, *_network(task, treated), *_rows(task, treated), *_numbers(recipe, better))
 
 
-def _sentence(ref: RemedyRef) -> str:
-    """The first sentence of the remedy's own description."""
-    text = " ".join((type(make_remedy(ref)).__doc__ or "").split())
-    return re.split(r"\.(?: (?=[A-Z])|$)", text)[0].replace("`", "")
+def in_words(ref: RemedyRef) -> str:
+    """The first sentence of the remedy's own description, with its values in the place of their names."""
+    remedy = make_remedy(ref)
+    text = re.split(r"\.(?: (?=[A-Z`])|$)", " ".join((type(remedy).__doc__ or "").split()))[0]
+    for name, value in remedy.ref.params.items():
+        text = text.replace(f"``{name}``", _value(name, value))
+    return text.replace("`", "")
+
+
+def _value(name: str, value: Scalar) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return words.percent(value) if name == "share" and isinstance(value, float) else _shown(value)
 
 
 def _network(before: Task, after: Task) -> list[str]:

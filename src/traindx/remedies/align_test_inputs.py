@@ -14,7 +14,7 @@ from traindx.tasks import Task
 
 @dataclass(frozen=True)
 class AlignTestInputs(Remedy):
-    """Bring the test inputs to the training inputs by a map of one family of `alignments`. Opens the test inputs, not the labels."""
+    """Bring the test inputs to the training inputs by a map of one family of `alignments`, ``kind``. Opens the test inputs, not the labels."""
 
     id: ClassVar[str] = "align-test-inputs"
     size: ClassVar[float] = 1.2

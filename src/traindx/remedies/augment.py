@@ -20,7 +20,7 @@ LEAST_SIDE, CHANNELS = 6, (1, 3, 4)
 
 @dataclass(frozen=True)
 class Augment(Remedy):
-    """Every training image moved by up to ``shift`` pixels in both directions (edges repeated), and mirrored half of the time with ``mirror``.
+    """Every training image moved by up to ``shift`` pixels in both directions (edges repeated; mirrored half of the time: ``mirror``).
 
     The places are drawn from the training's own random state, as dropout is, so a seed gives the same training again.
     """

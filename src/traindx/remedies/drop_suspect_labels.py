@@ -105,7 +105,7 @@ _KEPT = WeakKeyDictionary[Rows, dict[Kind, np.ndarray]]()
 
 @dataclass(frozen=True)
 class DropSuspectLabels(Remedy):
-    """Leave out the training rows whose labels a held-out prediction confidently contradicts, or whose numbers lie far from it or seem exchanged."""
+    """Leave out training rows whose labels held-out predictions contradict, or whose numbers lie far from these or seem to be other rows'."""
 
     id: ClassVar[str] = "drop-suspect-labels"
     size: ClassVar[float] = 1.6

@@ -39,7 +39,7 @@ def _mixed(values: Tensor, other: Tensor, mine: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class MixUp(Remedy):
-    """Rows and targets mixed in pairs, in shares drawn from Beta(alpha, alpha), one a batch (Zhang et al. 2018)."""
+    """Rows and targets mixed in pairs, in shares drawn from Beta(``alpha``, ``alpha``), one a batch (Zhang et al. 2018)."""
 
     id: ClassVar[str] = "mix-up"
     size: ClassVar[float] = 2.0

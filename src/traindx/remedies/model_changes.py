@@ -16,7 +16,7 @@ WIDEST = 1024
 
 @dataclass(frozen=True)
 class SwapActivations(Remedy):
-    """Hidden activations of another kind, with the initialization that goes with it (He et al. 2015 for rectifiers)."""
+    """Hidden activations of the kind ``to``, with the initialization that goes with it (He et al. 2015 for rectifiers)."""
 
     id: ClassVar[str] = "swap-activations"
     size: ClassVar[float] = 2.0
@@ -87,7 +87,7 @@ class Deepen(Remedy):
 
 @dataclass(frozen=True)
 class Narrow(Remedy):
-    """A ``factor``-th of the units in every hidden layer."""
+    """One unit of every ``factor`` in the hidden layers."""
 
     id: ClassVar[str] = "narrow"
     size: ClassVar[float] = 2.2
@@ -101,7 +101,7 @@ class Narrow(Remedy):
 
 @dataclass(frozen=True)
 class AddDropout(Remedy):
-    """Dropout after hidden activations (Srivastava et al. 2014)."""
+    """Dropout of ``p`` after hidden activations (Srivastava et al. 2014)."""
 
     id: ClassVar[str] = "dropout"
     size: ClassVar[float] = 2.1

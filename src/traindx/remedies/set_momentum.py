@@ -13,7 +13,7 @@ from traindx.training import takes
 
 @dataclass(frozen=True)
 class SetMomentum(Remedy):
-    """Momentum, or the first of Adam's two decay rates, of this size."""
+    """Momentum, or the first of Adam's two decay rates, of ``momentum``."""
 
     id: ClassVar[str] = "set-momentum"
     size: ClassVar[float] = 1.0

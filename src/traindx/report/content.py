@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from traindx.records import Curve, Diagnosis, Evidence, Finding, RemedyRef, Run, Standing, Treatment, find
+from traindx.records import Curve, Diagnosis, Evidence, Finding, Outcome, RemedyRef, Run, Standing, Treatment, find
 from traindx.report import words
 
 NORMAL_95 = 1.96
@@ -141,6 +141,29 @@ def changed_fields(treatment: Treatment) -> dict[str, tuple[str, str]]:
     """The fields of the recipe that the treatment changed, before and after; the seed, which only repeats, is none of them."""
     differences = treatment.diagnosis.recipe.differences(treatment.recipe)
     return {n: (words.field_value(a), words.field_value(b)) for n, (a, b) in differences.items() if n != "seed"}
+
+
+def verified_by(treatment: Treatment) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
+    """The runs that the treatment rests on, before and after: in full, with no remedy or with exactly its own, on the seeds compared.
+
+    Range tests, and runs that chose or rejected remedies, are none of them.
+    """
+    seeds = {seed for c in treatment.comparisons for seed in c.seeds}
+    whole = [r for r in treatment.runs if r.horizon is None and (r.seed in seeds or not seeds)]
+    after = _of_each_seed(r for r in whole if treatment.remedies and set(r.remedies) == set(treatment.remedies))
+    treated = {r.seed for r in after}
+    return _of_each_seed(r for r in whole if not r.remedies and (r.seed in treated or not treated)), after
+
+
+def _of_each_seed(runs: Iterable[Run]) -> tuple[Run, ...]:
+    by_seed = {run.seed: run for run in runs}
+    return tuple(by_seed[seed] for seed in sorted(by_seed))
+
+
+def unfinished(treatment: Treatment) -> tuple[Run, ...]:
+    """Those of them that have no end."""
+    before, after = verified_by(treatment)
+    return tuple(run for run in (*before, *after) if run.outcome in (Outcome.DIVERGED, Outcome.FAILED))
 
 
 def own_effects(treatment: Treatment) -> tuple[OwnEffect, ...]:

@@ -40,6 +40,15 @@ LIGHT_PAPER, DARK_PAPER = "#ffffff", "#14171c"
 WAY, EDGE = "#ffffff", "#10131a"
 """The way and the marks on a surface, whose own colours are dark or light by turns: white with a dark edge is seen on all of them."""
 
+LETTER_WIDTH, ROW_HEIGHT = 1 / 45, 12
+"""Of a name at a mark: a letter's share of the axis, and points from one row to the next."""
+
+UPRIGHT_LETTERS: Final = 30
+"""So many fit beside the axis of a flat figure."""
+
+SLANTED_LETTERS: Final = 18
+"""So many fit along the edge of a surface in perspective."""
+
 LETTERS: Final = 60
 """So many letters fit below the axis, side by side."""
 
@@ -109,7 +118,7 @@ def _lines(data: Lines, palette: Palette) -> Figure:
     _positions(axes, data)
     _named_positions(axes, data, palette)
     axes.set_xlabel(draw.fit(data.x_label))
-    axes.set_ylabel(draw.fit(data.y_label))
+    axes.set_ylabel(fill(draw.fit(data.y_label), UPRIGHT_LETTERS))
     draw.legend(axes)
     return figure
 
@@ -132,13 +141,17 @@ def _positions(axes: Axes, data: Lines) -> None:
 
 
 def _named_positions(axes: Axes, data: Lines, palette: Palette) -> None:
-    """Fine vertical lines with their names at the lower end."""
-    for name, position in data.marks:
+    """Fine vertical lines with their names at the lower end, in rows where they would cover each other."""
+    ends: list[float] = []  # of the last name in each row
+    for name, position in sorted(data.marks, key=lambda mark: mark[1]):
         axes.axvline(position, color=palette["muted"], linewidth=1, linestyle=(0, (1, 2)))
+        place = axes.transAxes.inverted().transform(axes.transData.transform((position, axes.get_ylim()[0])))[0]
+        row = next((i for i, end in enumerate(ends) if end <= place), len(ends))
+        ends[row : row + 1] = [place + (len(words.clean(name)) + 1) * LETTER_WIDTH]
         axes.annotate(
             words.clean(name),
             (position, 0.02),
-            (4, 0),
+            (4, row * ROW_HEIGHT),
             xycoords=axes.get_xaxis_transform(),
             textcoords="offset points",
             fontsize=10,
@@ -194,8 +207,8 @@ def _surface(data: Relief, palette: Palette) -> Figure:
     axes.zaxis.set_major_locator(MaxNLocator(nbins=4, integer=data.log, steps=draw.NICE_STEPS))
     axes.zaxis.set_major_formatter(FuncFormatter(lambda value, _: words.number(10.0**value if data.log else round(value, 12))))
     axes.tick_params(pad=1, labelsize=9.5)
-    axes.set_xlabel(draw.fit(data.x_label.partition(" (")[0], 30))
-    axes.set_ylabel(draw.fit(data.y_label.partition(" (")[0], 30))
+    axes.set_xlabel(fill(draw.fit(data.x_label.partition(" (")[0]), SLANTED_LETTERS), labelpad=10)
+    axes.set_ylabel(fill(draw.fit(data.y_label.partition(" (")[0]), SLANTED_LETTERS), labelpad=10)
     axes.set_zlabel("training loss", labelpad=6)
     return figure
 

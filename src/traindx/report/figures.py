@@ -303,10 +303,7 @@ def _floats(values: NDArray[np.float64]) -> tuple[float, ...]:
 
 def treatment_panels(treatment: Treatment) -> tuple[Panel, ...]:
     """Training and validation loss before and after the treatment, over seeds."""
-    wanted = set(treatment.remedies)
-    after = _per_seed(r for r in treatment.runs if wanted and wanted <= set(r.remedies))
-    before = _per_seed(r for r in (*treatment.runs, *treatment.diagnosis.runs) if not r.remedies and r.horizon is None)
-    before = tuple(r for r in before if r.seed in {a.seed for a in after}) or before
+    before, after = content.verified_by(treatment)
     settings = [Seeds("before", "base", before), Seeds("after", "s1", after)]
     panels = (seeds_panel(f"{words.quantity(n)} before and after", n, settings) for n in ("train_loss", "validation_loss")) if after else ()
     return tuple(p for p in panels if p is not None)

@@ -59,7 +59,7 @@ def pictures(record: Curvature, folder: str | Path, dark: bool = False) -> tuple
         folder.mkdir(parents=True, exist_ok=True)
         written = [draw_landscapes.png(data, folder / f"{_slug(data.title)}.png", dark) for data in landscapes.all_lines(record)]
         for relief in landscapes.reliefs(record):
-            written.append(draw_landscapes.png(relief, folder / f"{_slug(relief.title)}.png", dark))
+            written.append(draw_landscapes.png(landscapes.from_above(relief), folder / f"{_slug(relief.title)}.png", dark))
             written.append(draw_landscapes.png(relief, folder / f"{_slug(relief.title)}-3d.png", dark, perspective=True))
     except OSError as error:
         raise InputError("folder", f"cannot write to {str(folder)!r} ({error.strerror})", "name a folder that can be written to") from error

@@ -24,6 +24,8 @@ LEAVES: Final = {
 """Each leaf below a question, and that question; healthy is what remains at the end."""
 LEAF_NAMES: Final = {Branch.MODEL_BIAS: "model bias", Branch.UNDECIDED: "cannot tell"}
 GOES_ON: Final = {"sound": "yes", "training": "no", "validation": "no", "test": "no"}
+UNASKED: Final = "no test set"
+"""The last question is the only one that a path to the end can pass by."""
 
 WIDTH = 980
 BOX_WIDTH, BOX_HEIGHT, LEAF_HEIGHT = 142, 56, 36
@@ -50,6 +52,7 @@ class Arrow(NamedTuple):
     x: int
     y: int
     on: bool
+    dashed: bool = False
 
 
 class Flowchart(NamedTuple):
@@ -65,14 +68,14 @@ class Flowchart(NamedTuple):
 def flowchart(branch: Branch, path: Sequence[Step]) -> Flowchart:
     """The chart with the way to ``branch`` highlighted; for an undecided diagnosis the way as far as it was answered.
 
-    A healthy path that never asked about a test set leaves that question unmarked.
+    A healthy path that never asked about a test set leaves that question unmarked, and dashes the arrow past it.
     """
     asked = _asked(branch, path)
     columns = {name: LEFT + i * COLUMN for i, name in enumerate(QUESTIONS)}
     boxes = [Box(lines, columns[name], TOP, BOX_WIDTH, BOX_HEIGHT, "question", name in asked) for name, lines in QUESTIONS.items()]
     healthy_x = LEFT + len(QUESTIONS) * COLUMN
     boxes.append(Box(("healthy",), healthy_x, TOP + (BOX_HEIGHT - LEAF_HEIGHT) // 2, 132, LEAF_HEIGHT, "healthy", branch is Branch.HEALTHY))
-    arrows = [_onward(name, x, _leaves(name, branch, asked)) for name, x in columns.items()]
+    arrows = [_onward(name, x, _leaves(name, branch, asked), name in asked) for name, x in columns.items()]
     leaves = list(LEAVES.items()) + ([(Branch.UNDECIDED, asked[-1])] if branch is Branch.UNDECIDED else [])
     filled = dict.fromkeys(QUESTIONS, 0)
     for leaf, question in leaves:
@@ -100,10 +103,11 @@ def _leaves(name: str, branch: Branch, asked: Sequence[str]) -> bool:
     return branch is Branch.HEALTHY or (name in asked and name != asked[-1])
 
 
-def _onward(name: str, x: int, on: bool) -> Arrow:
+def _onward(name: str, x: int, on: bool, asked: bool) -> Arrow:
     y = TOP + BOX_HEIGHT // 2
     start, end = x + BOX_WIDTH, x + COLUMN
-    return Arrow(f"M {start} {y} H {end - 2}", GOES_ON[name], (start + end) // 2 - 2, y - 8, on)
+    passed_by = on and not asked
+    return Arrow(f"M {start} {y} H {end - 2}", UNASKED if passed_by else GOES_ON[name], (start + end) // 2 - 2, y - 8, on, passed_by)
 
 
 def _downward(leaf: Branch, question: str, x: int, y: int, on: bool) -> Arrow:

@@ -40,10 +40,14 @@ class Lines(NamedTuple):
 
 
 class Relief(NamedTuple):
-    """A loss surface, cut at ``ceiling``, with the levels of its contours and the way of the training."""
+    """A loss surface, cut at ``ceiling``, with the levels of its contours and the way of the training.
+
+    ``marks`` tells of what is marked on it from above; in perspective nothing is.
+    """
 
     title: str
     caption: str
+    marks: str
     x_label: str
     y_label: str
     x: tuple[float, ...]
@@ -63,6 +67,11 @@ def reliefs(record: Curvature) -> tuple[Relief, ...]:
     """Every surface that has any height."""
     found = (relief(surface) for surface in record.surfaces)
     return tuple(r for r in found if math.isfinite(r.levels[-1]) and r.levels[-1] > r.levels[0])
+
+
+def from_above(relief: Relief) -> Relief:
+    """The same with the marks told of in its caption."""
+    return relief._replace(caption=f"{relief.caption} {relief.marks}")
 
 
 def stability(record: Curvature) -> Lines | None:
@@ -131,8 +140,7 @@ def relief(surface: Surface) -> Relief:
     caption = " ".join(
         part
         for part in (
-            f"Training loss in the plane of {words.clean(surface.name)}; the cross is where the weights are.",
-            "The line is the way of the training, from the dot on." if way else "",
+            f"Training loss in the plane of {words.clean(surface.name)}.",
             words.clean(surface.note),
             f"Losses above {words.number(ceiling)} are cut off." if cut else "",
             "Contours at equal ratios." if log else "",
@@ -140,7 +148,10 @@ def relief(surface: Surface) -> Relief:
         if part
     )
     title = f"Plane of {words.clean(surface.name)}"
-    return Relief(title, caption, surface.x_label, surface.y_label, surface.x, surface.y, losses, _levels(lowest, ceiling, log), log, way)
+    marks = "The cross is where the weights are." + (" The line is the way of the training, from the dot on." if way else "")
+    return Relief(
+        title, caption, marks, surface.x_label, surface.y_label, surface.x, surface.y, losses, _levels(lowest, ceiling, log), log, way
+    )
 
 
 def _levels(low: float, high: float, log: bool) -> tuple[float, ...]:

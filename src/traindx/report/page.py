@@ -84,12 +84,14 @@ def environment() -> Environment:
         by_reason=content.by_reason,
         say=words.say,
         interval=words.interval,
+        mean=words.mean,
         bounds=words.bounds,
         level_name=words.level_name,
         sample=words.sample,
         cost=words.cost,
         openings=words.openings,
         run_sentence=words.run_sentence,
+        remedies_title=words.remedies_title,
         recipe_fields=words.recipe_fields,
         listed=words.listed,
         signs=STANDING_SIGNS,
@@ -138,9 +140,10 @@ def _treatment(treatment: Treatment) -> dict[str, Any]:
         "treatment": treatment,
         "changes": content.changed_fields(treatment),
         "effects": content.own_effects(treatment),
+        "tested": any(c.p_value is not None for c in treatment.comparisons),
         "pairs": _drawn(draw.pairs, figures.comparison_pairs(treatment)),
         "after_panels": _drawn(draw.panel, figures.treatment_panels(treatment)),
-        "unfinished": [run for run in treatment.runs if run.outcome.value in {"diverged", "failed"}],
+        "unfinished": content.unfinished(treatment),
     }
 
 
@@ -153,6 +156,6 @@ def _curvature(record: Curvature) -> dict[str, Any]:
     return {
         "record": record,
         "lines": _drawn(draw_landscapes.lines, landscapes.all_lines(record)),
-        "surfaces": _drawn(draw_landscapes.contours, reliefs) + _drawn(draw_landscapes.surface, reliefs),
+        "surfaces": _drawn(draw_landscapes.contours, map(landscapes.from_above, reliefs)) + _drawn(draw_landscapes.surface, reliefs),
         "panels": _drawn(draw.panel, figures.run_panels(record.run)[:1]),
     }

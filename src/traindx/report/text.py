@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from traindx.report import Showable
 
 TEXT_WIDTH = 100
+LISTING_WIDTH = 10_000
 BRANCH_STYLE = {
     "healthy": "bold green",
     "undecided": "bold yellow",
@@ -38,15 +38,17 @@ def to_text(record: Showable) -> str:
 
 
 def listing(title: str, rows: Sequence[Mapping[str, object]]) -> str:
-    """Rows of equal fields as a plain table under a title."""
+    """Rows of equal fields as a plain table under a title: one line a row, however long, so that keys stay whole and lines can be searched."""
     cells = [[words.field_value(value) for value in row.values()] for row in rows]
     table = _table([words.field_name(name) for name in (rows[0] if rows else ())], cells)
-    return _plain(lambda console: console.print(Group(Text(title), table), markup=False, highlight=False, emoji=False)) + "\n"
+    return (
+        _plain(lambda console: console.print(Group(Text(title), table), markup=False, highlight=False, emoji=False), LISTING_WIDTH) + "\n"
+    )
 
 
-def _plain(show: Callable[[Console], None]) -> str:
+def _plain(show: Callable[[Console], None], width: int = TEXT_WIDTH) -> str:
     stream = io.StringIO()
-    show(Console(file=stream, width=TEXT_WIDTH, color_system=None, force_terminal=False, force_jupyter=False, legacy_windows=False))
+    show(Console(file=stream, width=width, color_system=None, force_terminal=False, force_jupyter=False, legacy_windows=False))
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()).strip("\n")
 
 
@@ -109,7 +111,7 @@ def _first_finding(title: str, finding: Finding) -> Iterable[RenderableType]:
     if finding.evidence:
         yield _bullets([words.explain(e) for e in finding.evidence])
     if finding.remedies:
-        yield _indented(f"Remedies: {', '.join(str(r) for r in finding.remedies)}")
+        yield _indented(f"{words.remedies_title(finding)}: {', '.join(str(r) for r in finding.remedies)}")
 
 
 def _findings(findings: Sequence[Finding]) -> RenderableType:
@@ -174,9 +176,8 @@ def _treatment(treatment: Treatment) -> Iterable[RenderableType]:
     if effects := content.own_effects(treatment):
         yield _heading("Each remedy by itself: mean validation loss")
         yield _bullets([_effect(effect) for effect in effects])
-    diverged = [run for run in treatment.runs if run.outcome.value in {"diverged", "failed"}]
-    if diverged:
-        yield _bullets([words.run_sentence(run) for run in diverged])
+    if unfinished := content.unfinished(treatment):
+        yield _bullets([words.run_sentence(run) for run in unfinished])
     yield _heading("Cost")
     yield _indented(f"{words.cost(treatment.cost)}. {words.openings(treatment.test_openings)}")
     yield _heading("The diagnosis behind it")
@@ -201,8 +202,8 @@ def _comparisons(comparisons: Sequence[Comparison]) -> RenderableType:
     rows = [
         (
             words.quantity(c.measure),
-            _mean(c.before),
-            _mean(c.after),
+            words.mean(c.before),
+            words.mean(c.after),
             words.number(c.gain),
             words.bounds(c.low, c.high),
             words.percent(c.probability),
@@ -211,15 +212,6 @@ def _comparisons(comparisons: Sequence[Comparison]) -> RenderableType:
         for c in comparisons
     ]
     return _table(("measure", "mean before", "mean after", "gain", words.USUAL_INTERVAL, "P(better)", "seeds"), rows)
-
-
-def _mean(values: Sequence[float]) -> str:
-    """The mean of the finite values, and how many are none."""
-    finite = [v for v in values if math.isfinite(v)]
-    if not finite:
-        return words.number(math.nan)
-    missing = f" ({len(finite)} of {len(values)} finite)" if len(finite) < len(values) else ""
-    return words.number(sum(finite) / len(finite)) + missing
 
 
 def _run(run: Run) -> Iterable[RenderableType]:

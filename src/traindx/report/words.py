@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from traindx.records import Cost, Curve, Evidence, Recipe, Run
+from traindx.records import Cost, Curve, Evidence, Finding, Recipe, Run, Standing
 
 SUBJECTS: Final = {
     "constant": "constant prediction",
@@ -78,6 +78,15 @@ def apart(first: float, second: float) -> tuple[str, str]:
         return said
     digits = next((d for d in range(4, 10) if f"{first:.{d}g}" != f"{second:.{d}g}"), 0)
     return (f"{first:.{digits}g}", f"{second:.{digits}g}") if digits else said
+
+
+def mean(values: Sequence[float]) -> str:
+    """The mean of the finite values, and how many are none."""
+    finite = [v for v in values if math.isfinite(v)]
+    if not finite:
+        return number(math.nan)
+    missing = f" ({len(finite)} of {len(values)} finite)" if len(finite) < len(values) else ""
+    return number(sum(finite) / len(finite)) + missing
 
 
 def percent(value: float) -> str:
@@ -398,6 +407,13 @@ _SENTENCES: Final[dict[tuple[str, str], Callable[[Evidence], str]]] = {
 }
 
 
+def remedies_title(finding: Finding) -> str:
+    """What a finding's remedies are: what cures it where the cause holds or may hold, else only what was tried."""
+    if finding.standing not in (Standing.CONFIRMED, Standing.SUSPECTED):
+        return "Tried"
+    return "Remedy" if len(finding.remedies) == 1 else "Remedies"
+
+
 def ending(run: Run) -> str:
     """How a run ended: "finished after 400 steps", "diverged at step 120 (loss is not finite)"."""
     reason = f" ({clean(run.reason)})" if run.reason else ""
@@ -410,7 +426,10 @@ def run_sentence(run: Run) -> str:
     losses = [
         f"{quantity(name)} {number(run.last(name))}" for name in ("train_loss", "validation_loss") if len(run.curves.get(name, Curve()))
     ]
-    return f"A run of {clean(run.task_name)} with seed {run.seed} {ending(run)}" + (f": {', '.join(losses)}" if losses else "") + "."
+    remedies = f" and {listed(run.remedies)}" if run.remedies else ""
+    return (
+        f"A run of {clean(run.task_name)} with seed {run.seed}{remedies} {ending(run)}" + (f": {', '.join(losses)}" if losses else "") + "."
+    )
 
 
 def field_value(value: object) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -127,6 +128,10 @@ class Store(ABC):
     @abstractmethod
     def treatments(self, limit: int = 100) -> list[Treatment]:
         """The treatments, newest first."""
+
+    @abstractmethod
+    def stored_at(self, keys: Sequence[str]) -> dict[str, datetime]:
+        """When the runs, diagnoses and treatments of these keys were put last, with a time zone; unknown keys are left out."""
 
     @abstractmethod
     def open_test(self, task: str, question: str) -> int:

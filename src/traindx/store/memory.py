@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from threading import RLock
 from typing import TypeVar
@@ -36,6 +37,7 @@ class MemoryStore(Store):
         self._treatments: dict[str, tuple[str, list[str], str]] = {}  # key: (diagnosis, runs, record)
         self._weights: dict[str, bytes] = {}
         self._openings: dict[str, set[str]] = {}
+        self._stored_at: dict[str, datetime] = {}  # of runs, diagnoses and treatments
 
     def get_run(self, key: str) -> Run | None:
         """See `Store`."""
@@ -52,7 +54,7 @@ class MemoryStore(Store):
         """See `Store`."""
         text = record_to_text(run)
         with self._lock:
-            _put(self._runs, run.key, (run.task, text))
+            self._put_last(self._runs, run.key, (run.task, text))
             self._owners.pop(run.key, None)
 
     def attempts(self, key: str) -> int:
@@ -116,7 +118,7 @@ class MemoryStore(Store):
         text, runs = record_to_text(diagnosis, without=_RUNS), _encoded(diagnosis.runs)
         with self._lock:
             self._put_missing_runs(runs)
-            _put(self._diagnoses, diagnosis.key, (_keys(diagnosis.runs), text))
+            self._put_last(self._diagnoses, diagnosis.key, (_keys(diagnosis.runs), text))
 
     def diagnoses(self, limit: int = 100) -> list[Diagnosis]:
         """See `Store`."""
@@ -136,12 +138,17 @@ class MemoryStore(Store):
         with self._lock:
             self._put_missing_runs(runs)
             self.put_diagnosis(diagnosis)
-            _put(self._treatments, treatment.key, (diagnosis.key, _keys(treatment.runs), text))
+            self._put_last(self._treatments, treatment.key, (diagnosis.key, _keys(treatment.runs), text))
 
     def treatments(self, limit: int = 100) -> list[Treatment]:
         """See `Store`."""
         with self._lock:
             return [self._treatment(key) for key in islice(reversed(self._treatments), checked(limit))]
+
+    def stored_at(self, keys: Sequence[str]) -> dict[str, datetime]:
+        """See `Store`."""
+        with self._lock:
+            return {key: self._stored_at[key] for key in keys if key in self._stored_at}
 
     def open_test(self, task: str, question: str) -> int:
         """See `Store`."""
@@ -169,15 +176,15 @@ class MemoryStore(Store):
         diagnosis, runs, text = self._treatments[key]
         return record_from_text(Treatment, text, diagnosis=self._diagnosis(diagnosis), runs=[self._run(k) for k in runs])
 
+    def _put_last(self, ordered: dict[str, V], key: str, value: V) -> None:
+        ordered.pop(key, None)
+        ordered[key] = value
+        self._stored_at[key] = datetime.now(UTC)
+
     def _put_missing_runs(self, runs: Mapping[str, tuple[str, str]]) -> None:
         for key in sorted(runs.keys() - self._runs.keys()):
-            self._runs[key] = runs[key]
+            self._put_last(self._runs, key, runs[key])
             self._owners.pop(key, None)
-
-
-def _put(ordered: dict[str, V], key: str, value: V) -> None:
-    ordered.pop(key, None)
-    ordered[key] = value
 
 
 def _keys(runs: Iterable[Run]) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, insert, select, update
@@ -145,6 +147,15 @@ class SqlStore(Store):
             keys = list(connection.scalars(_newest_first(tables.treatments, limit)))
             found = _load_treatments(connection, keys)
         return [found[key] for key in keys]
+
+    def stored_at(self, keys: Sequence[str]) -> dict[str, datetime]:
+        """See `Store`."""
+        found: dict[str, datetime] = {}
+        with self.database.reading() as connection:
+            for table, some in product((tables.runs, tables.diagnoses, tables.treatments), _chunks(keys)):
+                for key, at in connection.execute(select(table.c.key, table.c.stored_at).where(table.c.key.in_(some))):
+                    found[key] = at if at.tzinfo else at.replace(tzinfo=UTC)  # SQLite's clock is that of UTC, and says nothing of it
+        return found
 
     def open_test(self, task: str, question: str) -> int:
         """See `Store`."""

@@ -55,6 +55,8 @@ def _guarded(act: Callable[Concatenate[Watch, P], None]) -> Callable[Concatenate
     @functools.wraps(act)
     def guarded(self: Watch, *args: P.args, **kwargs: P.kwargs) -> None:
         if self._off or self.loop.paused:
+            if not self._entered:
+                self._warn_not_entered()
             return
         began = perf_counter()
         try:
@@ -105,6 +107,7 @@ class Watch:
         self._curves: dict[str, tuple[list[int], list[float]]] = {}
         self._rows, self._outcome, self._reason = 0, Outcome.STOPPED, "still training"
         self._off, self._seconds = True, 0.0
+        self._entered = False  # or the user was told that it was not
         self._holders: set[int] = set()
         self._all, self._lasting = _acts(self._detectors), _acts([d for d in self._detectors if d.lasting])
         self._in_a_row = _acts([d for d in self._detectors if d.lasting or d.in_rows])
@@ -125,9 +128,14 @@ class Watch:
 
     def __enter__(self) -> Self:
         """Attach the hooks."""
-        self._off = False
+        self._off, self._entered = False, True
         self._attach()
         return self
+
+    def _warn_not_entered(self) -> None:
+        """Once: a report to a watch without hooks is lost, and would pass for a sound loop."""
+        self._entered = True
+        _log.warning("the watch has not begun and sees nothing: write `with tdx.watch(...) as w:` around the loop")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Detach them, whatever happened, and weigh what was seen."""
