@@ -40,7 +40,17 @@ HEADINGS = (
 )
 PACKAGES = ("probes", "experiments", "remedies", "remedies/surgery", "diagnosis/rules")
 UNLISTED = {
-    "experiments": {"verification", "gap", "selection_bias", "surroundings", "convolutional", "layout", "domain", "cross_predictions"},
+    "experiments": {
+        "verification",
+        "gap",
+        "selection_bias",
+        "surroundings",
+        "convolutional",
+        "layout",
+        "domain",
+        "cross_predictions",
+        "surplus",
+    },
     "remedies": {"exchanged_targets"},
     "remedies/surgery": {"channels", "edit", "functional"},
 }

@@ -168,7 +168,7 @@ def test_fires_when_numbers_lie_far_off_with_few_in_between(facts: Facts) -> Non
 
 def other_rows(facts: Facts, share: float = 0.3, shown: bool = True) -> Facts:
     """Numbers that seem to be other rows', under a squared error."""
-    details = {"slope": 1.4, "errors": 8.0, "inside": 0.95, "outside": 0.0, "shown": shown}
+    details = {"slope": 1.4, "errors": 8.0, "inside": 0.95, "outside": 0.0, "shown": shown, "single": True}
     return outlying(facts, 0.0, 0.0).put("label_noise", "exchanged_targets", share, details=details)
 
 

@@ -166,3 +166,14 @@ def test_declines_a_class_with_a_single_row() -> None:
     task = Task(lambda: nn.Linear(64, 10), nn.CrossEntropyLoss(), (x, y), validation=(x, y))
     (found,) = answer(lab_for(task), "label_noise")
     assert found.text == "a class has a single row"
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4])
+def test_rows_of_numbers_that_were_exchanged_are_told(share: float) -> None:
+    rng = np.random.default_rng(11)
+    x = rng.normal(size=(900, 4)).astype(np.float32)
+    y = (x @ rng.normal(size=(4, 3)) + 0.2 * rng.normal(size=(900, 3))).astype(np.float32)
+    hit = np.flatnonzero(rng.random(900) < share)
+    y[hit] = y[rng.permutation(hit)]
+    found = {e.measure: e for e in answer(lab_for(vectors_task(x, y, 3, nn.MSELoss())), "label_noise")}
+    assert found["exchanged_targets"].details["shown"] is (share > 0) and not found["exchanged_targets"].details["single"]

@@ -345,3 +345,11 @@ def test_numbers_far_from_a_prediction_are_no_wrong_labels_where_they_are_counts
     x, y = visits()
     found = answer(lab_for(vectors_task(x, y, 1, nn.PoissonNLLLoss())), "label_noise")
     assert [e.measure for e in found] == ["not-applicable"]
+
+
+def test_the_constant_is_judged_on_the_validation_rows_too() -> None:
+    x = np.zeros((300, 2), dtype=np.float32)
+    y = np.concatenate([np.zeros(200), np.full(100, 3.0)]).astype(np.float32)[:, None]
+    task = Task(lambda: nn.Linear(2, 1), nn.MSELoss(), (x[:200], y[:200]), (x[200:], y[200:]))
+    (found,) = (e for e in answer(lab_for(task), "references") if e.measure == "validation_loss")
+    assert found.subject == "constant" and found.value == pytest.approx(9.0)

@@ -28,6 +28,8 @@ LEAST_ROWS = 100
 # Where classes overlap, predictions of the surest fifth of the rows agree with labels far more often than those of all; of wrong labels each
 # part has its share.
 TOP = 5
+# Of rows with more numbers, such as pictures, no number is looked at by itself.
+MOST_NUMBERS = 16
 
 
 class LabelNoise:
@@ -116,8 +118,10 @@ def _missing(reason: str) -> Evidence:
 def _of_numbers(lab: Lab) -> list[Evidence]:
     """The share of numbers far from a held-out prediction, beside those less far; and that of numbers that seem to be other rows'."""
     sample = reference_rows(lab.task)
-    if sample is None or sample[2] is not Form.NUMBERS or len(sample[1]) < LEAST_ROWS or sample[1][0].numel() != 1:
-        return [_missing(f"needs {LEAST_ROWS} rows with one number each")]
+    if sample is None or sample[2] is not Form.NUMBERS or len(sample[1]) < LEAST_ROWS:
+        return [_missing(f"needs {LEAST_ROWS} rows with numbers")]
+    if sample[1][0].numel() != 1:
+        return _exchanged(lab.task, sample[1].reshape(len(sample[1]), -1).double().numpy())
     numbers = sample[1].reshape(len(sample[1])).double().numpy()
     with one_thread():
         distances = robust_residuals(sample[0], numbers)
@@ -125,16 +129,23 @@ def _of_numbers(lab: Lab) -> list[Evidence]:
     commonest = float(np.unique(numbers, return_counts=True)[1].max()) / len(numbers)
     details = {"less_far": less, "commonest": commonest, "rows": len(numbers), "growth": _growth(lab.task, sample[1])}
     outlying = Evidence(experiment="label_noise", measure="outlying_targets", value=far, details=details)
-    return [outlying, *_exchanged(lab.task, numbers)]
+    return [outlying, *_exchanged(lab.task, numbers[:, None])]
 
 
 def _exchanged(task: Task, numbers: np.ndarray) -> list[Evidence]:
-    """What the held-out predictions that explain the numbers best say of an exchange between rows; neighbours smooth, which looks like one."""
-    models = {name: p for name, p in predictions(task).items() if name not in ("constant", "nearest-neighbours")}
-    found = exchange(numbers, (p.reshape(len(p)) for p in models.values()))
+    """What the held-out predictions that explain the numbers (N, k) best say of an exchange between rows: of the column that tells most of it.
+
+    Nearest neighbours smooth, which looks like an exchange.
+    """
+    if numbers.shape[1] > MOST_NUMBERS:
+        return []
+    models = [p for name, p in predictions(task).items() if name not in ("constant", "nearest-neighbours")]
+    columns = [exchange(numbers[:, j], [p[:, j] for p in models]) for j in range(numbers.shape[1])]
+    found = max((c for c in columns if c is not None), key=lambda c: (c.shown, c.errors), default=None)
     if found is None:
         return []
     details = {name: getattr(found, name) for name in ("slope", "errors", "inside", "outside", "shown")}
+    details["single"] = numbers.shape[1] == 1
     return [Evidence(experiment="label_noise", measure="exchanged_targets", value=found.share, details=details)]
 
 

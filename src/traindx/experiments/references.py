@@ -55,10 +55,13 @@ Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 class References:
     """Out-of-fold losses of the reference models."""
 
-    name, title, version, reads_test = "references", "reference models", 5, False
+    name, title, version, reads_test = "references", "reference models", 6, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
-        """``out_of_fold_loss`` and ``out_of_fold_metric`` a model; ``not-applicable`` where inputs or targets are not array-like."""
+        """``out_of_fold_loss`` and ``out_of_fold_metric`` a model; ``not-applicable`` where inputs or targets are not array-like.
+
+        And the ``validation_loss`` of the constant predictor, on the rows on which the network is judged.
+        """
         rows = _usable_rows(lab.task)
         if rows is None:
             reason = "inputs and targets are not plain arrays of one class or one number a row"
@@ -70,7 +73,7 @@ class References:
             found += judged(lab.task, LEAST, least, targets)
         for name, predicted in predictions(lab.task).items():
             found += judged(lab.task, name, as_outputs(lab.task, predicted, targets, form), targets, least)
-        return found
+        return [*found, *_constant_on_validation(lab.task, targets, form)]
 
 
 # What the references of a task predict, as long as the task lives: several experiments ask for it.
@@ -221,6 +224,20 @@ def _constant_only(task: Task) -> list[Evidence]:
         return []
     nothing = np.zeros((len(targets), 1))
     return judged(task, "constant", out_of_fold(task, _constant(task), nothing, targets, form), targets)
+
+
+def _constant_on_validation(task: Task, targets: Tensor, form: Form) -> list[Evidence]:
+    """What the constant of the training rows pays on the validation rows: of few or heavy-tailed ones it is another loss."""
+    rows = array_pairs(task.validation, evaluated_index(len(task.validation), MAX_ROWS))
+    if rows is None or rows[1].shape[1:] != targets.shape[1:] or not bool(torch.isfinite(rows[1].float()).all()):
+        return []
+    labels, known = labels_of(targets, task.kind), labels_of(rows[1], task.kind)
+    held = rows[1] if known is None else rows[1][(known >= 0) & (known < (task.classes or 2))]
+    if not len(held):
+        return []
+    y = labels.numpy() if labels is not None else _flat(targets).double().numpy()
+    outputs = as_outputs(task, _constant(task)(np.zeros((len(y), 1)), y, np.zeros((len(held), 1))), held, form)
+    return [e.replace(measure="validation_loss") for e in judged(task, "constant", outputs, held) if e.measure == "out_of_fold_loss"]
 
 
 def out_of_fold(task: Task, predictor: Predictor, features: np.ndarray, targets: Tensor, form: Form) -> Tensor:

@@ -201,10 +201,10 @@ class LabelNoise(RacedRule):
         """Confirmed: no noise explains the rows as well."""
         slope, inside, outside = (float(found.details[name]) for name in ("slope", "inside", "outside"))
         said = (
-            f"{found.value:.0%} of the targets have nothing to do with what held-out predictions say of their rows (correlation {outside:.2f}, of the rest {inside:.2f}),"
-            f" are spread like all targets, and flatten what is learned from them (by a factor of {slope:.2f}): they are other rows'"
+            f"{found.value:.0%} of the targets do not follow what held-out predictions say of their rows (slope {outside:.2f}, where the rest correlate by"
+            f" {inside:.2f}), are spread like all targets, and flatten what is learned from them (by a factor of {slope:.2f}): they are other rows'"
         )
-        return self.finding(Standing.CONFIRMED, 0.8, said, (found,), (_DROP,))
+        return self.finding(Standing.CONFIRMED, 0.8, said, (found,), (_DROP,) if found.details["single"] else ())
 
     def _of_numbers(self, found: Evidence) -> Finding:
         """Confirmed where more numbers lie far off than half as far: that is no tail of a noise."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from traindx.diagnosis.reading import Reading
 from traindx.diagnosis.rules.base import Rule, present
 from traindx.diagnosis.rules.label_shift import ALIKE
@@ -107,7 +109,9 @@ def _network_knows(reading: Reading) -> bool:
         return False
     loss, ended = min(reading.validation, reading.sign("lowest_validation_loss")), reading.find("baseline", "validation_loss")
     width = 0.0 if ended is None or ended.high is None or ended.low is None else (ended.high - ended.low) / 2
-    if loss < reading.constant - max(BETTER_LOSS * reading.level, min(width, MOST_NOISE * reading.level)):
+    on_these = reading.value("references", "validation_loss", "constant")
+    constant = reading.constant if math.isnan(on_these) else on_these
+    if loss < constant - max(BETTER_LOSS * reading.level, min(width, MOST_NOISE * reading.level)):
         return True
     share, reached = reading.value("references", "out_of_fold_metric", "constant"), reading.value("baseline", "validation_metric")
     rows = max(reading.value("audit", "rows") / 4, 1.0)
