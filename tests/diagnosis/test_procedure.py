@@ -350,3 +350,20 @@ def test_nothing_is_tried_at_random_where_somebody_has_learned(facts: Facts) -> 
     assert not dumb(facts).baseline(validation_loss=1.1 * CONSTANT).reading.hardly_learned, "by rote as well"
     assert not facts.reading.hardly_learned
     assert not dumb(facts).without("references").reading.hardly_learned, "nothing is known of what is possible"
+
+
+@pytest.mark.parametrize(("updates", "tried"), [(9.0, True), (200.0, False)])
+def test_a_handful_of_updates_is_too_few_though_rows_were_learned_by_heart(facts: Facts, updates: float, tried: bool) -> None:
+    loss = facts.reading.reachable
+    by_heart = loss - 0.3 * (CONSTANT - loss)
+    learned = facts.baseline(train_loss=by_heart, validation_loss=loss, lowest_validation_loss=loss)
+    learned = learned.audit(batch_share=1.0, planned_updates=updates)
+    assert learned.reading.memorizes
+    raced: set[str] = set()
+    for _ in range(20):
+        question = next_question(learned.evidence, PLENTY)
+        if question is None or question.experiment != "intervention":
+            break
+        raced |= {ref.id for ref in question.remedies}
+        learned = learned.raced(question.remedies[0], 0.0)
+    assert ("scale-batch" in raced) is tried

@@ -193,6 +193,23 @@ def test_tables_of_equal_columns_have_no_spread_and_tables_of_one_column_may_be_
     assert audited(lambda: Factors(lambda w: w.normal_()))["unit_spread"].value > 0.5
 
 
+class FactorsAndLine(Factors):
+    """The same beside a line of the numbers: the tables alone are not all that has weights."""
+
+    def __init__(self, fill: Callable[[Tensor], object]) -> None:
+        super().__init__(fill)
+        self.line = nn.Linear(2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        score = super().forward(x) + self.line(x[:, :2])
+        return torch.cat([score, 2 * score, -score], 1)
+
+
+def test_tables_of_zeros_that_multiply_each_other_are_stuck_there() -> None:
+    assert audited(lambda: FactorsAndLine(lambda w: w.zero_()))["unit_spread"].value == 0
+    assert "unit_spread" not in audited(lambda: FactorsAndLine(lambda w: w.normal_()))
+
+
 class Places(nn.Module):
     """A table of zeros that is added to a drawn one, before a layer: nothing wrong with that."""
 

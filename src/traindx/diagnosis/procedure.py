@@ -225,8 +225,8 @@ def _fit(reading: Reading) -> Question | None:
 def _hidden(reading: Reading, least_sign: float, margin: float) -> Question | None:
     """A race of the suspects with signs at least as strong, for an effect of the margin on the validation loss."""
     refs = _refs(suspects(reading, "fit", least_sign))
-    if reading.memorizes:  # batches of another size are dear to try, and training needs no more updates
-        refs = {ref: sign for ref, sign in refs.items() if ref.id != "scale-batch"}
+    if reading.memorizes:  # batches of another size are dear to try, and training needs no more updates but where it had a handful
+        refs = {ref: sign for ref, sign in refs.items() if ref.id != "scale-batch" or sign >= DIRECT_SIGN}
     goal = hidden_goal(reading, margin)
     return _race(reading, refs, "validation_loss", hidden_before(reading), goal, worth_repeating=CONFIRMING_SHARE)
 

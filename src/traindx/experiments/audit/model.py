@@ -34,6 +34,7 @@ ROUNDING = 1e-9
 def model_evidence(lab: Lab) -> Sequence[Evidence]:
     """Parameters, frozen and unused ones, widths, scales of the fresh weights, dropout, affinity."""
     model, other = lab.task.build(lab.recipe.seed), lab.task.build(lab.recipe.seed + 1)
+    unused = _unused(lab.task, model)
     return [
         evidence("pretrained", float(lab.task.pretrained)),
         *_parameters(model, other),
@@ -42,7 +43,7 @@ def model_evidence(lab: Lab) -> Sequence[Evidence]:
         evidence("dropout", max(dropouts(model), default=0.0)),
         evidence("norm_layers", sum(isinstance(m, NORMS) for m in model.modules())),
         *_affinity(lab.task, model, other),
-        *_unused(lab.task, model),
+        *unused,
     ]
 
 
@@ -79,7 +80,7 @@ def _widths(layer: nn.Module) -> tuple[int, int]:
 
 
 def _scales(model: nn.Module) -> list[Evidence]:
-    """Gains of the fresh weights (root mean square times the root of the fan-in), spread of the units, biases against what their layer adds up."""
+    """With gradients of a batch: gains of the fresh weights (root mean square times the root of the fan-in), spread of the units, biases against what their layer adds up."""
     gains, spreads, biases = [], [], []
     for module in model.modules():
         if not isinstance(module, WEIGHTED) or isinstance(module, nn.Embedding):
@@ -94,8 +95,15 @@ def _scales(model: nn.Module) -> list[Evidence]:
     if not gains:
         return _tables(model)
     found = [evidence("smallest_gain", min(gains)), evidence("largest_gain", max(gains))]
-    found += [evidence("unit_spread", min(spreads[:-1] or spreads))] if spreads else []
+    spreads = [0.0] if _stuck_table(model) else spreads[:-1] or spreads
+    found += [evidence("unit_spread", min(spreads))] if spreads else []
     return [*found, evidence("bias_offset", max(biases))] if biases else found
+
+
+def _stuck_table(model: nn.Module) -> bool:
+    """Whether a table of vectors is zero, and its gradient too: what is multiplied by them learns nothing, and neither do they."""
+    tables = [m.weight for m in model.modules() if isinstance(m, nn.Embedding) and m.embedding_dim > 1]
+    return any(w.grad is not None and not bool(w.detach().any()) and not bool(w.grad.any()) for w in tables)
 
 
 def _tables(model: nn.Module) -> list[Evidence]:
@@ -199,7 +207,7 @@ def _chained(model: nn.Module) -> int:
 
 
 def _unused(task: Task, model: nn.Module) -> list[Evidence]:
-    """The share of learnable parameters that no gradient reaches."""
+    """The share of learnable parameters that no gradient reaches; it leaves the gradients of a batch."""
     try:
         outputs_targets = task.forward(model, _batch(task, ROWS))
         task.loss(*outputs_targets).backward()
