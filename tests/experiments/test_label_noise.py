@@ -177,3 +177,9 @@ def test_rows_of_numbers_that_were_exchanged_are_told(share: float) -> None:
     y[hit] = y[rng.permutation(hit)]
     found = {e.measure: e for e in answer(lab_for(vectors_task(x, y, 3, nn.MSELoss())), "label_noise")}
     assert found["exchanged_targets"].details["shown"] is (share > 0) and not found["exchanged_targets"].details["single"]
+
+
+def test_declines_rows_of_many_numbers() -> None:
+    x = np.random.default_rng(12).normal(size=(300, 20)).astype(np.float32)
+    (found,) = answer(lab_for(vectors_task(x, x, 20, nn.MSELoss())), "label_noise")
+    assert found.measure == "not-applicable"

@@ -121,7 +121,8 @@ def _of_numbers(lab: Lab) -> list[Evidence]:
     if sample is None or sample[2] is not Form.NUMBERS or len(sample[1]) < LEAST_ROWS:
         return [_missing(f"needs {LEAST_ROWS} rows with numbers")]
     if sample[1][0].numel() != 1:
-        return _exchanged(lab.task, sample[1].reshape(len(sample[1]), -1).double().numpy())
+        numbers = sample[1].reshape(len(sample[1]), -1).double().numpy()
+        return _exchanged(lab.task, numbers) or [_missing("rows have too many numbers, or no model that predicts them")]
     numbers = sample[1].reshape(len(sample[1])).double().numpy()
     with one_thread():
         distances = robust_residuals(sample[0], numbers)
