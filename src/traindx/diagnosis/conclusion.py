@@ -147,8 +147,11 @@ def _sentence(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> 
     if not reading.asked("baseline"):
         return f"Seen without training: {top.summary}. Cause: {_said(top)}."
     word = "Cause" if top.standing is Standing.CONFIRMED else "Probable cause, not proven"
-    told = reading.train if branch in (Branch.OPTIMIZATION, Branch.MODEL_BIAS) else reading.validation
-    trouble = _TROUBLE[branch].format(r=reading, ended=_ended(reading), reachable=_beside(reading, told), test=_tested(reading))
+    told = {Branch.OPTIMIZATION: reading.train, Branch.MODEL_BIAS: reading.train, Branch.OVERFITTING: reading.judged_validation}
+    reachable = _beside(reading, told.get(branch, reading.validation))
+    trouble = _TROUBLE[branch].format(
+        r=reading, ended=_ended(reading), reachable=reachable, test=_tested(reading), divided=_divided(reading)
+    )
     return f"{trouble} {word}: {_said(top)}."
 
 
@@ -176,7 +179,7 @@ def _cannot_tell(reading: Reading, top: Finding) -> str:
 _TROUBLE = {
     Branch.OPTIMIZATION: "This network can do better than its training lets it: {ended}{reachable}.",
     Branch.MODEL_BIAS: "No way of training this network gets it near what is reachable: {ended}{reachable}.",
-    Branch.OVERFITTING: "What this network learned does not carry over: training loss {r.train:.3g}, validation loss {r.validation:.3g}{reachable}.",
+    Branch.OVERFITTING: "What this network learned does not carry over: training loss {r.train:.3g}, validation loss {r.judged_validation:.3g}{divided}{reachable}.",
     Branch.MISMATCH: "The test set is another world than the training set: validation loss {r.validation:.3g}{test}.",
     Branch.DATA: "The trouble is in the data: {ended}, the validation loss at {r.validation:.3g}{reachable}.",
     Branch.DEFECT: "The training code is wrong: {ended}{reachable}.",
@@ -190,6 +193,11 @@ def _ended(reading: Reading) -> str:
 
 def _reachable(reading: Reading) -> str:
     return "" if reading.best_reference is None else f", where {reading.reachable:.3g} is reachable"
+
+
+def _divided(reading: Reading) -> str:
+    """That a validation loss is a mean over divisions, where it is."""
+    return "" if math.isnan(reading.value("divisions", "validation_loss")) else " (mean over divisions)"
 
 
 def _beside(reading: Reading, loss: float) -> str:
