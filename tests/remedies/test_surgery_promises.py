@@ -225,7 +225,7 @@ def test_a_million_parameters_take_less_than_a_second(name):
         nn.Softmax(1),
     )
     probe = feed(torch.randn(16, 512))
-    start = time.perf_counter()
+    start = time.process_time()
     with contextlib.suppress(NotApplicable):
         OPERATIONS[name](model, probe)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1

@@ -162,7 +162,7 @@ def test_what_is_no_failure_of_the_run_is_raised(executor: Executor) -> None:
 def test_a_run_that_hangs_is_killed_and_the_others_go_on(one_worker: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "GRACE_S", 0.2)
     list(one_worker.run([job()]))  # what is imported on first use is there
-    hung, sound = one_worker.run([job(Hanging), job()], limit_s=6.0)
+    hung, sound = one_worker.run([job(Hanging), job()], limit_s=12.0)
     assert hung.run.outcome is Outcome.STOPPED and hung.run.out_of_time and "it hung" in hung.run.reason
     assert hung.run.key == job(Hanging).key
     assert sound.run.outcome is Outcome.FINISHED
