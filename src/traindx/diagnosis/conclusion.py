@@ -163,9 +163,10 @@ def _said(finding: Finding) -> str:
 def _cannot_tell(reading: Reading, top: Finding) -> str:
     if reading.failed:
         ended = reading.find("baseline", "outcome")
-        hint = next((e.text for name in ("loss_error", "forward_error") if (e := reading.find("audit", name)) is not None), "")
-        said = ended.text if ended else "it was not run"
-        return f"Cannot tell: the baseline run gave no loss to judge by ({said}).{f' The audit met it too: {hint}.' if hint else ''}"
+        refused = reading.find("audit", "loss_error")
+        integers = refused is not None and refused.details.get("only_type_differs")
+        hint = " The loss takes class numbers: make the targets integers." if integers else ""
+        return f"Cannot tell: the baseline run gave no loss to judge by ({ended.text if ended else 'it was not run'}).{hint}"
     if reading.training_is_large:
         trouble = _ended(reading)
     elif reading.test_harm_is_real:

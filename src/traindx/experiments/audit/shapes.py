@@ -223,7 +223,6 @@ def _reduction(task: Task, outputs: Tensor, targets: Tensor) -> list[Evidence]:
     except REFUSALS as error:
         aligned = targets.is_floating_point() and outputs.shape != targets.shape and outputs.numel() == targets.numel()
         numbers = _takes_class_numbers(task, outputs, targets)
-        hint = f"; the loss takes class numbers, and the targets are {targets.dtype}: make them integers" if numbers else ""
-        said = f"{type(error).__name__}: {error}{hint}"
+        said = f"{type(error).__name__}: {error}"
         return [evidence("loss_error", 1.0, text=said, only_shapes_differ=aligned, only_type_differs=numbers)]
     return [evidence("loss_growth_with_rows", whole / part)] if part and math.isfinite(whole / part) else []
