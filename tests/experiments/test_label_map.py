@@ -215,6 +215,15 @@ def test_a_column_that_never_varies_does_not_hide_the_others() -> None:
     assert found["agreement_gain"].details["columns"] == "2,1,0"
 
 
+def test_a_last_column_that_never_varies_stays_where_it_is() -> None:
+    x, y, loss = several("labels")
+    y[:, 2] = 0
+    given = Task(Net(4, 8, 3), loss, (x[:350], y[:350]), (x[350:], y[350:, [1, 0, 2]]))
+    found = {e.measure: e for e in answer(lab_for(given), "label_map")}
+    mended, _ = RepairLabels("validation", columns=str(found["agreement_gain"].details["columns"])).apply(given, lab_for(given).recipe)
+    assert mended.validation.targets is not None and torch.equal(mended.validation.targets, torch.from_numpy(y[350:]))
+
+
 def easier(way: str, seed: int) -> Task:
     """Sound rows, of which those given for validation are easier: more of the easy classes, a wider range, another share of labels; or far numbers."""
     rng = np.random.default_rng(seed)

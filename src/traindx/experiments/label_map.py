@@ -250,7 +250,7 @@ def _numbers(task: Task, x: np.ndarray, y: np.ndarray, held: np.ndarray, wanted:
     expected = CrossPredictions(expected.own[:, varying], expected.other[:, :, varying])
     y, wanted, theirs = y[:, varying], wanted[:, varying], theirs[:, varying]
     found = _line_of(expected.own, y, theirs, wanted, side, units=task.kind is Kind.REGRESSION)
-    found += _columns(theirs, wanted, _correlations(expected.own, y).diagonal(), np.flatnonzero(varying), side)
+    found += _columns(theirs, wanted, _correlations(expected.own, y).diagonal(), varying, side)
     if any(e.measure == "agreement_gain" or (e.measure == "affine_map" and e.details["wrong"]) for e in found):
         return found
     compare = surplus.of_numbers if task.kind is Kind.REGRESSION else surplus.of_labels
@@ -268,8 +268,8 @@ def _correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.asarray(a.T @ b / len(a))
 
 
-def _columns(expected: np.ndarray, wanted: np.ndarray, usual: np.ndarray, names: np.ndarray, side: str) -> list[Evidence]:
-    """The gain of another order of the columns, which are ``names`` of them all; found on one half of the rows and counted on the other.
+def _columns(expected: np.ndarray, wanted: np.ndarray, usual: np.ndarray, varying: np.ndarray, side: str) -> list[Evidence]:
+    """The gain of another order of the columns, those ``varying`` of all; found on one half of the rows and counted on the other.
 
     None where the order is right, or targets do not correlate with predictions nearly as usual in another.
     """
@@ -290,8 +290,7 @@ def _columns(expected: np.ndarray, wanted: np.ndarray, usual: np.ndarray, names:
     mean_usual, gain, error = float(usual[known].mean()), float(np.mean(gains)), 1 / math.sqrt(len(wanted))
     if np.mean(after) < USUAL_SHARE * mean_usual or (order == np.arange(len(known))).all():
         return []
-    places = names[known]
-    columns = np.arange(int(names.max()) + 1)
+    places, columns = np.flatnonzero(varying)[known], np.arange(len(varying))
     columns[places] = places[order]
     moved = [f"{j} is in {column}" for j, column in enumerate(columns) if j != column]
     text = (

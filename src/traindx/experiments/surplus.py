@@ -35,7 +35,7 @@ def of_labels(expected: CrossPredictions, y: np.ndarray, wanted: np.ndarray) -> 
     for j in range(y.shape[1]):
         shares = [np.clip(part[..., j], 0, 1) for part in (expected.own, expected.other)]
         both = CrossPredictions(*(np.stack([1 - share, share], axis=-1) for share in shares))
-        found.append(of_classes(both, y[:, j].astype(int), wanted[:, j].astype(int)))
+        found.append(of_classes(both, (y[:, j] > 0.5).astype(int), (wanted[:, j] > 0.5).astype(int)))
     return _mean(found)
 
 
