@@ -221,14 +221,14 @@ def _path(reading: Reading) -> tuple[Step, ...]:
     """The questions of the flowchart in order, with their answers."""
     if not reading.asked("baseline"):
         return (Step(question="Does the audit show a plain mistake?", answer="yes", evidence=()),) if reading.asked("audit") else ()
+    if reading.raised:
+        ended = reading.find("baseline", "outcome")
+        return (Step(question="Does the training run?", answer="no", evidence=(ended,) if ended else ()),)
     losses = tuple(
         e
         for e in (reading.find("baseline", "train_loss"), reading.find("baseline", "validation_loss"), reading.best_reference)
         if e is not None
     )
-    if reading.raised:
-        ended = reading.find("baseline", "outcome")
-        return (Step(question="Does the training run?", answer="no", evidence=(ended,) if ended else ()),)
     large = reading.training_is_large
     excess = "" if math.isnan(reading.fit_excess) else f" ({reading.fit_excess:+.0%} of the distance from reachable to constant)"
     steps = [Step(question="Is the training loss large?", answer=f"{'yes' if large else 'no'}{excess}", evidence=losses)]

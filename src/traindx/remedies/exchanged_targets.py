@@ -26,10 +26,11 @@ LEAST_INSIDE, MOST_OUTSIDE = 0.8, 0.25
 # Exchanged targets flatten what is learned from them by their share: the line of the rest is steeper than 1 by at least this part of that. Out of
 # 24 sound regressions of bench/zoo one is explained by exchange, of 0.13 (digits whose angle nobody predicts), and has half of the slope.
 STEEPER = 0.6
+# What was exchanged is drawn like all targets: largest distance between the two distribution functions. Of numbers that are often the same (no
+# rain, none sold), what does not follow the inputs is not.
+UNLIKE = 0.25
 # Points at which the density of all targets is computed.
 GRID = 512
-# They are drawn like all targets: largest distance between the two distribution functions. Numbers that are often the same (no rain, none sold) are not.
-UNLIKE = 0.25
 
 
 @dataclass(frozen=True)
@@ -92,17 +93,14 @@ def _log_density(y: np.ndarray) -> np.ndarray:
 
 def _second_slope(y: np.ndarray, f: np.ndarray, own: np.ndarray) -> float:
     """The slope of the second of two lines with normal noise, begun at the rows that are not their ``own``."""
-    lines: list[tuple[float, float, float]] = []
-    belongs = np.stack([own, 1 - own])
+    belongs, slope = np.stack([own, 1 - own]), 1.0
     for _ in range(ROUNDS):
-        lines = []
-        for part in np.maximum(belongs, 1e-9):
+        parts = []
+        for part in np.maximum(belongs, 1e-9):  # the second comes last
             offset, slope = _weighted_line(y, f, part)
-            width = max(float(np.sqrt((part * (y - offset - slope * f) ** 2).sum() / part.sum())), 1e-4)
-            lines.append((offset, slope, width))
-        parts = np.stack([np.log(b.mean() + 1e-12) + _log_normal(y - o - s * f, w) for b, (o, s, w) in zip(belongs, lines, strict=True)])
+            parts.append(np.log(part.mean()) + _log_normal(y - offset - slope * f, _width(y - offset - slope * f, part)))
         belongs = np.exp(parts - np.logaddexp.reduce(parts, axis=0))
-    return float(lines[1][1])
+    return slope
 
 
 def _line_and_others(y: np.ndarray, f: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, float, float, np.ndarray]:
@@ -114,7 +112,7 @@ def _line_and_others(y: np.ndarray, f: np.ndarray, others: np.ndarray) -> tuple[
         own = np.exp(line - np.logaddexp(line, rest))
         share = float(np.clip(1 - own.mean(), 1e-4, 0.95))
         offset, slope = _weighted_line(y, f, own)
-        width = max(float(np.sqrt((own * (y - offset - slope * f) ** 2).sum() / own.sum())), 1e-4)
+        width = _width(y - offset - slope * f, own)
     density = np.logaddexp(np.log(1 - share) + _log_normal(y - offset - slope * f, width), np.log(share) + others)
     return density, share, slope, own
 
@@ -138,6 +136,10 @@ def _weighted_line(y: np.ndarray, f: np.ndarray, weights: np.ndarray) -> tuple[f
     centre_y, centre_f = float(share @ y), float(share @ f)
     slope = float(share @ ((f - centre_f) * (y - centre_y))) / max(float(share @ (f - centre_f) ** 2), 1e-12)
     return centre_y - slope * centre_f, slope
+
+
+def _width(residuals: np.ndarray, weights: np.ndarray) -> float:
+    return max(float(np.sqrt((weights * residuals**2).sum() / weights.sum())), 1e-4)
 
 
 def _log_normal(residuals: np.ndarray, width: float | np.ndarray) -> np.ndarray:
