@@ -2,10 +2,11 @@
 
     python bench/watch.py [--trainings 12] [--write]
 
-One training goes through short rounds of four kinds, in changing order: plain, plain once more (what it differs by is noise), under the default
-watch, and under one that no budget thins (every probe as often as the spacing of looks allows). Hooks are taken off and put back between rounds, so
-that all four have the same tensors at the same places in memory, which alone makes one of two equal trainings up to a tenth faster; and a machine
-that slows down for a while slows all of them. The training is made anew so many times. The figure is the seconds of all watched rounds over those
+One training goes through rounds of four kinds, of about 20 to 50 ms each and in changing order: plain, plain once more (what it differs by is
+noise), under the default watch, and under one that no budget thins (every probe as often as the spacing of looks allows). Hooks are taken off and put
+back between rounds, so that all four have the same tensors at the same places in memory, which alone makes one of two equal trainings up to a tenth
+faster; and a machine that slows down for a while slows all of them. The C library keeps what memory it has: page faults of tensors that are mapped
+and unmapped at every update made two equal loops differ by 3 %. The training is made anew so many times. The figure is the seconds of all watched rounds over those
 of as many plain ones, half of either kind, minus one: of the thread's own processor time, which leaves out what other processes take. Its interval
 holds 95 % of what trainings drawn anew (with replacement) give. Beside it stands what the watch's own clock says of its share, in wall time.
 ``--write`` renews results/watch.md.
@@ -14,6 +15,7 @@ holds 95 % of what trainings drawn anew (with replacement) give. Beside it stand
 from __future__ import annotations
 
 import argparse
+import ctypes
 import math
 import platform
 import random
@@ -34,8 +36,10 @@ OVERHEADS = {"watched": 0.05, "unthinned": 1.0}
 KINDS = ("plain", "twin", *OVERHEADS)
 # Rounds of each training; before them so many updates that are not counted: caches and clocks warm up, and the first looks are done, all of which
 # lie in the first 64 updates.
-ROUNDS, WARM_UP = 10, 100
+ROUNDS, WARM_UP = 60, 100
 RESAMPLED = 2000
+# Parameters of the C library's mallopt, and the largest values that it takes: when memory is given back, and which pieces are mapped alone.
+TRIM, MAPPED = (-1, 2**30), (-3, 2**25)
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,9 @@ def labelled(inputs: Tensor) -> tuple[Tensor, Tensor]:
 
 
 WORKLOADS = (
-    Workload("perceptron, 0.5 ms", perceptron, lambda: labelled(torch.randn(64, 64)), 150, {"watched": 0.10, "unthinned": 0.25}),
-    Workload("convolutional, 5 ms", convolutional, lambda: labelled(torch.randn(32, 1, 20, 20)), 20, {"watched": 0.03, "unthinned": 0.10}),
-    Workload("attention, 25 ms", Encoder, lambda: labelled(torch.randint(0, 100, (24, 32))), 6, {"watched": 0.01, "unthinned": 0.05}),
+    Workload("perceptron, 0.5 ms", perceptron, lambda: labelled(torch.randn(64, 64)), 15, {"watched": 0.10, "unthinned": 0.25}),
+    Workload("convolutional, 5 ms", convolutional, lambda: labelled(torch.randn(32, 1, 20, 20)), 4, {"watched": 0.03, "unthinned": 0.10}),
+    Workload("attention, 25 ms", Encoder, lambda: labelled(torch.randint(0, 100, (24, 32))), 1, {"watched": 0.01, "unthinned": 0.05}),
 )
 
 
@@ -164,6 +168,13 @@ def measured(workload: Workload, shuffle: random.Random) -> tuple[dict[str, floa
     return seconds, own
 
 
+def keep_memory() -> None:
+    """The C library gives none back to the system, where it is one that can be told so."""
+    if platform.libc_ver()[0] == "glibc":
+        for parameter, value in (TRIM, MAPPED):
+            ctypes.CDLL(None).mallopt(parameter, value)
+
+
 def over_plain(seconds: list[dict[str, float]], kind: str) -> tuple[float, float, float]:
     """What a kind takes more than the plain loop, as a share, between the ends of its interval."""
     draw = random.Random(0)
@@ -184,6 +195,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    keep_memory()
     lines = [
         "| workload | plain step | second plain loop | watch | costs | 95 % interval | by its own clock | allowed |",
         "|---|---|---|---|---|---|---|---|",

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 import traindx as tdx
 from faults.pairs import PAIRS, RECIPE, Network, Training, deep, held_out_digits, on_digits, train_digits
 from traindx import api
-from traindx.api import Progress
 from traindx.experiments.verification import CHOOSING, FINAL, LEAST_PAIRS, MEAN_RECALL, REPEATS
 from traindx.records import Branch, Diagnosis, Outcome, RemedyRef, Standing
 from traindx.remedies import make_remedy
+from traindx.report.progress import Progress
 from traindx.store import open_store
 from traindx.tasks import Rows, SealedTest
 

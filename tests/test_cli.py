@@ -1,25 +1,21 @@
 from __future__ import annotations
 
-import io
 import json
 import os
-import re
 import resource
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
 
 from traindx import cli
-from traindx.api import Progress
 from traindx.records import (
     Branch,
     Comparison,
@@ -35,6 +31,7 @@ from traindx.records import (
     TraindxError,
     Treatment,
 )
+from traindx.report.progress import Progress
 from traindx.store import open_store
 
 COMMANDS = ("diagnose", "treat", "runs", "show", "demo")
@@ -188,7 +185,7 @@ def test_json_is_all_of_standard_output(api: Api, command: Command) -> None:
 def test_quiet_says_the_sentence_only(api: Api, command: Command) -> None:
     ended = command("diagnose", "digits.csv", "--quiet", "--report", "out.html")
     assert ended.out == "The learning rate is too high.\n"
-    assert api.called["diagnose"]["progress"] is None
+    assert api.called["diagnose"]["progress"] is False
     assert Path("out.html").read_text().startswith("<!doctype html>")
 
 
@@ -388,61 +385,6 @@ def test_demo_ends_with_the_path_of_its_report(api: Api, command: Command, tmp_p
 
 
 # --- Progress ----------------------------------------------------------------------------------------------------------------------
-
-
-def progress(done: float = 1.04, remaining: float | None = 75.0) -> Progress:
-    return Progress(stage="race: learning-rate x 0.1", done=done, total=8.0, seconds=12.3, remaining=remaining)
-
-
-def test_lines_of_progress_keep_their_distance() -> None:
-    stream, clock = io.StringIO(), SimpleNamespace(now=0.0)
-    lines = cli.Lines(stream, every=5.0, clock=lambda: clock.now)
-    for clock.now in (0.0, 1.0, 4.9, 5.1, 9.0, 20.0):
-        lines(progress())
-    assert stream.getvalue().count("\n") == 3
-    assert stream.getvalue().startswith("traindx: 1 of 8 baseline runs, 12 s, at most 1 min 15 s left: race: learning-rate x 0.1\n")
-
-
-def test_an_unknown_rest_is_not_estimated() -> None:
-    stream = io.StringIO()
-    cli.Lines(stream)(progress(remaining=None))
-    assert "left" not in stream.getvalue()
-
-
-class Terminal(io.StringIO):
-    """Takes what a terminal would show."""
-
-    def isatty(self) -> bool:
-        """It is one."""
-        return True
-
-
-def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = Terminal()
-    monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "120")
-    with cli._progress(quiet=False) as show:
-        assert show is not None
-        show(progress())
-        time.sleep(2 / cli.REFRESHES_PER_SECOND)
-    assert "1 of 8 baseline runs" in stream.getvalue()
-
-
-@pytest.mark.parametrize("width", [80, 100])
-def test_on_a_narrow_terminal_only_the_stage_is_cut_and_the_clock_goes_on(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = Terminal()
-    monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", str(width))
-    with cli._progress(quiet=False) as show:
-        assert show is not None
-        show(replace(progress(), stage="race " * 40))
-        time.sleep(1.2)
-    lines = [line for line in re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())) if "race" in line]
-    assert all(line.startswith("1 of 8 baseline runs ") and "at most 1 min 15 s left, race" in line for line in lines)
-    assert all(len(line.rstrip()) <= width and line.rstrip().endswith("…") for line in lines)
-    assert {"0:00:00", "0:00:01"} <= set(re.findall(r"\d:\d\d:\d\d", " ".join(lines)))
 
 
 def test_the_report_is_said_to_be_drawn(command: Command, api: Api) -> None:

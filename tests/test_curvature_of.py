@@ -15,6 +15,7 @@ from traindx import Recipe, Task, api
 from traindx.cli import app
 from traindx.records import Curvature, InputError, find
 from traindx.report import schema, to_html
+from traindx.report.progress import Progress
 
 RECIPE = Recipe(lr=0.1, epochs=20, batch_size=20, device="cpu")
 
@@ -90,7 +91,7 @@ def test_it_is_kept_and_comes_back(bowl: Curvature, tmp_path: Path) -> None:
 
 
 def test_an_early_step_is_not_critical() -> None:
-    told: list[api.Progress] = []
+    told: list[Progress] = []
     early = api.curvature_of(*line(0.01), step=3, pictures=False, progress=told.append)
     assert (early.answer, early.step, early.surfaces, early.profiles) == ("not-critical", 3, (), ())
     assert [(p.stage, p.done, p.total, p.unit) for p in told] == [

@@ -10,7 +10,6 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from traindx.curvature.critical_point import critical_point
@@ -30,6 +29,7 @@ from traindx.records import (
     Run,
     Treatment,
 )
+from traindx.report.progress import Progress, ProgressCallback, told
 from traindx.store import Store, open_store
 from traindx.tasks import Task
 from traindx.tasks.fingerprint import digest
@@ -37,21 +37,6 @@ from traindx.training import Job, fit
 from traindx.training.executors import Executor, Serial
 from traindx.treatment import compared, concluded, plan
 from traindx.watching.observed import with_observed
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a command is: what runs now, how much is done and at most to do (``unit`` says of what), seconds, and those left at most, estimated."""
-
-    stage: str
-    done: float
-    total: float
-    seconds: float
-    remaining: float | None
-    unit: str = "baseline runs"
-
-
-ProgressCallback = Callable[[Progress], None]
 
 
 def train(task: Task, recipe: Recipe, *, store: str | Path | Store | None = None) -> Run:
@@ -77,7 +62,7 @@ def diagnose(
     seconds: float | None = None,
     store: str | Path | Store | None = None,
     executor: Executor | None = None,
-    progress: ProgressCallback | None = None,
+    progress: ProgressCallback | bool = True,
     observed: Run | None = None,
 ) -> Diagnosis:
     """Find out why the task does not train or does not generalise.
@@ -90,7 +75,7 @@ def diagnose(
         store: a path or URL in which runs and evidence are kept and found again; default: memory that
             lasts as long as the diagnosis.
         executor: where runs are trained; default: in this process.
-        progress: told what is being done, several times a second at most.
+        progress: shown on a line of the terminal or notebook, if there is one; False: not at all; or a function that is told.
         observed: a run of the same task and recipe in a loop of your own, from `watch`: what was seen there is settled by what the same
             training does in a sound loop.
 
@@ -101,8 +86,8 @@ def diagnose(
     _check_recipe(recipe)
     if not budget >= 1:
         raise InputError("budget", f"found {budget}", "give at least 1: the baseline run itself")
-    with _opened(store) as memory:
-        lab = Lab(task, recipe, executor or Serial(), memory, default_probes, _reporter(progress, budget, seconds), budget)
+    with _opened(store) as memory, told(progress) as listener:
+        lab = Lab(task, recipe, executor or Serial(), memory, default_probes, _reporter(listener, budget, seconds), budget)
         memory.put_task(task.fingerprint, task.name, task.summary())
         if task.test is not None:
             task.test.on_open = lambda question: memory.open_test(task.fingerprint, question)
@@ -167,7 +152,7 @@ def treat(
     seconds: float | None = None,
     store: str | Path | Store | None = None,
     executor: Executor | None = None,
-    progress: ProgressCallback | None = None,
+    progress: ProgressCallback | bool = True,
 ) -> Treatment:
     """Apply the remedies that the diagnosis confirmed, and verify them: before against after over seeds, then once on the test set.
 
@@ -194,8 +179,8 @@ def treat(
         raise InputError("task", "the diagnosis was loaded without its task", "give task=...")
     if task.fingerprint != diagnosis.task_fingerprint:
         raise InputError("task", "found another task than was diagnosed", "give the same model, loss and data")
-    with _opened(store if store is not None else diagnosis._memory) as memory:
-        lab = Lab(task, diagnosis.recipe, executor or Serial(), memory, default_probes, _reporter(progress, budget, seconds), budget)
+    with _opened(store if store is not None else diagnosis._memory) as memory, told(progress) as listener:
+        lab = Lab(task, diagnosis.recipe, executor or Serial(), memory, default_probes, _reporter(listener, budget, seconds), budget)
         if task.test is not None:
             task.test.on_open = lambda question: memory.open_test(task.fingerprint, question)
         remedies, comparisons = compared(lab, diagnosis, plan(lab, diagnosis, seconds))
@@ -205,7 +190,7 @@ def treat(
 
 
 def curvature_of(
-    task: Task, recipe: Recipe, *, step: int | None = None, pictures: bool = True, progress: ProgressCallback | None = None
+    task: Task, recipe: Recipe, *, step: int | None = None, pictures: bool = True, progress: ProgressCallback | bool = True
 ) -> Curvature:
     """Train, and look at the loss around the weights: what kind of point it is, its spectrum, lines and planes through it.
 
@@ -214,15 +199,19 @@ def curvature_of(
         recipe: how it is trained.
         step: look after this many updates; default: at the end.
         pictures: also the loss along lines and in planes, some thousand forward passes on 2,048 rows at most.
-        progress: told what is being done.
+        progress: as for `diagnose`.
 
     Raises:
         InputError: when the recipe cannot be used, or the training ended without finite weights to look at.
 
     """
     _check_recipe(recipe)
+    with told(progress) as listener:
+        return _curvature_of(task, recipe, step, pictures, _stages(listener, 4 if pictures else 3))
+
+
+def _curvature_of(task: Task, recipe: Recipe, step: int | None, pictures: bool, report: Callable[[str], None]) -> Curvature:
     started, way = time.perf_counter(), surroundings.Way()
-    report = _stages(progress, 4 if pictures else 3)
     report("training")
     fitted = fit(task, recipe, [*default_probes(), way], horizon=step, keep_weights=True)
     run = fitted.run

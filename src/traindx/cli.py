@@ -16,15 +16,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
 from traindx import __version__
 
 if TYPE_CHECKING:
-    from traindx.api import Progress
     from traindx.records import Branch, Curvature, Diagnosis, Recipe, RemedyRef, Run, Treatment
+    from traindx.report.progress import ProgressCallback
     from traindx.store import Store
     from traindx.tasks import Task
 
@@ -32,11 +32,6 @@ DONE, FAILED, BAD_INPUT, MATCHED, INTERRUPTED = 0, 1, 2, 3, 130
 DEFAULT_STORE: Final = Path(".traindx", "traindx.db")
 DEMO_SOURCE: Final = "example:stuck-digits"
 DEMO_REPORT: Final = Path("traindx-demo", "report.html")
-LINE_SECONDS = 5.0
-"""Between two lines of progress where standard error is no terminal."""
-REFRESHES_PER_SECOND = 4
-AMOUNT_WIDTH, BAR_WIDTH, CLOCK_WIDTH = 24, 10, 7
-"""Columns of the line of progress on a terminal: "12.4 of 20 baseline runs", the bar, "0:12:34"; what is left is for the stage."""
 RUNS_SEARCHED = 10_000
 """Newest runs among which ``show`` looks for the beginning of a key."""
 
@@ -537,7 +532,7 @@ def _treated(
     budget: float,
     seconds: float | None,
     store: str,
-    progress: Callable[[Progress], None] | None,
+    progress: ProgressCallback | bool,
 ) -> Treatment:
     from traindx import api
 
@@ -663,10 +658,10 @@ def _exit_on(branch: Branch, branches: frozenset[Branch]) -> None:
 
 
 @contextmanager
-def working(quiet: bool, what: str) -> Iterator[Callable[[Progress], None] | None]:
+def working(quiet: bool, what: str) -> Iterator[ProgressCallback | bool]:
     """Long work: its prints go to standard error, its progress is shown there, and an interruption says how to go on."""
     try:
-        with _printing_to_stderr(), _progress(quiet) as progress:
+        with _progress(quiet) as progress, _printing_to_stderr():
             yield progress
     except KeyboardInterrupt:
         typer.echo(f"traindx: interrupted; the {what} resumes with the same command", err=True)
@@ -694,65 +689,16 @@ def _printing_to_stderr() -> Iterator[None]:
 
 
 @contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
+def _progress(quiet: bool) -> Iterator[ProgressCallback | bool]:
+    from traindx.report.progress import Lines, on_screen
+
     if quiet:
-        yield None
+        yield False
     elif sys.stderr.isatty():
-        with _bar() as show_bar:
-            yield show_bar
+        with on_screen() as show:
+            yield show
     else:
         yield Lines(sys.stderr)
-
-
-class Lines:
-    """Progress as plain lines, one at once and then one at most every ``every`` seconds."""
-
-    def __init__(self, stream: TextIO, every: float = LINE_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
-        self._stream, self._every, self._clock = stream, every, clock
-        self._next = -math.inf
-
-    def __call__(self, progress: Progress) -> None:
-        """Print the line, if it is time for one."""
-        from traindx import report
-
-        if self._clock() >= self._next:
-            self._next = self._clock() + self._every
-            told = ", ".join(part for part in (_amount(progress), report.duration(progress.seconds), _left(progress)) if part)
-            print(f"traindx: {told}: {progress.stage}", file=self._stream, flush=True)
-
-
-def _amount(progress: Progress) -> str:
-    return f"{round(progress.done, 1):g} of {progress.total:g} {progress.unit}"
-
-
-def _left(progress: Progress) -> str:
-    from traindx import report
-
-    return f"at most {report.duration(progress.remaining)} left" if progress.remaining is not None else ""
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[Progress], None]]:
-    """A line whose clock goes on while a stage lasts; where the terminal is narrow, only what is being done is cut."""
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-    from rich.table import Column
-
-    columns = (
-        TextColumn("{task.fields[amount]}", markup=False, table_column=Column(width=AMOUNT_WIDTH, no_wrap=True)),
-        BarColumn(bar_width=BAR_WIDTH, table_column=Column(width=BAR_WIDTH)),
-        TimeElapsedColumn(table_column=Column(width=CLOCK_WIDTH, no_wrap=True)),
-        TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
-    )
-    with Bar(*columns, console=Console(stderr=True), refresh_per_second=REFRESHES_PER_SECOND, transient=True, expand=True) as bar:
-        shown = bar.add_task("reading", total=None, amount="")
-
-        def update(progress: Progress) -> None:
-            told = ", ".join(part for part in (_left(progress), progress.stage) if part)
-            bar.update(shown, description=told, completed=progress.done, total=progress.total, amount=_amount(progress))
-
-        yield update
 
 
 # --- The process -------------------------------------------------------------------------------------------------------------------
