@@ -8,6 +8,7 @@ import records_by_hand as by_hand
 from traindx import report
 from traindx.records import Branch, Cost, Evidence, Finding, Standing
 from traindx.report import words
+from traindx.report.signs import OF_THE_PARTS, OF_THE_RUN
 
 
 @pytest.mark.parametrize(
@@ -172,3 +173,22 @@ def test_what_cures_nothing_for_sure_was_only_tried(standing: Standing, title: s
     if standing is not Standing.CLEARED:
         assert f"{title}: learning-rate(factor=0.1)" in report.to_text(record)
         assert f">{title}: <code>learning-rate(factor=0.1)" in report.to_html(record)
+
+
+@pytest.mark.parametrize(("experiment", "signs"), [("baseline", OF_THE_RUN), ("audit", OF_THE_PARTS)])
+def test_every_sign_is_a_sentence_with_its_value(experiment: str, signs: dict[str, str]) -> None:
+    for measure in signs:
+        said = words.explain(Evidence(experiment=experiment, measure=measure, value=0.25))
+        assert ("25%" in said) is words.says_share(Evidence(experiment=experiment, measure=measure, value=0.25))
+        assert ("0.25" in said or "25%" in said) and "{" not in said and said[0].isupper() and said.endswith(".")
+
+
+def test_a_sign_keeps_its_threshold_and_what_is_said_of_one_part() -> None:
+    ratio = Evidence(experiment="baseline", measure="first_last_gradient_ratio", value=1e-7, threshold=1e-3)
+    assert words.explain(ratio) == (
+        "Before the first update, the gradient of the first layer is 1e-7 times that of the last, below the threshold of 0.001."
+    )
+    assert (
+        words.explain(ratio.replace(subject="encoder"))
+        == "Baseline: first last gradient ratio of encoder is 1e-7, below the threshold of 0.001."
+    )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from traindx.records import Cost, Curve, Evidence, Finding, Recipe, Run, Standing
+from traindx.report.signs import OF_THE_PARTS, OF_THE_RUN
 
 SUBJECTS: Final = {
     "constant": "constant prediction",
@@ -33,7 +34,7 @@ QUANTITIES: Final = {
 }
 
 
-SHARES: Final = frozenset({"recovered", "share", "contradicted_among_surest"})
+SHARES: Final = frozenset({"recovered", "share", "contradicted_among_surest", "planned_warmup", "pure_error"})
 REFUSED: Final = "not-applicable"
 """The measure of an experiment that could not be made; its text is the missing precondition."""
 USUAL_INTERVAL: Final = "95% interval"
@@ -219,6 +220,9 @@ def _capital(text: str) -> str:
 
 
 def _plainly(e: Evidence) -> str:
+    sign = _SIGNS.get((e.experiment, e.measure), "") if not e.subject and not e.text else ""
+    if sign and not math.isnan(e.value):
+        return _capital(sign.format(value_with_interval(e))) + against(e)
     named = quantity(e.measure) + (f" of {subject(e.subject)}" if e.subject else "") + f" is {value_with_interval(e)}{against(e)}"
     return _capital(f"{e.text.rstrip('. ')}: {named}" if e.text else f"{quantity(e.experiment)}: {named}")
 
@@ -369,6 +373,11 @@ def _said(e: Evidence) -> str:
     return _capital(e.text) if e.text else _plainly(e)
 
 
+_SIGNS: Final = {
+    (experiment, measure): said
+    for experiment, signs in (("baseline", OF_THE_RUN), ("audit", OF_THE_PARTS))
+    for measure, said in signs.items()
+}
 _SENTENCES: Final[dict[tuple[str, str], Callable[[Evidence], str]]] = {
     **{("audit", measure): _named for measure in ("schedule", "optimizer", "output_activation")},
     **{("audit", measure): _said for measure in ("broadcast_pairs", "not_what_the_loss_expects", "frozen_drawn_share")},
