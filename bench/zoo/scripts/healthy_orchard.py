@@ -1,4 +1,4 @@
-"""Healthy trainings of an orchard that are no twins: odd, hard or imperfect, but sound. They are held out."""
+"""Healthy trainings of an orchard that are no twins: odd, hard or imperfect, but sound."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import data
 import traindx as tdx
 from zoo.healthy import Built, plain, r
 from zoo.scripts.base import by_label, given_validation, honest_test, scaled
-from zoo.scripts.healthy import held_out, other
+from zoo.scripts.healthy import other, sound
 from zoo.scripts.orchard import apple_squeeze, command_convmixer, drift_highway, trap_perceiver
 
 # Imperfect, but it does the work.
-other("drifts-by-four-plain-layers", drift_highway, gate=False, depth=2, lr=0.1, held_out=True)
-other("commands-in-order-but-shuffled", command_convmixer, by_label, held_out=True)
-other("traps-given-validation", trap_perceiver, given_validation, held_out=True)
-other("apples-honest-test-and-dropout", apple_squeeze, honest_test, drop=0.05, epochs=20, held_out=True)
+other("drifts-by-four-plain-layers", drift_highway, gate=False, depth=2, lr=0.1)
+other("commands-in-order-but-shuffled", command_convmixer, by_label)
+other("traps-given-validation", trap_perceiver, given_validation)
+other("apples-honest-test-and-dropout", apple_squeeze, honest_test, drop=0.05, epochs=20)
 
 
-@held_out
+@sound
 def beats_of_two_hundred() -> Built:
     """Whether a heartbeat is abnormal, by two hundred beats and one convolution: little data, and a network to suit it."""
     x, y = data.ecg200()
@@ -47,7 +47,7 @@ class Thresholds(nn.Module):
         return self.body(x) - self.steps
 
 
-@held_out
+@sound
 def grades_of_fruit() -> Built:
     """Which of four grades a crate gets, coded as what it exceeds, with the grader's mood between; all grades are frequent."""
     rng = np.random.default_rng(631)
@@ -60,7 +60,7 @@ def grades_of_fruit() -> Built:
     )
 
 
-@held_out
+@sound
 def rot_in_the_store() -> Built:
     """Whether a crate rots, one in nine, by five measures: rare, so its rows weigh more in the loss, and half of it is chance."""
     rng = np.random.default_rng(641)
@@ -71,7 +71,7 @@ def rot_in_the_store() -> Built:
     return task, r("sgd", 0.08, 16, momentum=0.9, batch_size=40, schedule="cosine")
 
 
-@held_out
+@sound
 def price_of_a_crate() -> Built:
     """What a crate fetches at an auction: an eighth of it can be known, and a line in eight columns with a little decay knows it."""
     rng = np.random.default_rng(643)
@@ -97,7 +97,7 @@ class Bloom(nn.Module):
         return self.layers(torch.cat([y.sin(), y.cos()], 1))
 
 
-@held_out
+@sound
 def moisture_of_a_slope() -> Built:
     """How moist the soil is at a place and a depth, by fixed Fourier features; probes err by a quarter of its spread."""
     rng = np.random.default_rng(653)

@@ -1,4 +1,4 @@
-"""Healthy trainings of a shipyard and of others that are no twins: small, noisy or odd, but sound. They are held out."""
+"""Healthy trainings of a shipyard and of others that are no twins: small, noisy or odd, but sound."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import data
 import traindx as tdx
 from zoo.healthy import Built, plain, r
 from zoo.scripts.base import given_validation, scaled
-from zoo.scripts.healthy import held_out, other
+from zoo.scripts.healthy import other, sound
 from zoo.scripts.shipyard import room_messages, signal_decoder, tow_maxout
 
 # Imperfect, but it does the work.
-other("hulls-two-pieces", tow_maxout, pieces=2, widths=(48,), schedule="cosine", held_out=True)
-other("rooms-given-validation", room_messages, given_validation, rounds=3, optimizer="adamw", weight_decay=0.01, held_out=True)
-other("signals-one-wide-layer", signal_decoder, layers=1, width=48, lr=5e-3, held_out=True)
+other("hulls-two-pieces", tow_maxout, pieces=2, widths=(48,), schedule="cosine")
+other("rooms-given-validation", room_messages, given_validation, rounds=3, optimizer="adamw", weight_decay=0.01)
+other("signals-one-wide-layer", signal_decoder, layers=1, width=48, lr=5e-3)
 
 
-@held_out
+@sound
 def who_survives() -> Built:
     """891 passengers of the Titanic: luck decides a good part of it. Half of the units are dropped."""
     x, y = data.titanic()
@@ -29,7 +29,7 @@ def who_survives() -> Built:
     return task, r("adam", 0.01, 15, batch_size=32, schedule="cosine")
 
 
-@held_out
+@sound
 def repairs_paid() -> Built:
     """What a repair costs: heavy tails that no column foretells, an absolute error, so that the median is learned."""
     rng = np.random.default_rng(733)
@@ -39,7 +39,7 @@ def repairs_paid() -> Built:
     return task, r("adam", 0.01, 12, batch_size=50, schedule="cosine")
 
 
-@held_out
+@sound
 def defaults_within_a_year() -> Built:
     """Whether a customer will not pay: one in eight, and what is known of them tells little. A logistic regression."""
     rng = np.random.default_rng(739)
@@ -50,7 +50,7 @@ def defaults_within_a_year() -> Built:
     return task, r("sgd", 0.1, 8, momentum=0.9, batch_size=64, schedule="cosine")
 
 
-@held_out
+@sound
 def ninety_welds() -> Built:
     """How strong a weld is, by four settings: ninety of them, a linear model with decay."""
     rng = np.random.default_rng(743)
@@ -61,7 +61,7 @@ def ninety_welds() -> Built:
     return task, r("adam", 0.03, 40, batch_size=12, weight_decay=1e-2, schedule="cosine")
 
 
-@held_out
+@sound
 def calls_in_an_hour() -> Built:
     """How often the yard is called in an hour: counts, by the likelihood of Poisson's law, and a network of one hidden layer."""
     rng = np.random.default_rng(751)
@@ -85,7 +85,7 @@ class Gaps(nn.Module):
         return self.out(self.gru(x)[0][:, -1])
 
 
-@held_out
+@sound
 def readings_at_odd_times() -> Built:
     """A swinging load read at odd times, with noise: where it is at the end of a gap, and a clipped gradient."""
     rng = np.random.default_rng(757)
@@ -111,7 +111,7 @@ class Bumps(nn.Module):
         return self.out(torch.exp(-(torch.cdist(x, self.places) ** 2) * self.wide.exp()))
 
 
-@held_out
+@sound
 def depth_of_a_basin() -> Built:
     """How deep the water is, by soundings with errors: radial bumps whose places and widths are learned."""
     rng = np.random.default_rng(761)

@@ -76,7 +76,7 @@ class Highway(nn.Module):
         return y if self.gate is None else torch.lerp(x, y, self.gate(x).sigmoid())
 
 
-@script("drift-highway", held_out=True)
+@script("drift-highway")
 def drift_highway(
     draw: Draw,
     *,
@@ -200,7 +200,7 @@ class FrostNet(nn.Module):
         return y[:, 0] if self.flat else y
 
 
-@script("frost-lstm", held_out=True)
+@script("frost-lstm")
 def frost_lstm(
     draw: Draw,
     *,
@@ -290,7 +290,7 @@ class ConvMixer(nn.Module):
         return self.out(self.blocks(self.norm(self.act(self.patches(x)))).mean((2, 3)))
 
 
-@script("command-convmixer", held_out=True)
+@script("command-convmixer")
 def command_convmixer(
     draw: Draw,
     *,
@@ -385,7 +385,7 @@ class Perceiver(nn.Module):
         return self.out(z.flatten(1))
 
 
-@script("trap-perceiver", held_out=True)
+@script("trap-perceiver")
 def trap_perceiver(
     draw: Draw,
     *,
@@ -492,7 +492,7 @@ class AppleNet(nn.Module):
         return self.head(self.body(x))
 
 
-@script("apple-squeeze", held_out=True)
+@script("apple-squeeze")
 def apple_squeeze(
     draw: Draw,
     *,

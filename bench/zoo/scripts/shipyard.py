@@ -78,7 +78,7 @@ class FactorMachine(nn.Module):
         return self.last(alone + 0.5 * (vectors.sum(1) ** 2 - (vectors**2).sum(1)).sum(1, keepdim=True))
 
 
-@script("part-factors", held_out=True)
+@script("part-factors")
 def part_factors(
     draw: Draw,
     *,
@@ -164,7 +164,7 @@ class TowNet(nn.Module):
         return torch.cat([head(x) for head in self.heads], 1)
 
 
-@script("tow-maxout", held_out=True)
+@script("tow-maxout")
 def tow_maxout(
     draw: Draw,
     *,
@@ -262,7 +262,7 @@ class RoomNet(nn.Module):
         return self.last(self.out(x)[..., 0])
 
 
-@script("room-messages", held_out=True)
+@script("room-messages")
 def room_messages(
     draw: Draw,
     *,
@@ -353,7 +353,7 @@ class SignalDecoder(nn.Module):
         return self.out(self.norm(x[:, -1]))
 
 
-@script("signal-decoder", held_out=True)
+@script("signal-decoder")
 def signal_decoder(
     draw: Draw,
     *,
@@ -415,7 +415,7 @@ class Separable(nn.Module):
         return self.act(self.norm(self.point(self.depth(x))))
 
 
-@script("quay-separable", held_out=True)
+@script("quay-separable")
 def quay_separable(
     draw: Draw,
     *,
