@@ -31,7 +31,7 @@ def asked_line_of_diabetes() -> Built:
     (x,) = scaled(x)
     y = ((y - y.mean()) / y.std()).astype(np.float32)
     task = tdx.Task(lambda: nn.Linear(10, 1), LogCosh(), (x, y[:, None]), name="asked-line-of-diabetes")
-    return task, r("adam", 0.02, 15, batch_size=32, weight_decay=1e-3, schedule="cosine")
+    return task, r("adam", 0.03, 18, batch_size=32, weight_decay=1e-3, schedule="cosine")
 
 
 class SmoothTwoLayers(nn.Module):
@@ -58,13 +58,13 @@ def asked_tumours_smoothed() -> Built:
 
 @held_out
 def asked_coin_like_days() -> Built:
-    """Whether tomorrow is a day of gains, by ten numbers of today: hardly more than half are right. Asked why the loss stays at 0.68."""
+    """Whether tomorrow is a day of gains, by ten numbers of today: three in five are right. Asked why the loss stays at 0.66."""
     rng = np.random.default_rng(853)
-    x = rng.normal(0, 1, (4000, 10)).astype(np.float32)
-    score = 0.3 * x[:, 0] - 0.25 * x[:, 1] + 0.2 * x[:, 2] * (x[:, 3] > 0)
-    y = (rng.random(4000) < 1 / (1 + np.exp(-score))).astype(np.float32)
+    x = rng.normal(0, 1, (6000, 10)).astype(np.float32)
+    score = 0.4 * x[:, 0] - 0.3 * x[:, 1] + 0.2 * x[:, 2]
+    y = (rng.random(6000) < 1 / (1 + np.exp(-score))).astype(np.float32)
     task = tdx.Task(lambda: nn.Linear(10, 1), nn.BCEWithLogitsLoss(), (x, y[:, None]), name="asked-coin-like-days")
-    return task, r("sgd", 0.03, 6, momentum=0.9, batch_size=64, schedule="cosine")
+    return task, r("sgd", 0.02, 8, momentum=0.9, batch_size=64, schedule="cosine")
 
 
 class Middle(nn.Module):
@@ -102,4 +102,4 @@ def asked_clothes_by_one_layer() -> Built:
     x, y = data.mnist("fashion-mnist", 3000)
     x = (x.reshape(-1, 14, 2, 14, 2).mean((2, 4)).reshape(-1, 196) - 0.286) / 0.33
     task = tdx.Task(lambda: plain(196, 32, 10), nn.CrossEntropyLoss(), (x.astype(np.float32), y), name="asked-clothes-by-one-layer")
-    return task, r("adam", 3e-3, 8, batch_size=64, schedule="cosine")
+    return task, r("adam", 5e-3, 12, batch_size=64, schedule="cosine")

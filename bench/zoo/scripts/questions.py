@@ -241,9 +241,9 @@ class DigitNet(nn.Module):
         return F.softmax(x, dim=1) if self.softmax else x
 
 
-def bytes_at_test(x: np.ndarray) -> np.ndarray:
-    """Pictures as they were before they were divided and centred."""
-    return x * 0.3081 * 255 + 0.1307 * 255
+def ink_on_paper(x: np.ndarray) -> np.ndarray:
+    """Own digits, dark on white, where those of the table are white on dark."""
+    return (1 - (x * 0.3081 + 0.1307) - 0.1307) / 0.3081
 
 
 @script("asked-digit-softmax", held_out=True)
@@ -260,7 +260,9 @@ def asked_digit_softmax(draw: Draw, *, rows: int = 2000, channels: int = 8, soft
 
 asked_digit_softmax.fault("softmax-before-cross-entropy", "softmax-at-the-end", "medium", softmax=True)
 asked_digit_softmax.fault("learning-rate-too-high", "one-half", "gross", lr=0.5)
-asked_digit_softmax.fault("preprocessing-mismatch", "test-in-bytes", "gross", prepare=honest_test, edit=test_inputs(bytes_at_test))
+asked_digit_softmax.fault(
+    "preprocessing-mismatch", "own-digits-dark-on-white", "gross", prepare=honest_test, edit=test_inputs(ink_on_paper)
+)
 asked_digit_softmax.fault("too-little-data", "sixty-digits", "medium", edit=few(60))
 
 # -- a sine by hand-made layers ----------------------------------------------------------------------------------------------------------
@@ -422,7 +424,8 @@ def asked_house_prices(
 
 asked_house_prices.fault("output-target-shape-mismatch", "column-and-row", "medium", flat=True)
 asked_house_prices.fault("unnormalized-target", "dollars", "gross", dollars=True)
-asked_house_prices.fault("learning-rate-decays-too-fast", "scheduler-in-the-inner-loop", "medium", schedule="exponential:0.03")
+asked_house_prices.fault("learning-rate-decays-too-fast", "scheduler-in-the-inner-loop", "medium", schedule="exponential:0.01",
+                         twin={"lr": 1.5e-3, "epochs": 20, "schedule": "exponential:0.87"})  # fmt: skip
 asked_house_prices.fault("dead-units", "bias-of-minus-ten", "gross", bias=-10.0)
 
 # -- several tags ------------------------------------------------------------------------------------------------------------------------
