@@ -9,6 +9,7 @@ from zoo.scripts import (
     healthy_hospital,
     healthy_market,
     healthy_orchard,
+    healthy_questions,
     healthy_shipyard,
     healthy_tundra,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "healthy_hospital",
     "healthy_market",
     "healthy_orchard",
+    "healthy_questions",
     "healthy_shipyard",
     "healthy_tundra",
 ]
