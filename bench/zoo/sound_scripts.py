@@ -10,6 +10,7 @@ from zoo.scripts import (
     healthy_market,
     healthy_orchard,
     healthy_shipyard,
+    healthy_threads,
     healthy_tundra,
 )
 from zoo.scripts.healthy import SOUND
@@ -25,5 +26,6 @@ __all__ = [
     "healthy_market",
     "healthy_orchard",
     "healthy_shipyard",
+    "healthy_threads",
     "healthy_tundra",
 ]

@@ -579,7 +579,6 @@ def wave_denoiser(
 wave_denoiser.fault("bottleneck", "a-code-of-one", "gross", z_dim=1)
 wave_denoiser.fault("wrong-output-activation", "tanh-at-the-end", "medium", bounded=True)
 wave_denoiser.fault("dead-units", "biases-of-minus-four", "gross", bias=-4.0)
-wave_denoiser.fault("learning-rate-decays-too-fast", "a-hundredth-every-epoch", "medium", schedule="exponential:0.01")
 
 # -- short windows of a sensor -----------------------------------------------------------------------------------------------------------
 
