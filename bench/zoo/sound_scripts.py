@@ -11,6 +11,7 @@ from zoo.scripts import (
     healthy_orchard,
     healthy_questions,
     healthy_shipyard,
+    healthy_threads,
     healthy_tundra,
 )
 from zoo.scripts.healthy import SOUND
@@ -27,5 +28,6 @@ __all__ = [
     "healthy_orchard",
     "healthy_questions",
     "healthy_shipyard",
+    "healthy_threads",
     "healthy_tundra",
 ]
