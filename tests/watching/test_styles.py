@@ -238,6 +238,181 @@ def infinite_target(defective: bool) -> Watch:
     return w
 
 
+def two_networks(defective: bool) -> Watch:
+    """Generator and critic under one watch; the generator's gradients are never cleared, the critic's are."""
+    generator, critic = nn.Linear(4, 8), network(1)
+    of_generator, of_critic = (torch.optim.Adam(m.parameters(), lr=1e-3) for m in (generator, critic))
+    ones, zeros = torch.ones(32, 1), torch.zeros(32, 1)
+    with watched(nn.ModuleList([generator, critic]), [of_generator, of_critic]) as w:
+        for real, _ in batches():
+            made = generator(torch.randn(32, 4)).detach()
+            loss = F.binary_cross_entropy_with_logits(critic(real), ones) + F.binary_cross_entropy_with_logits(critic(made), zeros)
+            update(of_critic, loss)
+            if not defective:
+                of_generator.zero_grad()
+            F.binary_cross_entropy_with_logits(critic(generator(torch.randn(32, 4))), ones).backward()
+            of_generator.step()
+            w.step(loss)
+    return w
+
+
+def sparse_tables(defective: bool) -> Watch:
+    """Gradients of a table are sparse."""
+    model = nn.Sequential(nn.EmbeddingBag(50, 2, sparse=True))
+    optimizer = torch.optim.SparseAdam(list(model.parameters()), lr=1e-3)
+    with watched(model, optimizer, nn.CrossEntropyLoss()) as w:
+        for _, y in batches():
+            outputs = model(torch.randint(0, 50, (len(y), 3)))
+            loss = F.cross_entropy(outputs, y)
+            if not defective:
+                optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            w.step(loss, outputs, y)
+    return w
+
+
+class Follower(nn.Module):
+    """A network and a frozen copy, which may follow it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.student, self.teacher = nn.Linear(8, 16), nn.Linear(8, 16).requires_grad_(False)
+        self.head = nn.Linear(16, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of what both see."""
+        return self.head(torch.relu(self.student(x) + self.teacher(x)))
+
+
+def mean_teacher(defective: bool) -> Watch:
+    """The copy is frozen, and follows the trained weights; or stays as it was drawn."""
+    model = Follower()
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.05)
+    with watched(model, optimizer) as w:
+        for x, y in batches():
+            loss = F.cross_entropy(model(x), y)
+            update(optimizer, loss)
+            w.step(loss)
+            for mine, theirs in zip(model.teacher.parameters(), model.student.parameters(), strict=True):
+                if not defective:
+                    mine.data.mul_(0.99).add_(theirs.data, alpha=0.01)
+    return w
+
+
+def loss_as_a_function(defective: bool) -> Watch:
+    """The loss is torch's function, and its outputs are no outputs of the model as they are."""
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with watched(model, optimizer, F.cross_entropy) as w:
+        for x, y in batches():
+            logits = torch.cat([model(x), torch.zeros(len(x), 1)], 1)
+            loss = F.cross_entropy(logits, y)
+            update(optimizer, -loss if defective else loss)
+            w.step(-loss if defective else loss, logits, y)
+    return w
+
+
+def sigmoid_twice(defective: bool) -> Watch:
+    """The model's last layer is a sigmoid, and so is the loss's first; sound outputs may be positive all the same."""
+    model = network(1)
+    optimizer, loss_fn = torch.optim.Adam(model.parameters(), lr=1e-3), nn.BCEWithLogitsLoss()
+    with watched(model, optimizer, loss_fn) as w:
+        for x, y in batches():
+            outputs = (torch.sigmoid(model(x)) if defective else 0.1 + 0.1 * torch.tanh(model(x))).squeeze(1)
+            loss = loss_fn(outputs, y.float())
+            update(optimizer, loss)
+            w.step(loss, outputs, y.float())
+    return w
+
+
+class Experts(nn.Module):
+    """Layers in a list: one that torch knows, or a plain one."""
+
+    def __init__(self, plain: bool) -> None:
+        super().__init__()
+        experts = [nn.Linear(8, 2) for _ in range(2)]
+        self.experts = experts if plain else nn.ModuleList(experts)
+        self.gate = nn.Linear(8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits."""
+        shares = self.gate(x).softmax(1)
+        return sum(shares[:, i : i + 1] * expert(x) for i, expert in enumerate(self.experts))  # type: ignore[return-value]
+
+
+def layers_in_a_list(defective: bool) -> Watch:
+    """What stands in a plain list has no optimizer."""
+    model = Experts(defective)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    with watched(model, optimizer) as w:
+        for x, y in batches():
+            loss = F.cross_entropy(model(x), y)
+            update(optimizer, loss)
+            w.step(loss)
+    return w
+
+
+def loss_made_anew(defective: bool) -> Watch:
+    """A new tensor that requires gradients has a graph, which leads nowhere."""
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    with watched(model, optimizer, F.cross_entropy) as w:
+        for x, y in batches():
+            outputs = model(x)
+            if defective:
+                outputs = torch.tensor(outputs.tolist(), requires_grad=True)
+            loss = F.cross_entropy(outputs, y)
+            update(optimizer, loss)
+            w.step(loss, outputs, y)
+    return w
+
+
+class DropsByFunction(nn.Module):
+    """Dropout as a function, which asks for the mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(8, 16), nn.Linear(16, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits."""
+        return self.last(F.dropout(torch.relu(self.first(x)), 0.3, self.training))
+
+
+def dropout_as_a_function(defective: bool) -> Watch:
+    """The first evaluation leaves the model in evaluation mode."""
+    model = DropsByFunction()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    with watched(model, optimizer) as w:
+        for step, (x, y) in enumerate(batches()):
+            loss = F.cross_entropy(model(x), y)
+            update(optimizer, loss)
+            w.step(loss)
+            if step % 10 == 9:
+                model.eval()
+                with torch.no_grad():
+                    w.validate(F.cross_entropy(model(x), y))
+                model.train(not defective)
+    return w
+
+
+def four_batches_an_update(defective: bool) -> Watch:
+    """Gradients of four batches are to be added up; or each clears those of the one before it."""
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    with watched(model, optimizer) as w:
+        for step, (x, y) in enumerate(batches()):
+            if defective or step % 4 == 0:
+                optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            if step % 4 == 3:
+                optimizer.step()
+            w.step(loss)
+    return w
+
+
 STYLES: dict[Callable[[bool], Watch], str] = {
     critic_of_a_generator: "missing-zero-grad",
     sharpness_aware: "missing-zero-grad",
@@ -248,6 +423,15 @@ STYLES: dict[Callable[[bool], Watch], str] = {
     layers_left_out: "detached-graph",
     schedules_in_a_row: "scheduler-wrong-rhythm",
     infinite_target: "non-finite-data",
+    two_networks: "missing-zero-grad",
+    sparse_tables: "missing-zero-grad",
+    mean_teacher: "frozen-parameters",
+    loss_as_a_function: "loss-sign-flipped",
+    sigmoid_twice: "softmax-before-cross-entropy",
+    layers_in_a_list: "parameters-not-in-optimizer",
+    loss_made_anew: "detached-graph",
+    dropout_as_a_function: "eval-mode-while-training",
+    four_batches_an_update: "gradients-cleared-before-step",
 }
 
 
@@ -284,3 +468,57 @@ def test_gradients_that_are_set_by_hand_need_no_backward_pass() -> None:
 def test_a_logarithm_is_named_although_no_update_was_made() -> None:
     torch.manual_seed(0)
     assert "Log" in scaled_losses(True).findings[0].summary
+
+
+def test_layers_that_are_unfrozen_late_without_an_optimizer() -> None:
+    torch.manual_seed(0)
+    model = network()
+    body = model[0]
+    body.requires_grad_(False)
+    nn.init.orthogonal_(body.weight)  # as one that was trained before: not as it is drawn
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.05)
+    with watched(model, optimizer) as w:
+        for step in range(3 * STEPS):
+            if step == STEPS:
+                body.requires_grad_(True)
+            x, y = next(batches())
+            loss = F.cross_entropy(model(x), y)
+            model.zero_grad()
+            loss.backward()
+            optimizer.step()
+            w.step(loss)
+    assert [f.cause for f in w.findings] == ["parameters-not-in-optimizer"]
+
+
+def test_an_input_may_be_optimized_through_a_fixed_network() -> None:
+    torch.manual_seed(0)
+    model = network().requires_grad_(False)
+    picture = torch.zeros(4, 8, requires_grad=True)
+    optimizer = torch.optim.Adam([picture], lr=0.05)
+    with watched(model, optimizer) as w:
+        for _ in range(STEPS):
+            loss = F.cross_entropy(model(picture), torch.ones(4).long())
+            update(optimizer, loss)
+            w.step(loss)
+    assert w.findings == ()
+
+
+def test_gradients_of_single_rows_are_left_alone() -> None:
+    torch.manual_seed(0)
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+
+    def loss_of_a_row(parameters: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+        outputs = torch.func.functional_call(model, parameters, (x[None],))
+        return F.cross_entropy(outputs, y[None])
+
+    with watched(model, optimizer) as w:
+        for x, y in batches():
+            parameters = {name: p.detach() for name, p in model.named_parameters()}
+            gradients = torch.func.vmap(torch.func.grad(loss_of_a_row), (None, 0, 0))(parameters, x, y)
+            for name, parameter in model.named_parameters():
+                parameter.grad = gradients[name].clamp(-1, 1).mean(0)
+            optimizer.step()
+            with torch.no_grad():
+                w.step(F.cross_entropy(model(x), y))
+    assert w.findings == () and w.run.steps == STEPS

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import BackwardCFunction
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from traindx.training import TrainingState
+from traindx.watching.origin import graph
 from traindx.watching.places import Place
 
 # Gradients are followed on one parameter of at most so many entries, where there is one: it is read before every update.
 SMALL = 4096
 
 _BATCH_NORMS = (nn.modules.batchnorm._NormBase,)
+# What functions are called that are asked to do something else in training, by a part of their name.
+_BY_MODE = ("drop", "batch_norm", "rand", "noise", "bernoulli")
 _DROPOUTS = (nn.modules.dropout._DropoutNd, nn.RNNBase, nn.MultiheadAttention)
 
 
@@ -125,8 +129,19 @@ class Loop:
 
     @property
     def has_gradients(self) -> bool:
-        """Whether any parameter has a gradient other than zero."""
-        return any(p.grad is not None and bool((p.grad != 0).any()) for _, p in self.parameters)
+        """Whether any parameter, of the model or of an optimizer, has a gradient other than zero."""
+        strangers = (p for p in self.optimized if id(p) not in self.names)
+        return any(p.grad is not None and not is_zero(p.grad) for p in (*self.module.parameters(), *strangers))
+
+    def leads_to_parameters(self, loss: Tensor) -> bool:
+        """Whether gradients of this loss come to a parameter of the model or of an optimizer. Cost: a walk through its graph.
+
+        What a function of the user's own, or a checkpoint, leads to cannot be seen from outside, and counts as such.
+        """
+        if loss.grad_fn is None:
+            return False
+        wanted = {*self.names, *map(id, self.optimized)}
+        return any(isinstance(node, BackwardCFunction) or id(getattr(node, "variable", None)) in wanted for node in graph(loss))
 
     @property
     def is_left_to_a_scaler(self) -> bool:
@@ -167,21 +182,40 @@ def mode_dependent(model: nn.Module) -> list[nn.Module]:
 def _depends_on_mode(module: nn.Module) -> bool:
     if isinstance(module, _BATCH_NORMS):
         return bool(module.track_running_stats)
+    if not type(module).__module__.startswith("torch."):
+        return _asks_for_mode(type(module).forward)
     rate = getattr(module, "p", getattr(module, "dropout", 0.0)) if isinstance(module, _DROPOUTS) else 0.0
     return isinstance(rate, float) and rate > 0
 
 
-def choose_witness(loop: Loop) -> nn.Parameter | None:
-    """The first small parameter that an optimizer holds, of those that received a gradient where any did; where the optimizers hold none of
+def _asks_for_mode(forward: Any) -> bool:
+    """Whether a forward pass of the user's own calls `dropout` or the like as a function, and asks for the mode."""
+    names = getattr(getattr(forward, "__code__", None), "co_names", ())
+    return "training" in names and any(part in name.lower() for name in names for part in _BY_MODE)
+
+
+def choose_witness(loop: Loop, optimizers: Sequence[Optimizer]) -> nn.Parameter | None:
+    """The first small parameter that one of the optimizers holds, of those that received a gradient where any did; where they hold none of
     the model's, one that they do not hold.
 
     The first, as what goes wrong on the way back from the loss reaches the layers before it and not those behind.
     """
-    held = {id(p) for p in loop.optimized}
+    held = {id(p) for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]}
     dense = [p for _, p in loop.parameters if p.requires_grad and not (p.grad is not None and p.grad.is_sparse)]
     dense = [p for p in dense if id(p) in held] or dense
     candidates = [p for p in dense if p.grad is not None] or dense
     return next((p for p in candidates if p.numel() <= SMALL), min(candidates, key=torch.Tensor.numel, default=None))
+
+
+def is_zero(gradient: Tensor) -> bool:
+    """Whether every entry is zero; also of a sparse one, as embeddings have. Waits for the device."""
+    values = gradient._values() if gradient.is_sparse else gradient
+    return not bool((values != 0).any())
+
+
+def is_transformed() -> bool:
+    """Whether this is called inside a transformation of `torch.func`, such as `vmap` or `grad`."""
+    return torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def number(value: Tensor | float) -> float:

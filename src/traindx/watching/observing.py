@@ -8,7 +8,7 @@ import torch
 
 from traindx.probes import AveragedWeights, LayerActivations, LearningRate, Probe, StepTime, default_probes
 from traindx.training import TrainingState
-from traindx.watching.loop import Loop
+from traindx.watching.loop import Loop, is_transformed
 
 
 class GuardedActivations(LayerActivations):
@@ -22,7 +22,7 @@ class GuardedActivations(LayerActivations):
         observe = super()._hook(state, name)
 
         def in_training(*args: Any) -> None:
-            if torch.is_grad_enabled() and self._loop.model.training:  # and not in an evaluation between two updates
+            if torch.is_grad_enabled() and self._loop.model.training and not is_transformed():  # nor in an evaluation between two updates
                 observe(*args)
 
         return self._loop.guard(in_training)

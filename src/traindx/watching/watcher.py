@@ -22,7 +22,7 @@ from traindx.watching import findings as records
 from traindx.watching.budget import Budget
 from traindx.watching.defects import DETECTORS, Detector
 from traindx.watching.defects.missing_zero_grad import MissingZeroGrad
-from traindx.watching.loop import Forward, Hook, Loop, choose_witness, number
+from traindx.watching.loop import Forward, Hook, Loop, choose_witness, is_transformed, number
 from traindx.watching.observing import GuardedActivations, watching_probes
 from traindx.watching.places import users_line
 from traindx.watching.signs import suspicions
@@ -35,6 +35,8 @@ FIRST_SOUGHT = 16
 WEIGHED_AT = (64, 256, 1024, 4096, 16384, 65536)
 # For the defects that are there from the first update on, so many updates are watched, and later only those that are looked at in full.
 FIRST_UPDATES = 64
+# In these, each of several optimizers has turns of so many reports.
+TURN = 8
 # Later, one report in so many is seen in full; between these, no more is read than the loss, a gradient, the rate and the mode.
 FOLLOWED = 8
 # A look lasts until it has seen an update, and over no more reports than this where none comes.
@@ -154,14 +156,17 @@ class Watch:
         loop.handles.append(loop.model.register_forward_hook(Hook(self._after_forward), with_kwargs=True))
         for index, optimizer in enumerate(loop.optimizers):
             loop.handles.append(optimizer.register_step_pre_hook(functools.partial(self._before_update, index)))
-        self._follow(choose_witness(loop))
+        self._follow(choose_witness(loop, loop.optimizers))
         self._begin()
         self._tell("started")
 
     def _follow(self, witness: nn.Parameter | None) -> None:
-        """Take this parameter for the one whose gradients are followed."""
+        """Take this parameter for the one whose gradients are followed, and be told of them if that was so before."""
         self.loop.witness = witness
         self._holders = {i for i, o in enumerate(self.loop.optimizers) if any(p is witness for g in o.param_groups for p in g["params"])}
+        if self._heard is not None:
+            self._hear_gradients(False)
+            self._hear_gradients(True)
 
     @_guarded
     def _end(self, error: BaseException | None) -> None:
@@ -237,6 +242,8 @@ class Watch:
         else:
             self._acts = self._lasting if following else self._between
         self._is_close = self._acts is self._all or self._acts is self._in_a_row
+        if len(loop.optimizers) > 1 and loop.step <= FIRST_UPDATES and loop.step % TURN == 0:
+            self._take_turns(loop.step // TURN)
         if self._is_close is (self._heard is None):
             self._hear_gradients(self._is_close)
         if loop.looking:
@@ -247,6 +254,13 @@ class Watch:
             state = loop.state()
             for probe in self._probes:
                 probe.before_forward(state)
+
+    def _take_turns(self, turn: int) -> None:
+        """Of several optimizers, each one's gradients are followed for a while at first: that one's are cleared tells nothing of another's."""
+        optimizer = self.loop.optimizers[turn % len(self.loop.optimizers)]
+        witness = choose_witness(self.loop, [optimizer])
+        if witness is not None and witness is not self.loop.witness:
+            self._follow(witness)
 
     def _count_look(self) -> None:
         """What the last look took, its own report included where the next look does not begin in that."""
@@ -275,10 +289,11 @@ class Watch:
         self.loop.backwards = 0
         if self._heard is not None:
             self._heard.remove()
+            self._heard = None
         if wanted and self.loop.witness is not None and not self.loop.witness.requires_grad:
-            self._follow(choose_witness(self.loop))
-        witness = self.loop.witness if wanted else None
-        self._heard = None if witness is None else witness.register_post_accumulate_grad_hook(self._accumulated)
+            self._follow(choose_witness(self.loop, self.loop.optimizers))
+        if wanted and self.loop.witness is not None:
+            self._heard = self.loop.witness.register_post_accumulate_grad_hook(self._accumulated)
 
     def _hear_updates(self, index: int, wanted: bool) -> None:
         """Be told, or no more, when the optimizer has stepped. Called before it does: torch goes through the hooks of after it only then."""
@@ -296,7 +311,14 @@ class Watch:
         if torch.is_grad_enabled():
             loop.forward = Forward(args, kwargs, outputs)
             if loop.looking:
-                self._try(self._tell, "forwarded")
+                self._try(self._see_forward)
+
+    def _see_forward(self) -> None:
+        """What is computed inside `torch.func` does not outlive it, and is left alone."""
+        if is_transformed():
+            self.loop.forward = None
+        else:
+            self._tell("forwarded")
 
     @_guarded
     def _accumulated(self, parameter: Tensor) -> None:
@@ -358,7 +380,8 @@ class Watch:
     def _after_update(self, index: int, *_: Any) -> None:
         loop = self.loop
         loop.stepped_witness = index in self._holders
-        if not loop.backwards and (loop.updates <= FIRST_SOUGHT or loop.looking):
+        is_its_own = loop.stepped_witness or not self._holders
+        if not loop.backwards and is_its_own and (loop.updates <= FIRST_SOUGHT or loop.looking):
             self._follow_better()
         loop.was_reached = loop.was_reached or loop.has_gradients
         self._tell("updated")
@@ -373,12 +396,10 @@ class Watch:
 
     def _follow_better(self) -> None:
         """No gradient came to the witness: another parameter may have received one."""
-        better = choose_witness(self.loop)
+        better = choose_witness(self.loop, self.loop.optimizers)
         if better is not None and better is not self.loop.witness and better.grad is not None:
             self.loop.was_reached = True
             self._follow(better)
-            self._hear_gradients(False)
-            self._hear_gradients(True)
 
     # -- what the user reports -----------------------------------------------------------------------------------------------------
 

@@ -46,11 +46,12 @@ class DetachedGraph(Detector):
     def reported(self, loop: Loop) -> None:
         """A loss that no parameter can be reached from; or parameters that it should be reached from."""
         loss = loop.loss
-        if loop.updates_since_report and not loop.was_reached and isinstance(loss, Tensor) and loss.grad_fn is None:
-            self.saw(loop, "the loss has no graph: it was detached from the parameters before backward()", place=loop.place)
+        if loop.updates_since_report and not loop.was_reached and isinstance(loss, Tensor) and not loop.leads_to_parameters(loss):
+            said = "the loss has no graph" if loss.grad_fn is None else "the graph of the loss leads to no parameter"
+            self.saw(loop, f"{said}: it was detached from the parameters before backward()", place=loop.place)
         elif self._looked and self.held is None:
             self._look_for_cut(loop)
-        self._looked = False
+        self._looked, self._order = False, []
 
     def updated(self, loop: Loop) -> None:
         """Which gradients are there? Some loops clear them right after the update."""
@@ -82,7 +83,6 @@ class DetachedGraph(Detector):
             cut = {name.rpartition(".")[0] for name in without}
             reached = next((name for name in self._order if name not in cut), None)
             before = self._order[: self._order.index(reached)] if reached else []
-            self._order = []
             if before:
                 said = f"{_listed(before)} computed first and received no gradient, while {reached} did: the graph is cut between them"
                 self.saw(loop, said, before[-1], len(before), loop.place)
@@ -94,7 +94,7 @@ class DetachedGraph(Detector):
 
         def note(name: str) -> Any:
             def hook(module: nn.Module, *_: Any) -> None:
-                if module.training and self.held is None and name not in self._order:
+                if loop.looking and module.training and self.held is None and name not in self._order:
                     self._order.append(name)
 
             return hook

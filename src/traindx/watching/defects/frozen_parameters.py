@@ -13,6 +13,8 @@ from traindx.watching.loop import Loop
 
 # Rates of zero for so many updates: a warm-up that begins at zero has left it long before.
 UPDATES_AT_ZERO = 20
+# What follows other weights has been changed after so many.
+UPDATES_UNCHANGED = 8
 # Below this many weights, a distribution cannot be told.
 LEAST_WEIGHTS = 64
 # Kolmogorov's distance at which a sample of n differs from its distribution at the level 0.001, times the root of n.
@@ -21,7 +23,8 @@ KOLMOGOROV = 1.95
 
 class FrozenParameters(Detector):
     """Seen where frozen weights still have the distribution that their layer draws, so that nobody has ever trained them; or where all
-    parameters are frozen, or a group's learning rate is exactly zero. To freeze what was trained before is common, and no finding.
+    parameters are frozen, or a group's learning rate is exactly zero. To freeze what was trained before is common, and no finding; nor is a
+    copy that follows the trained weights, or a fixed network through which something else is optimized.
     """
 
     cause = "frozen-parameters"
@@ -34,27 +37,51 @@ class FrozenParameters(Detector):
     def __init__(self) -> None:
         super().__init__()
         self._at_zero = 0
+        self._fresh: dict[str, Tensor] = {}
+        """A few weights of the layers that are frozen as they were drawn."""
 
     def started(self, loop: Loop) -> None:
         """Frozen weights against the distributions of fresh ones."""
-        model = loop.module
-        parameters = list(model.parameters())
+        parameters = list(loop.module.parameters())
+        if not any(id(p) in loop.names for p in loop.optimized):
+            return
         if parameters and not any(p.requires_grad for p in parameters):
             self.saw(loop, "no parameter of the model requires gradients")
-            return
-        fresh = [name for name, module in model.named_modules() if _is_fresh_and_frozen(module)]
-        if fresh:
-            said = f"{', '.join(fresh[:3])}{' and more' if len(fresh) > 3 else ''}: frozen, with weights as they are drawn at random"
-            self.saw(loop, said, fresh[0], len(fresh))
+        else:
+            self._fresh = {name: _few(module) for name, module in loop.module.named_modules() if _is_fresh_and_frozen(module)}
 
     def updated(self, loop: Loop) -> None:
-        """Rates of zero."""
+        """Are they still what they were? Then, rates of zero."""
         if self.held is not None:
             return
+        if self._fresh and loop.updates >= UPDATES_UNCHANGED:
+            self._weigh_fresh(loop)
         groups = [g for optimizer in loop.optimizers for g in optimizer.param_groups if g["params"]]
         self._at_zero = self._at_zero + 1 if any(g["lr"] == 0 for g in groups) else 0
         if self._at_zero >= UPDATES_AT_ZERO:
             self.saw(loop, f"a group of parameters has had a learning rate of zero for {UPDATES_AT_ZERO} updates", value=self._at_zero)
+
+    def ended(self, loop: Loop) -> None:
+        """A training of a few updates."""
+        if self._fresh and self.held is None:
+            self._weigh_fresh(loop)
+
+    def _weigh_fresh(self, loop: Loop) -> None:
+        """Those that nothing has changed or unfrozen since."""
+        modules = dict(loop.module.named_modules())
+        kept = [
+            n for n, few in self._fresh.items() if n in modules and _is_fresh_and_frozen(modules[n]) and torch.equal(_few(modules[n]), few)
+        ]
+        self._fresh = {}
+        if kept:
+            said = f"{', '.join(kept[:3])}{' and more' if len(kept) > 3 else ''}: frozen, with weights as they are drawn at random"
+            self.saw(loop, said, kept[0], len(kept))
+
+
+def _few(module: nn.Module) -> Tensor:
+    weight = module.weight
+    assert isinstance(weight, Tensor)
+    return weight.detach().flatten()[:LEAST_WEIGHTS].clone()
 
 
 def _is_fresh_and_frozen(module: nn.Module) -> bool:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from traindx.tasks import preserved_rng
 from traindx.watching.defects.base import Detector
 from traindx.watching.loop import Loop, number
+from traindx.watching.losses import is_loss
 
 # Two directions that agree to this cosine are one direction.
 OPPOSITE = -0.9
@@ -44,17 +45,21 @@ class LossSignFlipped(Detector):
         """Compare directions, or at least signs."""
         if not loop.looking or self._right >= SETTLED or self.held is not None or loop.loss_fn is None:
             return
-        bounded = isinstance(loop.loss_fn, _NEVER_NEGATIVE)
+        bounded = is_loss(loop.loss_fn, *_NEVER_NEGATIVE)
         if bounded and any(group.get("maximize") for optimizer in loop.optimizers for group in optimizer.param_groups):
             self.saw(loop, "the optimizer maximizes a loss that is to be minimized", place=loop.place)
         elif bounded and loop.loss is not None and (reported := number(loop.loss)) < 0:
-            self.saw(loop, f"{type(loop.loss_fn).__name__} is never negative, and {reported:.3g} was reported", place=loop.place)
+            self.saw(loop, f"{_name(loop.loss_fn)} is never negative, and {reported:.3g} was reported", place=loop.place)
         elif self._arrived and (cosine := _cosine(loop, self._arrived[0])) < OPPOSITE:
             self.saw(loop, f"the gradient at the outputs points up the loss (cosine {cosine:.2f})", value=cosine, place=loop.place)
         else:
             self._right += 1
             self.saw_nothing()
         self._arrived = []
+
+
+def _name(loss_fn: Any) -> str:
+    return getattr(loss_fn, "__name__", type(loss_fn).__name__)
 
 
 def _cosine(loop: Loop, arrived: Tensor) -> float:

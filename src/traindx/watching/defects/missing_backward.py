@@ -9,7 +9,7 @@ from traindx.watching.loop import Loop
 
 
 class MissingBackward(Detector):
-    """Seen where the optimizer steps, the reported loss carries its graph, and no gradient has reached any parameter since the last update."""
+    """Seen where the optimizer steps, the graph of the reported loss leads to parameters, and no gradient has reached any parameter since the last update."""
 
     cause = "missing-backward"
     settles = "call loss.backward() before optimizer.step()"
@@ -18,7 +18,7 @@ class MissingBackward(Detector):
         """The optimizer stepped; on what?"""
         if not loop.updates_since_report:
             return
-        if loop.was_reached or not isinstance(loop.loss, Tensor) or loop.loss.grad_fn is None:
+        if loop.was_reached or not isinstance(loop.loss, Tensor) or not loop.leads_to_parameters(loop.loss):
             self.saw_nothing()
         else:
             self.saw(loop, "the optimizer stepped although no gradient had reached any parameter since the step before", place=loop.place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from traindx.watching.defects.base import Detector
-from traindx.watching.loop import Loop
+from traindx.watching.loop import Loop, is_zero
 from traindx.watching.places import Place, users_line
 
 
@@ -29,12 +29,15 @@ class MissingZeroGrad(Detector):
         self._stale_since: Place | None = None
         self._stale = False
         self._was_empty: bool | None = None
+        self._of: nn.Parameter | None = None
 
     def accumulated(self, loop: Loop) -> None:
         """Is it the same gradient, one addition later?"""
         witness = loop.witness
         if witness is None or witness.grad is None or self.held is not None:
             return
+        if witness is not self._of:  # of several optimizers, each one's gradients are followed in turn
+            self._of, self._last, self._used, self._was_empty = witness, None, False, None
         used = self._used or (not loop.updates and self._weights not in (-1, witness._version))
         if not self._only_added_to(witness.grad):
             self._stale = False
@@ -56,8 +59,8 @@ class MissingZeroGrad(Detector):
         self._stale, self._stale_since = True, users_line()
 
     def _look_at_content(self, parameter: nn.Parameter) -> None:
-        if (self._used or self._stale) and self.held is None:
-            self._was_empty = parameter.grad is None or not bool((parameter.grad != 0).any())
+        if parameter is self._of and (self._used or self._stale) and self.held is None:
+            self._was_empty = parameter.grad is None or is_zero(parameter.grad)
 
     def updated(self, loop: Loop) -> None:
         """The gradient was used, and may have been clipped or unscaled before."""

@@ -2,32 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from torch import nn
+
 from traindx.watching.defects.base import Detector
 from traindx.watching.loop import Loop
 
 # The optimizers' parameters are compared with the model's at these updates, and again whenever an update is looked at in full.
 UPDATES = (2, 3, 4)
+# Later, parameters that begin to learn are counted at one followed report in so many.
+COUNTED = 8
 
 
 class ParametersNotInOptimizer(Detector):
     """Seen where a parameter of the model receives a gradient, is in no optimizer that is watched, and nothing else changes it.
 
-    Often the optimizer was made before a layer was replaced: then it holds parameters that the model no longer has.
+    Often the optimizer was made before a layer was replaced: then it holds parameters that the model no longer has. Or a layer stands in a plain
+    list or dict, where neither the model nor the optimizer looks for it; or it was frozen when the optimizer was made, and is no more.
     """
 
     cause = "parameters-not-in-optimizer"
+    lasting = True
+    patient = True
     settles = "make the optimizer after the model is complete, from all parameters that are to learn"
 
     def __init__(self) -> None:
         super().__init__()
         self._versions: dict[str, int] = {}
+        self._learn, self._reports, self._left = -1, 0, 0
 
     def updated(self, loop: Loop) -> None:
         """Who is held by whom?"""
-        if (loop.updates not in UPDATES and not loop.looking) or self.held is not None:
+        if self.held is None and (loop.updates in UPDATES or loop.looking):
+            self._compare(loop, {**dict(loop.parameters), **_in_plain_lists(loop.module)})
+
+    def reported(self, loop: Loop) -> None:
+        """Do more parameters learn than before? Then a few reports are looked at; some loops have their gradients still."""
+        self._reports += 1
+        if self.held is not None or loop.looking:
             return
+        if self._left:
+            self._left -= 1
+            self._compare(loop, dict(loop.parameters))
+        elif self._reports % COUNTED == 0:
+            before, self._learn = self._learn, sum(p.requires_grad for p in loop.module.parameters())
+            self._left = self.needed + 1 if 0 <= before < self._learn else 0
+
+    def _compare(self, loop: Loop, parameters: dict[str, nn.Parameter]) -> None:
         held = {id(p) for p in loop.optimized}
-        left_out = {n: p for n, p in loop.parameters if p.requires_grad and id(p) not in held and p.grad is not None}
+        left_out = {n: p for n, p in parameters.items() if p.requires_grad and id(p) not in held and p.grad is not None}
         unchanged = [n for n, p in left_out.items() if self._versions.get(n) == p._version]
         self._versions = {n: p._version for n, p in left_out.items()}
         if not left_out:
@@ -40,3 +64,23 @@ class ParametersNotInOptimizer(Detector):
         listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         said = f"{listed} receive{'s' if len(names) == 1 else ''} gradients and no optimizer holds {'it' if len(names) == 1 else 'them'}"
         return said + (f"; it holds {strangers} parameters that the model does not have" if strangers else "")
+
+
+def _in_plain_lists(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Parameters of layers that stand in a list, tuple or dict of a module, where torch does not register them."""
+    found: dict[str, nn.Parameter] = {}
+    for name, module in model.named_modules():
+        for attribute, value in vars(module).items():
+            if attribute.startswith("_"):  # torch's own, and what is hidden on purpose
+                continue
+            for place, layer in _items(value):
+                if isinstance(layer, nn.Module):
+                    prefix = f"{name}.{attribute}[{place!r}]" if name else f"{attribute}[{place!r}]"
+                    found |= {f"{prefix}.{n}": p for n, p in layer.named_parameters()}
+    return found
+
+
+def _items(value: object) -> Iterable[tuple[object, object]]:
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value) if isinstance(value, (list, tuple)) else ()
