@@ -4,7 +4,8 @@ import pytest
 from evidence_by_hand import Facts
 from standings import declines, fires, is_silent, sign
 
-from traindx.diagnosis.rules.wrong_output_activation import CONFINED, CONFINING, OUTSIDE_FULL, OUTSIDE_NONE
+from traindx.diagnosis.rules.wrong_output_activation import CONFINED, CONFINING, OUT_OF_REACH, OUTSIDE_FULL, OUTSIDE_NONE
+from traindx.records import Standing
 
 CAUSE = "wrong-output-activation"
 
@@ -36,4 +37,11 @@ def test_leaves_probabilities_to_their_own_rule(facts: Facts) -> None:
 
 
 def test_declines_without_an_experiment_that_shows_it(facts: Facts) -> None:
-    declines(beyond(facts), CAUSE)
+    declines(beyond(facts, 0.9 * OUTSIDE_FULL), CAUSE)
+
+
+def test_targets_out_of_reach_are_told_where_the_network_cannot_be_changed(facts: Facts) -> None:
+    facts = beyond(facts)
+    told = facts.race_refused(facts.remedies(CAUSE), "the model refuses").judged(CAUSE)
+    assert (told.standing, told.confidence) == (Standing.UNDECIDED, OUT_OF_REACH)
+    assert told.summary == "signs point to it; no experiment can be made: the model refuses"

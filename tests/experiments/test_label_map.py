@@ -14,6 +14,7 @@ from torch import nn
 from traindx.diagnosis.reading import Reading
 from traindx.diagnosis.rules import RULES
 from traindx.diagnosis.rules.label_noise import INPUTS_ALIKE, SURPLUS_ERRORS
+from traindx.diagnosis.rules.labels_unrelated_to_inputs import unrelated
 from traindx.experiments.label_map import compared_labels
 from traindx.records import Evidence, Standing
 from traindx.remedies import RepairLabels
@@ -280,3 +281,15 @@ def test_the_network_sees_better_labels_where_no_reference_model_can() -> None:
         given = np.where(np.random.default_rng(6).random(600) < share, 1 - y[:600], y[:600])
         found = values(answer(lab_for(Task(Product, nn.CrossEntropyLoss(), (x[:600], given), (x[600:], y[600:]))), "label_map"))
         assert ("agreement_surplus" in found) is seen
+
+
+@pytest.mark.parametrize("shuffled", [True, False])
+def test_only_labels_that_training_rows_could_teach_are_called_unrelated(shuffled: bool) -> None:
+    """Where a class is rare in training alone, models agree with training labels for that, and with validation labels by chance."""
+    rng = np.random.default_rng(8)
+    share, apart = (0.5, 2.0) if shuffled else (0.03, 0.5)
+    y = np.concatenate([rng.random(600) < share, rng.random(200) < 0.5]).astype(np.int64)
+    x = (rng.normal(size=(800, 5)) + apart * y[:, None]).astype(np.float32)
+    given = (x[600:], rng.permutation(y[600:]) if shuffled else y[600:])
+    found = answer(lab_for(Task(Net(5, 8, 2), nn.CrossEntropyLoss(), (x[:600], y[:600]), given)), "label_map")
+    assert unrelated(next(e for e in found if e.measure == "agreement")) is shuffled

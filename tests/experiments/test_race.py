@@ -12,7 +12,7 @@ from torch import nn
 
 from traindx.experiments import Lab
 from traindx.experiments.base import SHORT_WORK
-from traindx.experiments.gap import MOST_RECOVERED
+from traindx.experiments.gap import LEAST_SHARE, MOST_RECOVERED
 from traindx.experiments.race import ENOUGH, HEATS, REPEATS, SURVIVORS
 from traindx.records import Evidence, Outcome, RemedyRef
 from traindx.store import MemoryStore
@@ -267,3 +267,11 @@ def test_a_longer_training_is_repeated_as_the_baseline_going_on() -> None:
     assert longer.value > 0.5 and len(longer.seeds) == 1 + REPEATS
     assert longer.low is not None and longer.high is not None and 0 < longer.low <= longer.value <= longer.high
     assert len([run for run in lab.runs.values() if run.remedies]) == 1
+
+
+def test_who_begins_to_learn_where_the_baseline_never_does_goes_on() -> None:
+    lab = lab_for(digits_task(), SLOW.replace(epochs=16))
+    found = race(lab, rate(1000.0), DECAY, priors=(0.0, 0.0), goal=-100.0, ceiling=2.3)
+    assert found[str(rate(1000.0))].details["learned"] and found[str(rate(1000.0))].value < LEAST_SHARE
+    assert found[str(rate(1000.0))].step == lab.total
+    assert found[str(DECAY)].step == lab.horizon(HEATS[0])

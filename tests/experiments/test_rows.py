@@ -73,6 +73,17 @@ def test_labels_shuffled_shifted_and_as_they_are() -> None:
     assert values(answer(lab_for(mended), "relation"))["explained"] > 0.5
 
 
+def test_labels_of_windows_that_slide_over_a_series_are_not_tried_as_out_of_step() -> None:
+    """The value before is the last of a row's own inputs: every reference model would know it."""
+    series = np.zeros(612)
+    for i in range(2, 612):
+        series[i] = 0.35 * series[i - 1] - 0.3 * series[i - 2] + SHUFFLE.normal()
+    past = np.lib.stride_tricks.sliding_window_view(series, 10)[:-1].astype(np.float32)
+    task = Task(lambda: nn.Linear(10, 1), nn.MSELoss(), (past, series[10:, None].astype(np.float32)))
+    found = values(answer(lab_for(task), "relation"))
+    assert "explained" in found and "explained_shifted" not in found
+
+
 @pytest.mark.parametrize("label", ["tokens", "place", "neighbours"])
 def test_labels_of_rows_of_tokens(label: str) -> None:
     tokens = SHUFFLE.integers(0, 6, (600, 12))

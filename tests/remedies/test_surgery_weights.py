@@ -65,9 +65,26 @@ def test_recurrent_weights_are_orthogonal(kind):
     assert model.rnn.bias_hh_l0.eq(0).all()
 
 
-def test_what_belongs_to_no_layer_stays():
-    with pytest.raises(NotApplicable, match="no layer of torch"):
-        reinitialize(HandMade(), feed(ROWS))
+def test_matrices_made_by_hand_are_drawn_where_nothing_else_has_weights():
+    model = HandMade()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(100.0)
+    reinitialize(model, feed(ROWS))
+    assert 0 < model.w.abs().max() <= (6 / (8 + 6)) ** 0.5 and 0 < model.v.abs().max() <= (6 / (6 + 3)) ** 0.5
+    assert model.b.eq(0).all()
+
+
+def test_what_belongs_to_no_layer_stays_beside_layers():
+    model = nn.Sequential(nn.Linear(8, 8), HandMade())
+    before = model[1].w.clone()
+    reinitialize(model, feed(ROWS))
+    assert torch.equal(model[1].w, before)
+
+
+def test_without_weights_there_is_nothing_to_draw():
+    with pytest.raises(NotApplicable, match="neither a layer of torch nor a matrix"):
+        reinitialize(nn.Sequential(nn.BatchNorm1d(8)), feed(ROWS))
     with pytest.raises(InputError):
         reinitialize(HandMade(), feed(ROWS), "uniform")  # type: ignore[arg-type]
 

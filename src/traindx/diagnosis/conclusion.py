@@ -11,6 +11,7 @@ from traindx.diagnosis.rules import RULES, Rule
 from traindx.diagnosis.rules.base import CONFIRMING_SHARE
 from traindx.diagnosis.rules.label_shift import proportions_explain
 from traindx.diagnosis.rules.preprocessing_mismatch import harm_unknown
+from traindx.diagnosis.rules.too_little_data import FEW
 from traindx.records import Branch, Evidence, Finding, Standing, Step
 
 # What is less likely than this is not worth suspecting.
@@ -20,9 +21,14 @@ SIGN_WORTH = 0.3
 # Causes in the rows that explain the rest: whatever else was found on such rows was found on rows that are wrong.
 OF_THE_ROWS = ("non-finite-data", "wrong-labels", "train-test-leakage", "labels-unrelated-to-inputs")
 
+# Causes whose remedies keep a network from being sure of what it has learned by heart.
+TEMPERED = ("trained-too-long", "model-too-flexible")
+
 # More rows may be doubled more than once: what two more doublings give, each a little less than the one before, beside what a change of the
 # training gives on the rows there are.
 DOUBLINGS = 2.5
+# Below FEW rows, more of them are missing.
+FEW_DOUBLINGS = 6.0
 # Images that stand elsewhere contradict the predictions of reference models, which know no places: this much less do they then show.
 MOVED_IMAGES = 0.1
 
@@ -92,11 +98,15 @@ def weight(reading: Reading, finding: Finding) -> float:
         return 2.0 * finding.confidence
     race = next((e for e in finding.evidence if e.measure == "recovered"), None)
     if race is not None:
-        gap = reading.share(float(race.details["before"]) - float(race.details["reachable"]))
+        before, reachable = float(race.details["before"]), float(race.details["reachable"])
+        if finding.cause in TEMPERED:  # what lies above the constant is overconfidence: to undo that has taught nothing
+            before = min(before, max(reading.constant, reachable))
+        gap = reading.share(before - reachable)
         # A remedy that cures several causes alike is ascribed to the one that has the signs.
         return gap * (float(race.details["score"]) + SIGN_WORTH * (_sign(reading, finding) - float(race.details["prior"])))
     gain = next((e for e in finding.evidence if e.measure == "gain_of_doubling"), None)
-    return DOUBLINGS * reading.share(gain.value) if gain is not None else 0.1 * finding.confidence
+    doublings = FEW_DOUBLINGS if reading.value("audit", "rows") < FEW else DOUBLINGS
+    return doublings * reading.share(gain.value) if gain is not None else 0.1 * finding.confidence
 
 
 def _shifts_harm(reading: Reading) -> bool:

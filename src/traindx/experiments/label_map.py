@@ -46,7 +46,7 @@ Pair = tuple[np.ndarray, np.ndarray]
 class LabelMap:
     """Validation labels against what reference models, or else the trained network, expect of them."""
 
-    name, title, version, reads_test = "label_map", "validation labels against predictions", 5, False
+    name, title, version, reads_test = "label_map", "validation labels against predictions", 6, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``agreement`` and ``agreement_gain``, ``affine_map`` for numbers, and ``agreement_surplus`` where validation labels agree better."""
@@ -86,7 +86,7 @@ def _by_the_network(lab: Lab) -> list[Evidence]:
         return []
     usual = float((mine == labels).mean())
     skill = usual - surplus.chance(mine, labels)
-    found = _recoded(predicted, wanted, classes, usual, "of the validation labels are what the network expects")
+    found = _recoded(predicted, wanted, classes, usual, skill, "of the validation labels are what the network expects")
     recoded = _best_order(predicted, wanted, classes)[wanted]
     above_chance = float((predicted == recoded).mean()) - surplus.chance(predicted, recoded)
     skilled = skill >= LEAST_SKILL and above_chance >= USUAL_SHARE * skill
@@ -158,7 +158,8 @@ def _recoding(task: Task, x: np.ndarray, labels: np.ndarray, held: np.ndarray, w
     expected = of_classes(x, labels, held, classes)
     usual, agreement = float((expected.own.argmax(1) == labels).mean()), float((expected.other.argmax(2) == wanted).mean())
     predicted = expected.other.mean(0).argmax(1)
-    found = _recoded(predicted, wanted, classes, usual, f"of the {side} labels are what reference models expect")
+    skill = usual - surplus.chance(expected.own.argmax(1), labels)
+    found = _recoded(predicted, wanted, classes, usual, skill, f"of the {side} labels are what reference models expect")
     said = f"reference models agree with {agreement:.0%} of the {side} labels, and with {usual:.0%} of training labels they have not seen"
     return [*found, *_surplus(task, surplus.of_classes(expected, labels, wanted), said, x, held)]
 
@@ -197,8 +198,10 @@ def _varies(rows: Rows) -> bool:
     return first is None or second is None or not torch.equal(first[0], second[0].flip(0))
 
 
-def _recoded(predicted: np.ndarray, wanted: np.ndarray, classes: int, usual: float, said: str) -> list[Evidence]:
-    """``agreement`` of labels with predictions, and ``agreement_gain`` where another coding agrees nearly as often as is usual.
+def _recoded(predicted: np.ndarray, wanted: np.ndarray, classes: int, usual: float, skill: float, said: str) -> list[Evidence]:
+    """``agreement`` of labels with predictions, and ``agreement_gain`` where another coding agrees nearly as often as is ``usual``.
+
+    ``skill`` is by how much more often than by chance that is: where a class is as rare as it is not among other rows, by hardly any.
 
     The coding is one to one; it is found on one half of the rows and counted on the other.
     """
@@ -218,7 +221,7 @@ def _recoded(predicted: np.ndarray, wanted: np.ndarray, classes: int, usual: flo
         f"{', '.join(moved[:5])}{', ...' if len(moved) > 5 else ''}"
     )
     error = 2 * math.sqrt(max(agreement * (1 - agreement), 1 / len(wanted)) / len(wanted))
-    counted = {"usual": usual, "chance": surplus.chance(predicted, wanted), "rows": len(wanted)}
+    counted = {"usual": usual, "skill": skill, "chance": surplus.chance(predicted, wanted), "rows": len(wanted)}
     found = [
         Evidence(
             experiment="label_map", measure="agreement", value=agreement, low=agreement - error, high=agreement + error, details=counted
@@ -317,7 +320,7 @@ def _line_of(mine: np.ndarray, y: np.ndarray, expected: np.ndarray, wanted: np.n
         value=abs(correlation),
         low=abs(correlation) - error,
         high=abs(correlation) + error,
-        details={"usual": usual_correlation, "chance": 0.0, "rows": len(wanted)},
+        details={"usual": usual_correlation, "skill": usual_correlation, "chance": 0.0, "rows": len(wanted)},
     )
     if not units:
         return [agreement]

@@ -145,8 +145,14 @@ class _Track:
         if self.leader is not None and self.leader.recovered >= ENOUGH:
             return not self._challengers()
         tried = [c for c in self.contenders if c.runs]
+        if any(self._left_the_plateau(c) for c in tried):
+            return heat >= 1
         reach, sign = (LEAST_SHARE, STRONG) if heat < 0.5 else (float(self.params.get("reach", WITHIN_REACH)), DIRECT)
         return not any(max(c.lead, c.recovered) >= reach or c.prior >= sign for c in tried)
+
+    def _left_the_plateau(self, contender: Contender) -> bool:
+        """Whether it has begun to learn where the baseline has learned nothing, to its end."""
+        return not self.gap.learned(min(self.gap.before, self._baseline_loss(contender.horizon))) and self.gap.learned(contender.after)
 
     def _challengers(self) -> list[Contender]:
         """Who may yet be preferred to a leader that recovers enough: the most promising, and the one with the strongest signs."""
@@ -184,10 +190,14 @@ class _Track:
                 self._run([contender], horizon)
 
     def _survivors(self, horizon: int) -> list[Contender]:
-        """The most promising and the one with the strongest signs; at full length one less, so that the budget lasts for repeats."""
-        ranked = sorted((c for c in self.contenders if c.runs and c.settled is None), key=lambda c: c.promise, reverse=True)
+        """The most promising, those first that learn where the baseline does not, and the one with the strongest signs; at full length one
+        less, so that the budget lasts for repeats.
+        """
+        able = [c for c in self.contenders if c.runs and c.settled is None]
+        ranked = sorted(able, key=lambda c: (self._left_the_plateau(c), c.promise), reverse=True)
         chosen = [*ranked[: SURVIVORS - (horizon >= self.lab.total)], *sorted(ranked, key=lambda c: -c.prior)[:1]]
-        return [c for c in {id(c): c for c in chosen}.values() if c.prior >= STRONG or max(c.lead, c.recovered) > LEAST_SHARE]
+        once = {id(c): c for c in chosen}.values()
+        return [c for c in once if c.prior >= STRONG or max(c.lead, c.recovered) > LEAST_SHARE or self._left_the_plateau(c)]
 
     def _affordable(self, contenders: Sequence[Contender], horizon: int) -> Sequence[Contender]:
         """As many of them, in their order, as the budget pays for."""

@@ -98,9 +98,9 @@ def _test_inputs_alike(reading: Reading) -> bool:
 
 def unrelated(held: Evidence) -> bool:
     """Whether reference models, good on training rows, do on given validation or test rows as chance does, beyond the noise."""
-    chance, usual = float(held.details["chance"]), float(held.details["usual"])
+    chance, skill = float(held.details["chance"]), float(held.details["skill"])
     high = held.value if held.high is None else held.high
-    return usual - chance >= USUAL_SKILL and held.value - chance <= LEFT / 2 * (usual - chance) and high - chance <= LEFT * (usual - chance)
+    return skill >= USUAL_SKILL and held.value - chance <= LEFT / 2 * skill and high - chance <= LEFT * skill
 
 
 def _network_knows(reading: Reading) -> bool:

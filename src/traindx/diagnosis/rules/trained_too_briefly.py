@@ -15,6 +15,8 @@ SLOWEST = 0.15
 # Trainings of fewer updates than this are short for any network.
 UPDATES_NONE, UPDATES_FULL = 2000.0, 200.0
 
+# A handful of updates is a beginning, whatever the loss did in them.
+HANDFUL_NONE, HANDFUL_FULL = 60.0, 12.0
 # A few passes over the rows are few for any network; a fall that goes on after many may have other reasons.
 EPOCHS_NONE, EPOCHS_FULL = 6.0, 2.0
 
@@ -55,7 +57,8 @@ class TrainedTooBriefly(FitRule):
         short = 0.4 + 0.6 * log_ramp(reading.sign("updates"), UPDATES_NONE, UPDATES_FULL)
         tiny_steps = log_ramp(reading.sign("median_update_ratio"), RATIO_NONE, RATIO_FULL)
         few = ramp(-reading.sign("epochs"), -EPOCHS_NONE, -EPOCHS_FULL)
-        return falling * short * (1 - tiny_steps) * (SYMPTOM + (1 - SYMPTOM) * few)
+        handful = SYMPTOM * log_ramp(reading.sign("updates"), HANDFUL_NONE, HANDFUL_FULL)
+        return max(handful, falling * short * (1 - tiny_steps) * (SYMPTOM + (1 - SYMPTOM) * few))
 
     def _slowed(self, reading: Reading) -> float:
         """What the schedule left of the rate in the last half: a loss that falls little for that reason has not arrived."""

@@ -8,7 +8,7 @@ from traindx.records import Evidence, RemedyRef
 
 # Root mean square of the largest feature: 1 when standardised, about 0.5 for pixels in 0..1, over 100 for raw pixels.
 SCALE_NONE, SCALE_FULL = 3.0, 30.0
-SMALL_NONE, SMALL_FULL = 0.05, 0.002
+SMALL_NONE, SMALL_FULL = 0.15, 0.01
 SPREAD_NONE, SPREAD_FULL = 30.0, 1000.0
 OFFSET_NONE, OFFSET_FULL = 5.0, 50.0
 # A spread counts where the largest feature is above this: among pixels in 0..1 some are nearly constant, and do no harm.

@@ -93,7 +93,7 @@ def _scales(model: nn.Module) -> list[Evidence]:
         if isinstance(bias, Tensor) and bias.numel() > 1:
             biases.append(float(bias.detach().double().mean().abs()))
     if not gains:
-        return _tables(model)
+        return [evidence("unit_spread", 0.0)] if _stuck_by_hand(model) else _tables(model)
     found = [evidence("smallest_gain", min(gains)), evidence("largest_gain", max(gains))]
     spreads = [0.0] if _stuck_table(model) else spreads[:-1] or spreads
     found += [evidence("unit_spread", min(spreads))] if spreads else []
@@ -104,6 +104,12 @@ def _stuck_table(model: nn.Module) -> bool:
     """Whether a table of vectors is zero, and its gradient too: what is multiplied by them learns nothing, and neither do they."""
     tables = [m.weight for m in model.modules() if isinstance(m, nn.Embedding) and m.embedding_dim > 1]
     return any(w.grad is not None and not bool(w.detach().any()) and not bool(w.grad.any()) for w in tables)
+
+
+def _stuck_by_hand(model: nn.Module) -> bool:
+    """Whether the user's own matrices of weights are all zero, and so are their gradients, with those of a batch."""
+    matrices = [p for p in model.parameters() if p.ndim == 2]
+    return bool(matrices) and not any(bool(p.any()) or p.grad is None or bool(p.grad.any()) for p in matrices)
 
 
 def _tables(model: nn.Module) -> list[Evidence]:

@@ -28,15 +28,16 @@ def reinitialize(model: nn.Module, probe: Probe, scheme: Scheme = "auto") -> nn.
     ``he`` is N(0, 2 / fan_in) before rectifiers and N(0, 1 / fan_in) elsewhere (He et al. 2015, arXiv:1502.01852); ``glorot`` is
     U(+-sqrt(6 / (fan_in + fan_out))) (Glorot and Bengio 2010); ``auto`` is he before rectifiers, glorot elsewhere; ``torch`` is what each
     layer draws by itself, U(+-sqrt(1 / fan_in)), small enough for blocks that add up without normalization. Recurrent weights are orthogonal for each gate and forget gates start open (Jozefowicz et al. 2015); embeddings and attention take torch's own rule.
-    Parameters that belong to no layer of torch keep their values.
+    Parameters that belong to no layer of torch keep their values, unless no other has any weights: then matrices are drawn by Glorot's rule,
+    which does not ask which side is the input's, and biases are zero.
     """
     if scheme not in get_args(Scheme):
         raise InputError("scheme", f"found {scheme!r}", f"use one of {', '.join(get_args(Scheme))}")
     seen = trace(model, probe)
     following = {n.module: following_activation(seen, n.outputs[0]) for n in reversed(seen.nodes) if n.weighted and n.module is not None}
     drawn = [m for m in model.modules() if isinstance(m, WEIGHTED) and initialize(m, following.get(m), scheme)]
-    if not drawn:
-        raise NotApplicable("no layer of torch whose weights could be drawn anew")
+    if not drawn and not _by_hand(model):
+        raise NotApplicable("neither a layer of torch nor a matrix of weights that could be drawn anew")
     for module in model.modules():
         if isinstance(module, (*NORMS, nn.PReLU)) and callable(reset := getattr(module, "reset_parameters", None)):
             reset()
@@ -64,6 +65,23 @@ def initialize(module: nn.Module, activation: str | None, scheme: Scheme = "auto
         else:
             return False
     return True
+
+
+def _by_hand(model: nn.Module) -> bool:
+    """Draw the matrices among the parameters that the user's own modules hold. False where there are none."""
+    own = {f"{name}.{n}": p for name, m in model.named_modules() if _is_own(m) for n, p in m.named_parameters(recurse=False)}
+    matrices = [p for p in own.values() if p.ndim == 2]
+    with torch.no_grad():
+        for matrix in matrices:
+            nn.init.xavier_uniform_(matrix)
+        for name, parameter in own.items():
+            if matrices and parameter.ndim < 2 and any(part.startswith("b") for part in name.split(".")[-2:]):
+                nn.init.zeros_(parameter)
+    return bool(matrices)
+
+
+def _is_own(module: nn.Module) -> bool:
+    return isinstance(module, (nn.ParameterList, nn.ParameterDict)) or not type(module).__module__.startswith("torch.")
 
 
 def _by_itself(module: nn.Module) -> bool:

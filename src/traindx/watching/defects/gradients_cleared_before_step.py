@@ -46,7 +46,12 @@ class GradientsClearedBeforeStep(Detector):
         gradient = loop.witness.grad
         if gradient is None or (gradient._version != self._version and loop.updates <= UPDATES and is_zero(gradient)):
             self.saw(loop, "gradients had arrived, and were cleared before the optimizer stepped")
-        elif self._thrown_away >= LEAST_THROWN_AWAY and self._thrown_away == loop.backwards - 1 and self._last is not None and self._last[0] is gradient:
+        elif (
+            self._thrown_away >= LEAST_THROWN_AWAY
+            and self._thrown_away == loop.backwards - 1
+            and self._last is not None
+            and self._last[0] is gradient
+        ):
             said = f"{loop.backwards} backward passes gave gradients for this update, and each cleared those of the one before it"
             self.saw(loop, said, value=loop.backwards)
         else:
