@@ -42,8 +42,8 @@ def test_most_causes_are_planted_in_held_out_scripts() -> None:
     held_out = [script for script in SCRIPTS.values() if script.held_out]
     causes = Counter(mistake.cause for script in held_out for mistake in script.mistakes)
     assert len(held_out) >= 8
-    assert set(causes) <= set(BRANCHES) and len(causes) >= 0.75 * len(BRANCHES)
-    assert sum(count >= 2 for count in causes.values()) >= 0.5 * len(BRANCHES)
+    assert set(causes) <= set(BRANCHES) and len(causes) >= 0.6 * len(BRANCHES)  # as people ask about them: some hardly ever
+    assert sum(count >= 2 for count in causes.values()) >= 0.4 * len(BRANCHES)
 
 
 def test_only_the_later_scripts_are_held_out() -> None:
