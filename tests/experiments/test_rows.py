@@ -73,15 +73,18 @@ def test_labels_shuffled_shifted_and_as_they_are() -> None:
     assert values(answer(lab_for(mended), "relation"))["explained"] > 0.5
 
 
-def test_labels_of_windows_that_slide_over_a_series_are_not_tried_as_out_of_step() -> None:
-    """The value before is the last of a row's own inputs: every reference model would know it."""
+@pytest.mark.parametrize(("lags", "others"), [(10, 0), (1, 6), (3, 12)])
+def test_labels_of_rows_that_hold_the_values_before_are_not_tried_as_out_of_step(lags: int, others: int) -> None:
+    """The value before is among a row's own inputs: every reference model would know it."""
     series = np.zeros(612)
     for i in range(2, 612):
         series[i] = 0.35 * series[i - 1] - 0.3 * series[i - 2] + SHUFFLE.normal()
-    past = np.lib.stride_tricks.sliding_window_view(series, 10)[:-1].astype(np.float32)
-    task = Task(lambda: nn.Linear(10, 1), nn.MSELoss(), (past, series[10:, None].astype(np.float32)))
-    found = values(answer(lab_for(task), "relation"))
-    assert "explained" in found and "explained_shifted" not in found
+    past = np.lib.stride_tricks.sliding_window_view(series, lags)[:-1]
+    x = np.concatenate([past, SHUFFLE.normal(size=(len(past), others))], 1).astype(np.float32)
+    task = Task(lambda: nn.Linear(lags + others, 1), nn.MSELoss(), (x, series[lags:, None].astype(np.float32)))
+    found = {e.measure: e for e in answer(lab_for(task), "relation")}
+    assert found["explained"].details["offsets"] < 4
+    assert "explained_shifted" not in found or found["explained_shifted"].value < 0.5
 
 
 @pytest.mark.parametrize("label", ["tokens", "place", "neighbours"])

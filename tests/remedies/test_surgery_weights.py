@@ -75,6 +75,16 @@ def test_matrices_made_by_hand_are_drawn_where_nothing_else_has_weights():
     assert model.b.eq(0).all()
 
 
+@pytest.mark.parametrize(
+    ("name", "zero"), [("b", True), ("b1", True), ("bias", True), ("bn_scale", False), ("body", False), ("beta", False)]
+)
+def test_only_biases_made_by_hand_become_zero(name, zero):
+    model = HandMade()
+    model.register_parameter(name, nn.Parameter(torch.ones(6)))
+    reinitialize(model, feed(ROWS))
+    assert bool(getattr(model, name).eq(0).all()) is zero
+
+
 def test_what_belongs_to_no_layer_stays_beside_layers():
     model = nn.Sequential(nn.Linear(8, 8), HandMade())
     before = model[1].w.clone()

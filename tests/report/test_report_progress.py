@@ -87,6 +87,24 @@ def test_without_a_terminal_nothing_is_shown(wanted: bool, capsys: pytest.Captur
     assert capsys.readouterr() == ("", "")
 
 
+class Tee:
+    """Stands in for a stream, as loggers do, and knows nothing of terminals."""
+
+    def write(self, text: str) -> int:
+        """As a stream."""
+        return len(text)
+
+    def flush(self) -> None:
+        """As a stream."""
+
+
+@pytest.mark.parametrize("stream", [Tee(), None])
+def test_a_stream_that_is_no_stream_is_no_terminal(stream: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", stream)
+    with told(True) as show:
+        assert show is None
+
+
 def test_nothing_is_shown_where_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Terminal())
     with told(False) as show:

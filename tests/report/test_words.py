@@ -183,6 +183,11 @@ def test_every_sign_is_a_sentence_with_its_value(experiment: str, signs: dict[st
         assert ("0.25" in said or "25%" in said) and "{" not in said and said[0].isupper() and said.endswith(".")
 
 
+def test_a_fall_below_zero_is_a_rise() -> None:
+    said = words.explain(Evidence(experiment="baseline", measure="last_half_fall", value=-0.3))
+    assert said == "In the last half of the training its loss rises by 0.3."
+
+
 def test_a_sign_keeps_its_threshold_and_what_is_said_of_one_part() -> None:
     ratio = Evidence(experiment="baseline", measure="first_last_gradient_ratio", value=1e-7, threshold=1e-3)
     assert words.explain(ratio) == (

@@ -331,7 +331,7 @@ class Experts(nn.Module):
 
     def __init__(self, plain: bool) -> None:
         super().__init__()
-        experts = [nn.Linear(8, 2) for _ in range(2)]
+        experts = [network() for _ in range(2)]
         self.experts = experts if plain else nn.ModuleList(experts)
         self.gate = nn.Linear(8, 2)
 
@@ -522,3 +522,127 @@ def test_gradients_of_single_rows_are_left_alone() -> None:
             with torch.no_grad():
                 w.step(F.cross_entropy(model(x), y))
     assert w.findings == () and w.run.steps == STEPS
+
+
+def rates_of_zero() -> nn.Module:
+    class Attends(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mix, self.dropout = nn.Linear(8, 2), 0.0
+
+        def forward(self, x: Tensor) -> Tensor:
+            return F.dropout(self.mix(x), self.dropout if self.training else 0.0)
+
+    return Attends()
+
+
+def checkpointed() -> nn.Module:
+    class Body(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mix, self.drop, self.saves = nn.Linear(8, 2), nn.Dropout(0.0), False
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.drop(self.mix(x.clone() if self.saves and self.training else x))
+
+    return Body()
+
+
+def subclassed() -> nn.Module:
+    class Drop(nn.Dropout):
+        pass
+
+    return nn.Sequential(nn.Linear(8, 2), Drop(0.0))
+
+
+@pytest.mark.parametrize("build", [rates_of_zero, checkpointed, subclassed])
+@pytest.mark.parametrize("training", [True, False])
+def test_without_dropout_the_mode_makes_no_difference(build: Callable[[], nn.Module], training: bool) -> None:
+    torch.manual_seed(0)
+    model = build().train(training)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    with watched(model, optimizer) as w:
+        for step, (x, y) in enumerate(batches()):
+            loss = F.cross_entropy(model(x), y)
+            update(optimizer, loss)
+            w.step(loss)
+            if step % 10 == 9:
+                with torch.no_grad():
+                    w.validate(F.cross_entropy(model(x), y))
+    assert w.findings == ()
+
+
+def test_several_backward_passes_for_one_report_may_clear_each_other() -> None:
+    torch.manual_seed(0)
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    with watched(model, optimizer) as w:
+        for x, y in batches():
+            worst = x.clone().requires_grad_()
+            for _ in range(3):  # an attack on the inputs
+                model.zero_grad()
+                F.cross_entropy(model(worst), y).backward()
+                assert worst.grad is not None
+                worst = (worst + 0.05 * worst.grad.sign()).detach().requires_grad_()
+            loss = F.cross_entropy(model(worst), y)
+            update(optimizer, loss)
+            w.step(loss)
+    assert w.findings == ()
+
+
+def test_probabilities_may_be_reported_beside_a_loss_of_logits() -> None:
+    torch.manual_seed(0)
+    model = network(1)
+    optimizer, loss_fn = torch.optim.Adam(model.parameters(), lr=1e-3), nn.BCEWithLogitsLoss()
+    with watched(model, optimizer, loss_fn) as w:
+        for x, y in batches():
+            logits = model(x).squeeze(1)
+            loss = loss_fn(logits, y.float())
+            update(optimizer, loss)
+            w.step(loss, torch.sigmoid(logits), y.float())
+    assert w.findings == ()
+
+
+def test_a_frozen_copy_that_is_made_anew_now_and_then_is_no_finding() -> None:
+    torch.manual_seed(0)
+    model = Follower()
+    model.teacher.load_state_dict(model.student.state_dict())
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.05)
+    with watched(model, optimizer) as w:
+        for step, (x, y) in enumerate(batches()):
+            loss = F.cross_entropy(model(x), y)
+            update(optimizer, loss)
+            w.step(loss)
+            if step % 30 == 29:
+                model.teacher.load_state_dict(model.student.state_dict())
+    assert w.findings == ()
+
+
+def test_a_loss_with_a_larger_bonus_may_be_negative() -> None:
+    torch.manual_seed(0)
+    model = network(1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with watched(model, optimizer, F.mse_loss) as w:
+        for x, _ in batches():
+            outputs, targets = model(x), 0.1 * x[:, :1]
+            loss = F.mse_loss(outputs, targets) - 2.0
+            update(optimizer, loss)
+            w.step(loss, outputs, targets)
+    assert w.findings == ()
+
+
+def test_gradients_of_the_second_optimizer_that_are_cleared_before_its_step() -> None:
+    torch.manual_seed(0)
+    model = network()
+    optimizers = [torch.optim.SGD(layer.parameters(), lr=0.05) for layer in (model[0], model[2])]
+    with watched(model, optimizers) as w:
+        for x, y in batches():
+            for optimizer in optimizers:
+                optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizers[1].zero_grad()
+            for optimizer in optimizers:
+                optimizer.step()
+            w.step(loss)
+    assert "gradients-cleared-before-step" in [f.cause for f in w.findings]

@@ -31,8 +31,8 @@ FOLDS = 5
 NEIGHBOURS = 15
 # Rows by which labels may be out of step with inputs.
 OFFSETS = (-2, -1, 1, 2)
-# Rows slide where so many of their columns correlate by more than this with another column of the next row; of wide rows some are looked at.
-SLID, SLIDING_SHARE, MOST_COLUMNS = 0.99, 0.25, 400
+# A column that correlates by more than this with a target, or with another column of the next row, holds the same; of wide rows some are looked at.
+SLID, MOST_COLUMNS = 0.99, 400
 
 
 class Relation:
@@ -68,7 +68,7 @@ class Relation:
             rng = np.random.default_rng(0)
             count = PERMUTATIONS if found < PLAIN_SHARE else FEW_PERMUTATIONS
             permuted = np.array([explained(y[rng.permutation(len(y))]) for _ in range(count)])
-            offsets = [] if features.tokens is None and _slide(features(rows[0])) else OFFSETS
+            offsets = _tellable(features(rows[0]) if features.tokens is None else None, y)
             shifted = {offset: explained(np.roll(y, -offset, axis=0)) for offset in offsets}
         detectable = float(np.quantile(permuted, 0.95) - np.median(permuted))
         details = {
@@ -76,6 +76,7 @@ class Relation:
             "detectable": detectable,
             "permuted": float(np.median(permuted)),
             "rows": len(y),
+            "offsets": len(offsets),
             "telling": _telling(y, labels is not None),
         }
         evidence = [Evidence(experiment="relation", measure="explained", value=found, details=details)]
@@ -86,15 +87,39 @@ class Relation:
         return evidence
 
 
+def _tellable(x: np.ndarray | None, y: np.ndarray) -> list[int]:
+    """The offsets by which labels may be out of step, without those at which a row holds its neighbour's target among its own inputs."""
+    if x is None:
+        return list(OFFSETS)
+    return [] if _slide(x) else [offset for offset in OFFSETS if not _copied(x, np.roll(y, -offset, axis=0))]
+
+
+def _copied(x: np.ndarray, y: np.ndarray) -> bool:
+    """Whether a number of the targets (N, k) stands among the inputs (N, d) as it is, as where a row holds the value before."""
+    columns = x[:, x.std(0) > 0][:, :MOST_COLUMNS]
+    return bool(columns.size) and float(_correlations(columns, y).max()) > SLID
+
+
 def _slide(x: np.ndarray) -> bool:
-    """Whether rows (N, k) are windows that slide over a series: then the targets of the rows before stand among a row's own inputs."""
-    x = x[:, x.std(0) > 0][:, :MOST_COLUMNS]
-    if x.shape[1] < 2:
+    """Whether rows (N, d) are windows that slide over a series: then the targets of the rows before stand among a row's own inputs, in part.
+
+    Two different columns agree from one row to the next, more than within a row, and in both halves of the rows.
+    """
+    columns = x[:, x.std(0) > 0][:, :MOST_COLUMNS]
+    if columns.shape[1] < 2:
         return False
-    with np.errstate(invalid="ignore", divide="ignore"):  # a column may vary in its first or last row alone
-        table = np.nan_to_num(np.abs(np.corrcoef(x[:-1], x[1:], rowvar=False)[: x.shape[1], x.shape[1] :]))
-    np.fill_diagonal(table, 0.0)
-    return float((table.max(1) > SLID).mean()) >= SLIDING_SHARE
+    halves = np.array_split(columns, 2)
+    slid = np.min([_correlations(half[:-1], half[1:]) for half in halves], axis=0)
+    alike = np.max([_correlations(half, half) for half in halves], axis=0)
+    np.fill_diagonal(slid, 0.0)
+    return bool(((slid > SLID) & (alike < SLID)).any())
+
+
+def _correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(d, k) without their signs; 0 where a column does not vary."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        table = np.corrcoef(a, b, rowvar=False)[: a.shape[1], a.shape[1] :]
+    return np.asarray(np.abs(np.nan_to_num(table)))
 
 
 def _telling(y: np.ndarray, classes: bool) -> float:

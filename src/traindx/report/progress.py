@@ -72,7 +72,7 @@ def on_screen() -> Iterator[ProgressCallback]:
         refresh_per_second=REFRESHES_PER_SECOND,
         transient=True,
         expand=True,
-        redirect_stdout=False,  # what the training prints there is the caller's, and may go into a file
+        redirect_stdout=_is_terminal(sys.stdout),  # what the training prints goes above the line; into a file or a pipe as it is
     )
     with line:
         shown = line.add_task("reading", total=None, amount="")
@@ -100,7 +100,15 @@ def _is_looked_at() -> bool:
     """A terminal, or a notebook."""
     from rich.console import Console
 
-    return sys.stderr.isatty() or Console(stderr=True).is_jupyter
+    return _is_terminal(sys.stderr) or Console(stderr=True).is_jupyter
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody reads along: streams that stand in for the process's own may be closed, or know nothing of terminals."""
+    try:
+        return stream is not None and stream.isatty()
+    except (AttributeError, ValueError):
+        return False
 
 
 def _amount(progress: Progress) -> str:

@@ -34,12 +34,15 @@ OF_THE_RUN: Final = {
     "gradient_decay_per_layer": "Before the first update, the gradient is {} times as large from each layer to the next",
     "gradient_spread": "The largest gradient of a layer is {} times the smallest",
     "activation_scale_ratio": "Before the first update, what the last hidden layer puts out is {} times as wide as what the first does",
-    "initial_zero_share": "Before the first update, {} of the units are zero for every row",
-    "final_zero_share": "At the end, {} of the units are zero for every row",
-    "initial_pinned_share": "Before the first update, {} of the bounded activations are near an end of their range",
-    "final_pinned_share": "At the end, {} of the bounded activations are near an end of their range",
+    "initial_zero_share": "Before the first update, {} of the rectified units are zero for every row of a batch (mean over layers)",
+    "final_zero_share": "At the end, {} of the rectified units are zero for every row of a batch (mean over layers)",
+    "initial_pinned_share": "Before the first update, {} of the bounded activations are near an end of their range (mean over layers)",
+    "final_pinned_share": "At the end, {} of the bounded activations are near an end of their range (mean over layers)",
 }
 """Measures of the baseline run."""
+
+OPPOSITE: Final = {"falls by": "rises by", "is lower by": "is higher by"}
+"""What is said of a change below zero, with its size."""
 
 OF_THE_PARTS: Final = {
     "rows": "There are {} training rows",
@@ -62,7 +65,7 @@ OF_THE_PARTS: Final = {
     "parameters": "The network has {} parameters",
     "learnable": "Of its parameters, {} can be trained",
     "frozen_share": "Of the parameters, {} are frozen",
-    "unused_share": "Of the parameters, {} receive no gradient",
+    "unused_share": "Of the parameters that can be trained, {} receive no gradient",
     "dropout": "The highest rate of dropout is {}",
     "norm_layers": "The network has {} normalization layers",
     "smallest_gain": "The smallest fresh weights multiply their inputs' scale by {}: near 1 keeps it",
@@ -72,8 +75,8 @@ OF_THE_PARTS: Final = {
     "dead_share": "Before training, {} of the rectified units of the worst layer are zero for every row",
     "pinned_share": "Before training, {} of the bounded activations of the worst layer are near an end of their range",
     "distance_from_affine": "The network differs from an affine map by {}: 0 is a linear model",
-    "output_width": "The network has {} outputs",
-    "needed_width": "The targets need {} outputs",
+    "output_width": "The outputs are {} wide",
+    "needed_width": "The targets need outputs that are {} wide",
     "pure_error": "No function of the inputs explains {} of the targets: rows with equal inputs differ in them",
     "loss_growth_with_rows": "The loss of the same rows twice is {} times that of once: 1 is a mean, 2 is a sum",
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from traindx.records import Cost, Curve, Evidence, Finding, Recipe, Run, Standing
-from traindx.report.signs import OF_THE_PARTS, OF_THE_RUN
+from traindx.report.signs import OF_THE_PARTS, OF_THE_RUN, OPPOSITE
 
 SUBJECTS: Final = {
     "constant": "constant prediction",
@@ -222,6 +222,9 @@ def _capital(text: str) -> str:
 def _plainly(e: Evidence) -> str:
     sign = _SIGNS.get((e.experiment, e.measure), "") if not e.subject and not e.text else ""
     if sign and not math.isnan(e.value):
+        word = next((word for word in OPPOSITE if word in sign), "")
+        if word and e.value < 0:
+            return _capital(sign.replace(word, OPPOSITE[word]).format(say(e)(-e.value))) + against(e)
         return _capital(sign.format(value_with_interval(e))) + against(e)
     named = quantity(e.measure) + (f" of {subject(e.subject)}" if e.subject else "") + f" is {value_with_interval(e)}{against(e)}"
     return _capital(f"{e.text.rstrip('. ')}: {named}" if e.text else f"{quantity(e.experiment)}: {named}")

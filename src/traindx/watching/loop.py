@@ -21,8 +21,8 @@ from traindx.watching.places import Place
 SMALL = 4096
 
 _BATCH_NORMS = (nn.modules.batchnorm._NormBase,)
-# What functions are called that are asked to do something else in training, by a part of their name.
-_BY_MODE = ("drop", "batch_norm", "rand", "noise", "bernoulli")
+# Functions that a forward pass calls in training alone, beside those that drop something.
+_RANDOM = {"batch_norm", "rand", "rand_like", "randn", "randn_like", "bernoulli", "bernoulli_", "normal_"}
 _DROPOUTS = (nn.modules.dropout._DropoutNd, nn.RNNBase, nn.MultiheadAttention)
 
 
@@ -182,16 +182,18 @@ def mode_dependent(model: nn.Module) -> list[nn.Module]:
 def _depends_on_mode(module: nn.Module) -> bool:
     if isinstance(module, _BATCH_NORMS):
         return bool(module.track_running_stats)
-    if not type(module).__module__.startswith("torch."):
-        return _asks_for_mode(type(module).forward)
-    rate = getattr(module, "p", getattr(module, "dropout", 0.0)) if isinstance(module, _DROPOUTS) else 0.0
-    return isinstance(rate, float) and rate > 0
+    if isinstance(module, _DROPOUTS):
+        rate = getattr(module, "p", getattr(module, "dropout", 0.0))
+        return isinstance(rate, float) and rate > 0
+    return not type(module).__module__.startswith("torch.") and _asks_for_mode(module)
 
 
-def _asks_for_mode(forward: Any) -> bool:
-    """Whether a forward pass of the user's own calls `dropout` or the like as a function, and asks for the mode."""
-    names = getattr(getattr(forward, "__code__", None), "co_names", ())
-    return "training" in names and any(part in name.lower() for name in names for part in _BY_MODE)
+def _asks_for_mode(module: nn.Module) -> bool:
+    """Whether a forward pass of the user's own calls `dropout` or the like as a function, asks for the mode, and has no rate of zero for it."""
+    called = set(getattr(getattr(type(module).forward, "__code__", None), "co_names", ())) - set(module._modules)
+    random = any(name in _RANDOM or "drop" in name.lower() for name in called)
+    rates = [v for k, v in vars(module).items() if isinstance(v, float) and (k == "p" or "drop" in k.lower())]
+    return "training" in called and random and (not rates or max(rates) > 0)
 
 
 def choose_witness(loop: Loop, optimizers: Sequence[Optimizer]) -> nn.Parameter | None:

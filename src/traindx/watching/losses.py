@@ -22,11 +22,7 @@ _FUNCTIONS: dict[Callable[..., Any], type[nn.Module]] = {
 
 
 def is_loss(loss_fn: Any, *kinds: type[nn.Module]) -> bool:
-    """Whether it computes a loss of one of these kinds: as a module, as torch's function, or as that with options."""
+    """Whether it computes a loss of one of these kinds: as a module, as torch's function, or as that with options. What wraps one is unknown."""
     while isinstance(loss_fn, functools.partial):
         loss_fn = loss_fn.func
-    return isinstance(loss_fn, kinds) or (callable(loss_fn) and _named(loss_fn) in kinds)
-
-
-def _named(loss_fn: Callable[..., Any]) -> type[nn.Module] | None:
-    return next((kind for function, kind in _FUNCTIONS.items() if function is loss_fn), None)
+    return isinstance(loss_fn, kinds) or any(kind in kinds for function, kind in _FUNCTIONS.items() if function is loss_fn)

@@ -314,7 +314,7 @@ class Watch:
                 self._try(self._see_forward)
 
     def _see_forward(self) -> None:
-        """What is computed inside `torch.func` does not outlive it, and is left alone."""
+        """In looks, what is computed inside `torch.func` is left alone: it does not outlive it."""
         if is_transformed():
             self.loop.forward = None
         else:
@@ -385,7 +385,8 @@ class Watch:
             self._follow_better()
         loop.was_reached = loop.was_reached or loop.has_gradients
         self._tell("updated")
-        loop.backwards = 0
+        if is_its_own:
+            loop.backwards = 0
         loop.evaluations.clear()  # forward passes of a closure are no evaluations
         if index == 0:
             loop.place = loop.place or users_line()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Literal, get_args
 
 import torch
@@ -15,6 +16,8 @@ from traindx.remedies.surgery.trace import WEIGHTED, Probe, trace
 
 Scheme = Literal["he", "glorot", "auto", "torch"]
 
+_BIAS = re.compile(r"(^|\.)(b\d*|bias\d*|b(iase)?s\.\d+)$")
+"""Names of biases among parameters made by hand: ``b``, ``b1``, ``bias``, ``biases.0``."""
 RECTIFIERS = frozenset(
     ["relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "softplus", "hardswish", "prelu", "rrelu"]
 )
@@ -75,7 +78,7 @@ def _by_hand(model: nn.Module) -> bool:
         for matrix in matrices:
             nn.init.xavier_uniform_(matrix)
         for name, parameter in own.items():
-            if matrices and parameter.ndim < 2 and any(part.startswith("b") for part in name.split(".")[-2:]):
+            if matrices and parameter.ndim < 2 and _BIAS.search(name):
                 nn.init.zeros_(parameter)
     return bool(matrices)
 

@@ -48,7 +48,8 @@ class FrozenParameters(Detector):
         if parameters and not any(p.requires_grad for p in parameters):
             self.saw(loop, "no parameter of the model requires gradients")
         else:
-            self._fresh = {name: _few(module) for name, module in loop.module.named_modules() if _is_fresh_and_frozen(module)}
+            fresh = {name: module for name, module in loop.module.named_modules() if is_frozen(module) and is_fresh(module)}
+            self._fresh = {name: _few(module) for name, module in fresh.items() if not _has_a_twin(module, parameters)}
 
     def updated(self, loop: Loop) -> None:
         """Are they still what they were? Then, rates of zero."""
@@ -63,15 +64,13 @@ class FrozenParameters(Detector):
 
     def ended(self, loop: Loop) -> None:
         """A training of a few updates."""
-        if self._fresh and self.held is None:
+        if self._fresh and self.held is None and loop.updates:
             self._weigh_fresh(loop)
 
     def _weigh_fresh(self, loop: Loop) -> None:
         """Those that nothing has changed or unfrozen since."""
         modules = dict(loop.module.named_modules())
-        kept = [
-            n for n, few in self._fresh.items() if n in modules and _is_fresh_and_frozen(modules[n]) and torch.equal(_few(modules[n]), few)
-        ]
+        kept = [n for n, few in self._fresh.items() if n in modules and is_frozen(modules[n]) and torch.equal(_few(modules[n]), few)]
         self._fresh = {}
         if kept:
             said = f"{', '.join(kept[:3])}{' and more' if len(kept) > 3 else ''}: frozen, with weights as they are drawn at random"
@@ -84,10 +83,22 @@ def _few(module: nn.Module) -> Tensor:
     return weight.detach().flatten()[:LEAST_WEIGHTS].clone()
 
 
-def _is_fresh_and_frozen(module: nn.Module) -> bool:
-    """Whether the layer's own weight is frozen and distributed as torch draws it: uniform within 1 / sqrt(fan in), normal for embeddings."""
+def _has_a_twin(module: nn.Module, parameters: list[nn.Parameter]) -> bool:
+    """Whether another parameter has the same values: it is a copy, and may be made anew from time to time."""
+    weight = module.weight
+    return any(p is not weight and p.shape == weight.shape and torch.equal(p, weight) for p in parameters)  # type: ignore[arg-type]
+
+
+def is_frozen(module: nn.Module) -> bool:
+    """Whether the layer's own weight is, and is large enough to be judged."""
     weight = getattr(module, "weight", None)
-    if not isinstance(weight, nn.Parameter) or weight.requires_grad or weight.numel() < LEAST_WEIGHTS:
+    return isinstance(weight, nn.Parameter) and not weight.requires_grad and weight.numel() >= LEAST_WEIGHTS
+
+
+def is_fresh(module: nn.Module) -> bool:
+    """Whether the layer's weight is distributed as torch draws it: uniform within 1 / sqrt(fan in), normal for embeddings."""
+    weight = getattr(module, "weight", None)
+    if not isinstance(weight, nn.Parameter) or weight.numel() < LEAST_WEIGHTS:
         return False
     values = weight.detach().float().flatten()[:4096]
     if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)):

@@ -15,9 +15,9 @@ LEAST_THROWN_AWAY = 2
 
 class GradientsClearedBeforeStep(Detector):
     """Seen where gradients arrived and are gone, or all zero, when the optimizer steps; or where several batches of an update gave gradients,
-    by the same weights, and each had cleared those of the batch before it.
+    by the same weights and each with a report, and each had cleared those of the batch before it.
 
-    A second backward pass at other weights replaces the first on purpose.
+    Several backward passes for one report, or at other weights, replace the first on purpose.
     """
 
     cause = "gradients-cleared-before-step"
@@ -33,7 +33,8 @@ class GradientsClearedBeforeStep(Detector):
         """It has arrived."""
         gradient = loop.witness.grad if loop.witness is not None else None
         if gradient is not None and loop.witness is not None and len(loop.optimizers) == 1 and self.held is None:
-            again = loop.backwards > 1 and self._last is not None and self._last[1] == loop.witness._version
+            same_weights = self._last is not None and self._last[1] == loop.witness._version
+            again = loop.backwards > 1 and same_weights and loop.reports_since_update == loop.backwards - 1
             added = self._last is not None and self._last[0] is gradient and gradient._version == self._version + 1
             self._thrown_away = self._thrown_away + (not added) if again else 0
             self._last = gradient, loop.witness._version

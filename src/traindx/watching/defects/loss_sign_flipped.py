@@ -14,6 +14,8 @@ from traindx.watching.losses import is_loss
 
 # Two directions that agree to this cosine are one direction.
 OPPOSITE = -0.9
+# A negative loss is minus the one that was meant where they differ by this factor at most: something may have been added.
+MINUS = 2.0
 # A sign that was right at so many looks stays right.
 SETTLED = 8
 # torch's losses that are never negative for the targets they are made for.
@@ -48,7 +50,7 @@ class LossSignFlipped(Detector):
         bounded = is_loss(loop.loss_fn, *_NEVER_NEGATIVE)
         if bounded and any(group.get("maximize") for optimizer in loop.optimizers for group in optimizer.param_groups):
             self.saw(loop, "the optimizer maximizes a loss that is to be minimized", place=loop.place)
-        elif bounded and loop.loss is not None and (reported := number(loop.loss)) < 0:
+        elif bounded and loop.loss is not None and (reported := number(loop.loss)) < 0 and _is_minus(loop, reported):
             self.saw(loop, f"{_name(loop.loss_fn)} is never negative, and {reported:.3g} was reported", place=loop.place)
         elif self._arrived and (cosine := _cosine(loop, self._arrived[0])) < OPPOSITE:
             self.saw(loop, f"the gradient at the outputs points up the loss (cosine {cosine:.2f})", value=cosine, place=loop.place)
@@ -56,6 +58,15 @@ class LossSignFlipped(Detector):
             self._right += 1
             self.saw_nothing()
         self._arrived = []
+
+
+def _is_minus(loop: Loop, reported: float) -> bool:
+    """Whether what was reported is about minus the loss, and not a sum in which a bonus is larger; unknown outputs count as such."""
+    if not isinstance(loop.outputs, Tensor) or loop.targets is None:
+        return True
+    with preserved_rng(), torch.no_grad():
+        value = float(loop.loss_fn(loop.outputs, loop.targets).mean())
+    return -MINUS * value <= reported <= -value / MINUS
 
 
 def _name(loss_fn: Any) -> str:

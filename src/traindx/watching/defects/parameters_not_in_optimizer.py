@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from torch import nn
 
 from traindx.watching.defects.base import Detector
+from traindx.watching.defects.frozen_parameters import is_fresh
 from traindx.watching.loop import Loop
 
 # The optimizers' parameters are compared with the model's at these updates, and again whenever an update is looked at in full.
@@ -18,8 +19,8 @@ COUNTED = 8
 class ParametersNotInOptimizer(Detector):
     """Seen where a parameter of the model receives a gradient, is in no optimizer that is watched, and nothing else changes it.
 
-    Often the optimizer was made before a layer was replaced: then it holds parameters that the model no longer has. Or a layer stands in a plain
-    list or dict, where neither the model nor the optimizer looks for it; or it was frozen when the optimizer was made, and is no more.
+    Often the optimizer was made before a layer was replaced: then it holds parameters that the model no longer has. Or a fresh layer stands in a
+    plain list or dict, where neither the model nor the optimizer looks for it; or it was frozen when the optimizer was made, and is no more.
     """
 
     cause = "parameters-not-in-optimizer"
@@ -35,7 +36,7 @@ class ParametersNotInOptimizer(Detector):
     def updated(self, loop: Loop) -> None:
         """Who is held by whom?"""
         if self.held is None and (loop.updates in UPDATES or loop.looking):
-            self._compare(loop, {**dict(loop.parameters), **_in_plain_lists(loop.module)})
+            self._compare(loop, {**dict(loop.parameters), **_in_plain_lists(loop)})
 
     def reported(self, loop: Loop) -> None:
         """Do more parameters learn than before? Then a few reports are looked at; some loops have their gradients still."""
@@ -66,17 +67,20 @@ class ParametersNotInOptimizer(Detector):
         return said + (f"; it holds {strangers} parameters that the model does not have" if strangers else "")
 
 
-def _in_plain_lists(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Parameters of layers that stand in a list, tuple or dict of a module, where torch does not register them."""
+def _in_plain_lists(loop: Loop) -> dict[str, nn.Parameter]:
+    """Parameters of fresh layers that stand in a list, tuple or dict of a module, where torch does not register them.
+
+    What was trained before may stand there to be left alone: through a loss network gradients flow as well.
+    """
     found: dict[str, nn.Parameter] = {}
-    for name, module in model.named_modules():
+    for name, module in loop.module.named_modules():
         for attribute, value in vars(module).items():
             if attribute.startswith("_"):  # torch's own, and what is hidden on purpose
                 continue
             for place, layer in _items(value):
-                if isinstance(layer, nn.Module):
+                if isinstance(layer, nn.Module) and layer.training and any(map(is_fresh, layer.modules())):
                     prefix = f"{name}.{attribute}[{place!r}]" if name else f"{attribute}[{place!r}]"
-                    found |= {f"{prefix}.{n}": p for n, p in layer.named_parameters()}
+                    found |= {f"{prefix}.{n}": p for n, p in layer.named_parameters() if id(p) not in loop.names}
     return found
 
 

@@ -8,6 +8,7 @@ from traindx.records import Branch
 from traindx.watching.defects.base import Detector
 from traindx.watching.loop import Loop
 from traindx.watching.losses import is_loss
+from traindx.watching.origin import graph
 
 # Sums of probabilities are off by rounding only.
 ROUNDING = 1e-3
@@ -36,7 +37,7 @@ class SoftmaxBeforeCrossEntropy(Detector):
         if is_loss(loop.loss_fn, nn.CrossEntropyLoss) and outputs.ndim >= 2 and outputs.shape[1] >= 2:
             found = _sum_to_one(outputs)
         elif is_loss(loop.loss_fn, nn.BCEWithLogitsLoss):
-            found = _operation(outputs) == "SigmoidBackward0"
+            found = _operation(outputs) == "SigmoidBackward0" and _is_used(outputs, loop.loss)
         else:
             return
         if found:
@@ -48,6 +49,11 @@ class SoftmaxBeforeCrossEntropy(Detector):
 def _sum_to_one(outputs: Tensor) -> bool:
     values = outputs.detach().float()
     return bool((values >= 0).all()) and bool(((values.sum(1) - 1).abs() < ROUNDING).all())
+
+
+def _is_used(outputs: Tensor, loss: object) -> bool:
+    """Whether the loss was computed from them: some loops report probabilities, and compute the loss from logits."""
+    return isinstance(loss, Tensor) and loss.grad_fn is not None and outputs.grad_fn in graph(loss)
 
 
 def _operation(outputs: Tensor) -> str:
