@@ -6,7 +6,7 @@ import pytest
 from evidence_by_hand import Facts
 
 from traindx.diagnosis import next_question
-from traindx.diagnosis.rules.class_imbalance import MEAN_GAIN, RARE_GAIN, RATIO
+from traindx.diagnosis.rules.class_imbalance import MEAN_GAIN, RARE, RARE_GAIN, RATIO
 from traindx.records import Branch, Standing
 
 CAUSE = "class-imbalance"
@@ -32,6 +32,13 @@ def test_fires_when_balanced_classes_are_recalled_better(rare: Facts) -> None:
 @pytest.mark.parametrize(("mean", "risen", "low"), [(0.0, 0.5, -0.1), (0.1, 0.01, 0.05), (0.1, 0.5, -0.01)])
 def test_stays_silent_when_the_others_pay_or_seeds_disagree(rare: Facts, mean: float, risen: float, low: float) -> None:
     assert gained(rare, mean, risen, low).judged(CAUSE).standing is Standing.CLEARED
+
+
+@pytest.mark.parametrize(("before", "standing"), [(0.02, Standing.CONFIRMED), (0.21, Standing.CLEARED)])
+def test_a_class_that_is_not_that_rare_must_go_ignored(facts: Facts, before: float, standing: Standing) -> None:
+    facts = facts.audit(class_ratio=(RATIO + RARE) / 2).put("class_balance", "rare_recall", before, details={"others": 0.99})
+    details = {"before": before, "after": before + 0.55, "others": 0.99, "rows": 71.0}
+    assert facts.put("class_balance", "recall_gain", 0.2, low=0.14, details=details).judged(CAUSE).standing is standing
 
 
 def test_stays_silent_on_classes_of_like_size_and_on_rare_ones_that_are_learned(facts: Facts, rare: Facts) -> None:
