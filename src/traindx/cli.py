@@ -690,15 +690,10 @@ def _printing_to_stderr() -> Iterator[None]:
 
 @contextmanager
 def _progress(quiet: bool) -> Iterator[ProgressCallback | bool]:
-    from traindx.report.progress import Lines, on_screen
+    from traindx.report.progress import Lines, told
 
-    if quiet:
-        yield False
-    elif sys.stderr.isatty():
-        with on_screen() as show:
-            yield show
-    else:
-        yield Lines(sys.stderr)
+    with told(not quiet) as show:
+        yield show or (False if quiet else Lines(sys.stderr))
 
 
 # --- The process -------------------------------------------------------------------------------------------------------------------

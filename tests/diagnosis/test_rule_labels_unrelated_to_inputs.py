@@ -38,28 +38,26 @@ def test_fires_where_labels_are_out_of_step(unknowing: Facts) -> None:
 
 
 def test_fires_where_validation_labels_agree_as_by_chance(facts: Facts) -> None:
-    facts = facts.put("label_map", "agreement", 0.1, details={"usual": 0.9, "skill": round(0.9 - 0.1, 3), "chance": 0.1})
+    facts = facts.put("label_map", "agreement", 0.1, details={"usual": 0.9, "skill": 0.8, "chance": 0.1})
     assert facts.judged(CAUSE).standing is Standing.CONFIRMED
     assert facts.put("label_map", "agreement", 0.5).judged(CAUSE).standing is Standing.CLEARED
 
 
 def test_fires_where_test_labels_agree_as_by_chance_on_inputs_that_are_alike(facts: Facts) -> None:
     shuffled = facts.put("two_sample", "test_loss", CONSTANT).put(
-        "two_sample", "agreement", 0.1, "labels", details={"usual": 0.9, "skill": round(0.9 - 0.1, 3), "chance": 0.1}
+        "two_sample", "agreement", 0.1, "labels", details={"usual": 0.9, "skill": 0.8, "chance": 0.1}
     )
     finding = shuffled.judged(CAUSE)
     assert finding.standing is Standing.CONFIRMED and "test labels" in finding.summary
     assert (
-        facts.put("two_sample", "agreement", 0.1, "labels", details={"usual": 0.9, "skill": round(0.9 - 0.1, 3), "chance": 0.1})
-        .judged(CAUSE)
-        .standing
+        facts.put("two_sample", "agreement", 0.1, "labels", details={"usual": 0.9, "skill": 0.8, "chance": 0.1}).judged(CAUSE).standing
         is Standing.CLEARED
     )
     assert shuffled.put("two_sample", "auc", 0.9, "inputs").judged(CAUSE).standing is Standing.CLEARED
 
 
 def test_stays_silent_where_another_coding_explains_the_chance(facts: Facts) -> None:
-    facts = facts.put("label_map", "agreement", 0.1, details={"usual": 0.9, "skill": round(0.9 - 0.1, 3), "chance": 0.1})
+    facts = facts.put("label_map", "agreement", 0.1, details={"usual": 0.9, "skill": 0.8, "chance": 0.1})
     assert facts.put("label_map", "agreement_gain", 0.8, details={"order": "1,0"}).judged(CAUSE).standing is Standing.CLEARED
 
 

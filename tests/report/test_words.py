@@ -8,7 +8,7 @@ import records_by_hand as by_hand
 from traindx import report
 from traindx.records import Branch, Cost, Evidence, Finding, Standing
 from traindx.report import words
-from traindx.report.signs import OF_THE_PARTS, OF_THE_RUN
+from traindx.report.signs import SIGNS
 
 
 @pytest.mark.parametrize(
@@ -175,12 +175,12 @@ def test_what_cures_nothing_for_sure_was_only_tried(standing: Standing, title: s
         assert f">{title}: <code>learning-rate(factor=0.1)" in report.to_html(record)
 
 
-@pytest.mark.parametrize(("experiment", "signs"), [("baseline", OF_THE_RUN), ("audit", OF_THE_PARTS)])
-def test_every_sign_is_a_sentence_with_its_value(experiment: str, signs: dict[str, str]) -> None:
-    for measure in signs:
-        said = words.explain(Evidence(experiment=experiment, measure=measure, value=0.25))
-        assert ("25%" in said) is words.says_share(Evidence(experiment=experiment, measure=measure, value=0.25))
-        assert ("0.25" in said or "25%" in said) and "{" not in said and said[0].isupper() and said.endswith(".")
+@pytest.mark.parametrize(("experiment", "measure"), SIGNS)
+def test_every_sign_is_a_sentence_with_its_value(experiment: str, measure: str) -> None:
+    sign = Evidence(experiment=experiment, measure=measure, value=0.25)
+    said = words.explain(sign)
+    assert ("25%" in said) is words.says_share(sign)
+    assert ("0.25" in said or "25%" in said) and "{" not in said and said[0].isupper() and said.endswith(".")
 
 
 def test_a_fall_below_zero_is_a_rise() -> None:

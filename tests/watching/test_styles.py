@@ -338,7 +338,7 @@ class Experts(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Logits."""
         shares = self.gate(x).softmax(1)
-        return sum(shares[:, i : i + 1] * expert(x) for i, expert in enumerate(self.experts))  # type: ignore[return-value]
+        return torch.stack([shares[:, i : i + 1] * expert(x) for i, expert in enumerate(self.experts)]).sum(0)
 
 
 def layers_in_a_list(defective: bool) -> Watch:

@@ -61,14 +61,13 @@ class Relation:
         if len(y) < 10 * FOLDS or not y.shape[1]:
             return [_missing(f"needs {10 * FOLDS} rows with targets that vary")]
         with one_thread():
-            explained = _explained(
-                _smoothers_of_vectors(features(rows[0])) if features.tokens is None else _smoothers_of_tokens(rows[0].numpy())
-            )
+            x = features(rows[0]) if features.tokens is None else None
+            explained = _explained(_smoothers_of_tokens(rows[0].numpy()) if x is None else _smoothers_of_vectors(x))
             found = explained(y)
             rng = np.random.default_rng(0)
             count = PERMUTATIONS if found < PLAIN_SHARE else FEW_PERMUTATIONS
             permuted = np.array([explained(y[rng.permutation(len(y))]) for _ in range(count)])
-            offsets = _tellable(features(rows[0]) if features.tokens is None else None, y)
+            offsets = _tellable(x, y)
             shifted = {offset: explained(np.roll(y, -offset, axis=0)) for offset in offsets}
         detectable = float(np.quantile(permuted, 0.95) - np.median(permuted))
         details = {

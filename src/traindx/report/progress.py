@@ -45,8 +45,8 @@ class Lines:
         """Print the line, if it is time for one."""
         if self._clock() >= self._next:
             self._next = self._clock() + self._every
-            told = ", ".join(part for part in (_amount(progress), duration(progress.seconds), _left(progress)) if part)
-            print(f"traindx: {told}: {progress.stage}", file=self._stream, flush=True)
+            said = ", ".join(part for part in (_amount(progress), duration(progress.seconds), _left(progress)) if part)
+            print(f"traindx: {said}: {progress.stage}", file=self._stream, flush=True)
 
 
 @contextmanager
@@ -78,8 +78,8 @@ def on_screen() -> Iterator[ProgressCallback]:
         shown = line.add_task("reading", total=None, amount="")
 
         def update(progress: Progress) -> None:
-            told = ", ".join(part for part in (_left(progress), progress.stage) if part)
-            line.update(shown, description=told, completed=progress.done, total=progress.total, amount=_amount(progress))
+            said = ", ".join(part for part in (_left(progress), progress.stage) if part)
+            line.update(shown, description=said, completed=progress.done, total=progress.total, amount=_amount(progress))
 
         yield update
 

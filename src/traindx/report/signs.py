@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-OF_THE_RUN: Final = {
+# Measures of the baseline run.
+_OF_THE_RUN: Final = {
     "initial_loss": "The training loss begins at {}",
     "initial_metric": "The training metric begins at {}",
     "lowest_train_loss": "The lowest training loss on the way is {}",
@@ -39,12 +40,9 @@ OF_THE_RUN: Final = {
     "initial_pinned_share": "Before the first update, {} of the bounded activations are near an end of their range (mean over layers)",
     "final_pinned_share": "At the end, {} of the bounded activations are near an end of their range (mean over layers)",
 }
-"""Measures of the baseline run."""
 
-OPPOSITE: Final = {"falls by": "rises by", "is lower by": "is higher by"}
-"""What is said of a change below zero, with its size."""
-
-OF_THE_PARTS: Final = {
+# Measures of the audit, which trains nothing.
+_OF_THE_PARTS: Final = {
     "rows": "There are {} training rows",
     "planned_updates": "The recipe has {} updates",
     "batch_share": "A batch holds {} of the training rows",
@@ -80,4 +78,11 @@ OF_THE_PARTS: Final = {
     "pure_error": "No function of the inputs explains {} of the targets: rows with equal inputs differ in them",
     "loss_growth_with_rows": "The loss of the same rows twice is {} times that of once: 1 is a mean, 2 is a sum",
 }
-"""Measures of the audit, which trains nothing."""
+
+SIGNS: Final = {
+    **{("baseline", measure): said for measure, said in _OF_THE_RUN.items()},
+    **{("audit", measure): said for measure, said in _OF_THE_PARTS.items()},
+}
+"""The sentence for an experiment and its measure."""
+OPPOSITE: Final = {"falls by": "rises by", "is lower by": "is higher by"}
+"""What is said of a change below zero, with its size."""

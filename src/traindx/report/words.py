@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from traindx.records import Cost, Curve, Evidence, Finding, Recipe, Run, Standing
-from traindx.report.signs import OF_THE_PARTS, OF_THE_RUN, OPPOSITE
+from traindx.report.signs import OPPOSITE, SIGNS
 
 SUBJECTS: Final = {
     "constant": "constant prediction",
@@ -220,14 +220,19 @@ def _capital(text: str) -> str:
 
 
 def _plainly(e: Evidence) -> str:
-    sign = _SIGNS.get((e.experiment, e.measure), "") if not e.subject and not e.text else ""
-    if sign and not math.isnan(e.value):
-        word = next((word for word in OPPOSITE if word in sign), "")
-        if word and e.value < 0:
-            return _capital(sign.replace(word, OPPOSITE[word]).format(say(e)(-e.value))) + against(e)
-        return _capital(sign.format(value_with_interval(e))) + against(e)
     named = quantity(e.measure) + (f" of {subject(e.subject)}" if e.subject else "") + f" is {value_with_interval(e)}{against(e)}"
     return _capital(f"{e.text.rstrip('. ')}: {named}" if e.text else f"{quantity(e.experiment)}: {named}")
+
+
+def _sign(e: Evidence) -> str:
+    """What was measured of the whole; what was measured of one part, or was not to be had, is said plainly."""
+    if e.subject or e.text or math.isnan(e.value):
+        return _plainly(e)
+    said = SIGNS[e.experiment, e.measure]
+    word = next((word for word in OPPOSITE if word in said), "")
+    if word and e.value < 0:
+        return _capital(said.replace(word, OPPOSITE[word]).format(say(e)(-e.value))) + against(e)
+    return _capital(said.format(value_with_interval(e))) + against(e)
 
 
 def _not_applicable(e: Evidence) -> str:
@@ -376,12 +381,8 @@ def _said(e: Evidence) -> str:
     return _capital(e.text) if e.text else _plainly(e)
 
 
-_SIGNS: Final = {
-    (experiment, measure): said
-    for experiment, signs in (("baseline", OF_THE_RUN), ("audit", OF_THE_PARTS))
-    for measure, said in signs.items()
-}
 _SENTENCES: Final[dict[tuple[str, str], Callable[[Evidence], str]]] = {
+    **dict.fromkeys(SIGNS, _sign),
     **{("audit", measure): _named for measure in ("schedule", "optimizer", "output_activation")},
     **{("audit", measure): _said for measure in ("broadcast_pairs", "not_what_the_loss_expects", "frozen_drawn_share")},
     ("references", "out_of_fold_loss"): _reference,

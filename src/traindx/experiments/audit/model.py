@@ -102,14 +102,17 @@ def _scales(model: nn.Module) -> list[Evidence]:
 
 def _stuck_table(model: nn.Module) -> bool:
     """Whether a table of vectors is zero, and its gradient too: what is multiplied by them learns nothing, and neither do they."""
-    tables = [m.weight for m in model.modules() if isinstance(m, nn.Embedding) and m.embedding_dim > 1]
-    return any(w.grad is not None and not bool(w.detach().any()) and not bool(w.grad.any()) for w in tables)
+    return any(_is_stuck(m.weight) for m in model.modules() if isinstance(m, nn.Embedding) and m.embedding_dim > 1)
 
 
 def _stuck_by_hand(model: nn.Module) -> bool:
     """Whether the user's own matrices of weights are all zero, and so are their gradients, with those of a batch."""
     matrices = [p for p in model.parameters() if p.ndim == 2]
-    return bool(matrices) and not any(bool(p.any()) or p.grad is None or bool(p.grad.any()) for p in matrices)
+    return bool(matrices) and all(map(_is_stuck, matrices))
+
+
+def _is_stuck(weight: Tensor) -> bool:
+    return weight.grad is not None and not bool(weight.detach().any()) and not bool(weight.grad.any())
 
 
 def _tables(model: nn.Module) -> list[Evidence]:

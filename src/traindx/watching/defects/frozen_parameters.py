@@ -48,8 +48,8 @@ class FrozenParameters(Detector):
         if parameters and not any(p.requires_grad for p in parameters):
             self.saw(loop, "no parameter of the model requires gradients")
         else:
-            fresh = {name: module for name, module in loop.module.named_modules() if is_frozen(module) and is_fresh(module)}
-            self._fresh = {name: _few(module) for name, module in fresh.items() if not _has_a_twin(module, parameters)}
+            frozen = {name: weight for name, m in loop.module.named_modules() if (weight := _frozen(m)) is not None and is_fresh(m)}
+            self._fresh = {name: _few(weight) for name, weight in frozen.items() if not _has_a_twin(weight, parameters)}
 
     def updated(self, loop: Loop) -> None:
         """Are they still what they were? Then, rates of zero."""
@@ -69,36 +69,39 @@ class FrozenParameters(Detector):
 
     def _weigh_fresh(self, loop: Loop) -> None:
         """Those that nothing has changed or unfrozen since."""
-        modules = dict(loop.module.named_modules())
-        kept = [n for n, few in self._fresh.items() if n in modules and is_frozen(modules[n]) and torch.equal(_few(modules[n]), few)]
+        frozen = {name: weight for name, m in loop.module.named_modules() if (weight := _frozen(m)) is not None}
+        kept = [name for name, few in self._fresh.items() if name in frozen and torch.equal(_few(frozen[name]), few)]
         self._fresh = {}
         if kept:
             said = f"{', '.join(kept[:3])}{' and more' if len(kept) > 3 else ''}: frozen, with weights as they are drawn at random"
             self.saw(loop, said, kept[0], len(kept))
 
 
-def _few(module: nn.Module) -> Tensor:
-    weight = module.weight
-    assert isinstance(weight, Tensor)
+def _weight(module: nn.Module) -> nn.Parameter | None:
+    """The layer's own, where it is large enough to be judged."""
+    weight = getattr(module, "weight", None)
+    return weight if isinstance(weight, nn.Parameter) and weight.numel() >= LEAST_WEIGHTS else None
+
+
+def _frozen(module: nn.Module) -> nn.Parameter | None:
+    """The layer's own weight, where that is frozen."""
+    weight = _weight(module)
+    return None if weight is None or weight.requires_grad else weight
+
+
+def _few(weight: Tensor) -> Tensor:
     return weight.detach().flatten()[:LEAST_WEIGHTS].clone()
 
 
-def _has_a_twin(module: nn.Module, parameters: list[nn.Parameter]) -> bool:
+def _has_a_twin(weight: Tensor, parameters: list[nn.Parameter]) -> bool:
     """Whether another parameter has the same values: it is a copy, and may be made anew from time to time."""
-    weight = module.weight
-    return any(p is not weight and p.shape == weight.shape and torch.equal(p, weight) for p in parameters)  # type: ignore[arg-type]
-
-
-def is_frozen(module: nn.Module) -> bool:
-    """Whether the layer's own weight is, and is large enough to be judged."""
-    weight = getattr(module, "weight", None)
-    return isinstance(weight, nn.Parameter) and not weight.requires_grad and weight.numel() >= LEAST_WEIGHTS
+    return any(p is not weight and p.shape == weight.shape and torch.equal(p, weight) for p in parameters)
 
 
 def is_fresh(module: nn.Module) -> bool:
     """Whether the layer's weight is distributed as torch draws it: uniform within 1 / sqrt(fan in), normal for embeddings."""
-    weight = getattr(module, "weight", None)
-    if not isinstance(weight, nn.Parameter) or weight.numel() < LEAST_WEIGHTS:
+    weight = _weight(module)
+    if weight is None:
         return False
     values = weight.detach().float().flatten()[:4096]
     if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)):
