@@ -242,7 +242,7 @@ TROUBLES = {
     "unscaled": lambda f: f.underfitted().audit(feature_scale_largest=1e4),
     "narrow": lambda f: f.underfitted().put("audit", "narrowing", 20.0, "2", details={"width": 4, "inputs": 80, "after": 80}),
     "contradicted": lambda f: f.contradicted(0.3),
-    "one layer": lambda f: f.underfitted().audit(linear_layers=1.0).baseline(weight_layers=1.0),
+    "one layer": lambda f: f.underfitted().audit(weight_layers=1.0).baseline(weight_layers=1.0),
     "no references": lambda f: f.underfitted().without("references"),
 }
 

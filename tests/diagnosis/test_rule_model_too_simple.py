@@ -9,7 +9,7 @@ CAUSE = "model-too-simple"
 
 
 def test_fires_when_a_deeper_model_trains_lower(facts: Facts) -> None:
-    facts = facts.underfitted().audit(linear_layers=1)
+    facts = facts.underfitted().audit(weight_layers=1)
     deepen = next(r for r in facts.remedies(CAUSE) if r.id == "deepen")
     finding = facts.raced(deepen, 0.9).judged(CAUSE)
     assert (finding.standing, finding.branch, finding.remedies) == (Standing.CONFIRMED, Branch.MODEL_BIAS, (deepen,))
@@ -34,13 +34,26 @@ def test_declines_on_a_pretrained_model(facts: Facts) -> None:
 
 
 def test_a_single_layer_that_trained_as_far_as_the_linear_reference_is_a_strong_sign(facts: Facts) -> None:
-    alone = facts.underfitted(1.8).audit(linear_layers=1)
+    alone = facts.underfitted(1.8).audit(weight_layers=1)
     assert rule(CAUSE).sign(alone.put("references", "out_of_fold_loss", 1.8, "linear").reading) >= STRONG_SIGN
     assert rule(CAUSE).sign(alone.put("references", "out_of_fold_loss", 0.3, "linear").reading) < STRONG_SIGN
 
 
 def test_a_single_layer_has_nothing_to_widen(facts: Facts) -> None:
-    assert {r.id for r in facts.audit(linear_layers=1).remedies(CAUSE)} == {"deepen"}
+    assert {r.id for r in facts.audit(weight_layers=1).remedies(CAUSE)} == {"deepen"}
+
+
+def test_layers_are_made_as_wide_as_is_usual(facts: Facts) -> None:
+    def factor(width: int) -> float:
+        facts_of_it = facts.underfitted().without("audit", "narrowing")
+        narrow = facts_of_it.put("audit", "narrowing", 1.0, "1", details={"width": width, "inputs": 64, "after": 10})
+        return next(r for r in narrow.remedies(CAUSE) if r.id == "widen").params["factor"]
+
+    assert [factor(width) for width in (1, 3, 16, 200)] == [64, 32, 4, 4]
+
+
+def test_a_table_of_vectors_can_be_wider(facts: Facts) -> None:
+    assert {r.id for r in facts.audit(weight_layers=1, tables=1).remedies(CAUSE)} == {"widen", "deepen"}
 
 
 def test_a_handful_of_units_is_a_strong_sign(facts: Facts) -> None:

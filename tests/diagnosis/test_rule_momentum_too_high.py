@@ -4,6 +4,7 @@ from evidence_by_hand import Facts
 from standings import cure, declines, fires, is_silent, sign
 
 from traindx.diagnosis.rules.momentum_too_high import MOMENTUM_FULL, MOMENTUM_NONE
+from traindx.records import Standing
 
 CAUSE = "momentum-too-high"
 
@@ -31,3 +32,12 @@ def test_declines_without_an_experiment_that_shows_it(facts: Facts) -> None:
 
 def test_declines_on_an_optimizer_whose_momentum_is_unknown(facts: Facts) -> None:
     is_silent(heavy(facts).without("audit", "momentum"), CAUSE)
+
+
+def test_a_loss_that_swings_is_not_taken_for_one_that_learns_by_heart(facts: Facts) -> None:
+    high, low = 1.2, 0.2
+    swinging = heavy(facts).baseline(train_loss=high, validation_loss=high, lowest_train_loss=low, lowest_validation_loss=low)
+    level = heavy(facts).baseline(train_loss=high, validation_loss=high, lowest_train_loss=high, lowest_validation_loss=low)
+    remedy = cure(swinging, CAUSE, "set-momentum")
+    for baseline, standing in ((swinging, Standing.CONFIRMED), (level, Standing.UNDECIDED)):
+        assert baseline.raced(remedy, 0.9, details={"lowest_validation_loss": low}).judged(CAUSE).standing is standing

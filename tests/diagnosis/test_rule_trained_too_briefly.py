@@ -49,6 +49,12 @@ def test_early_stopping_is_no_short_training(falling: Facts) -> None:
     assert rule(CAUSE).sign(stopped.reading) == 0
 
 
+def test_a_handful_of_updates_is_a_beginning_unless_they_were_many_passes(facts: Facts) -> None:
+    level = facts.underfitted(1.0).baseline(updates=10.0)
+    assert rule(CAUSE).sign(level.baseline(epochs=0.3).reading) >= STRONG_SIGN
+    assert rule(CAUSE).sign(level.baseline(epochs=10.0).reading) < STRONG_SIGN
+
+
 def test_the_farther_the_longer(falling: Facts) -> None:
     def factor(facts: Facts) -> float:
         return float(facts.remedies(CAUSE)[0].params["factor"])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from small_labs import Net, answer, dict_task, lab_for, values, vectors_task
-from torch import nn
+from torch import Tensor, nn
 
 from traindx.tasks import Task
 
@@ -140,9 +140,24 @@ def test_layers_parameters_and_narrowing() -> None:
     total = 20 * 30 + 30 + 30 * 2 + 2 + 2 * 10 + 10
     assert values(found)["parameters"] == total
     assert values(found)["frozen_share"] == pytest.approx(600 / total)
-    assert values(found)["linear_layers"] == 3
+    assert values(found)["weight_layers"] == 3
     narrowing = {e.subject: e.value for e in found if e.measure == "narrowing"}
     assert narrowing == {"0": pytest.approx(2 / 30), "2": pytest.approx(10 / 2)}, "what must pass over what can"
+
+
+def test_recurrent_layers_are_layers_and_have_a_width() -> None:
+    class Melody(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table, self.states, self.last = nn.Embedding(9, 6), nn.LSTM(6, 2, batch_first=True), nn.Linear(2, 9)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.last(self.states(self.table(x))[0][:, -1])
+
+    x = np.random.default_rng(0).integers(0, 9, (60, 5))
+    found = answer(lab_for(Task(Melody, nn.CrossEntropyLoss(), (x, x[:, 0]))), "audit")
+    assert (values(found)["weight_layers"], values(found)["tables"]) == (2, 1)
+    assert {e.subject: e.value for e in found if e.measure == "narrowing"} == {"states": pytest.approx(6 / 2)}
 
 
 def test_a_pretrained_factory_is_seen() -> None:
@@ -154,7 +169,7 @@ def test_a_pretrained_factory_is_seen() -> None:
 
 def test_batches_of_any_structure_are_audited_by_their_model_alone() -> None:
     found = audit(dict_task())
-    assert found["rows"] == 96 and found["linear_layers"] == 2
+    assert found["rows"] == 96 and found["weight_layers"] == 2
     assert not {"feature_scale_largest", "rarest_class_share"} & set(found) and math.isnan(found["pure_error"])
 
 

@@ -99,8 +99,10 @@ def carries_over(reading: Reading, recovered: Evidence) -> bool:
     lowest = recovered.details.get("lowest_validation_loss")
     if recovered.details.get("quantity") != "train_loss" or lowest is None or reading.broken:
         return True
-    fall = float(recovered.details["before"]) - float(recovered.details["after"])
-    return not reading.sign("lowest_validation_loss") - float(lowest) < UNSEEN_SHARE * fall
+    # A loss that swings was low on training rows when it was low on unseen ones.
+    before = min(float(recovered.details["before"]), reading.sign("lowest_train_loss"))
+    fall = before - float(recovered.details["after"])
+    return fall <= 0 or not reading.sign("lowest_validation_loss") - float(lowest) < UNSEEN_SHARE * fall
 
 
 def _seeds(recovered: Evidence) -> str:

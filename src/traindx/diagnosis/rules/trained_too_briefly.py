@@ -15,7 +15,7 @@ SLOWEST = 0.15
 # Trainings of fewer updates than this are short for any network.
 UPDATES_NONE, UPDATES_FULL = 2000.0, 200.0
 
-# A handful of updates is a beginning, whatever the loss did in them.
+# A handful of updates is a beginning, whatever the loss did in them; where they were several passes over the rows, the batch is too large.
 HANDFUL_NONE, HANDFUL_FULL = 60.0, 12.0
 # A few passes over the rows are few for any network; a fall that goes on after many may have other reasons.
 EPOCHS_NONE, EPOCHS_FULL = 6.0, 2.0
@@ -57,7 +57,7 @@ class TrainedTooBriefly(FitRule):
         short = 0.4 + 0.6 * log_ramp(reading.sign("updates"), UPDATES_NONE, UPDATES_FULL)
         tiny_steps = log_ramp(reading.sign("median_update_ratio"), RATIO_NONE, RATIO_FULL)
         few = ramp(-reading.sign("epochs"), -EPOCHS_NONE, -EPOCHS_FULL)
-        handful = SYMPTOM * log_ramp(reading.sign("updates"), HANDFUL_NONE, HANDFUL_FULL)
+        handful = SYMPTOM * few * log_ramp(reading.sign("updates"), HANDFUL_NONE, HANDFUL_FULL)
         return max(handful, falling * short * (1 - tiny_steps) * (SYMPTOM + (1 - SYMPTOM) * few))
 
     def _slowed(self, reading: Reading) -> float:

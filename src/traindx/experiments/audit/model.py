@@ -62,9 +62,10 @@ def _parameters(model: nn.Module, other: nn.Module) -> list[Evidence]:
 
 
 def _narrowings(model: nn.Module) -> list[Evidence]:
-    """Every hidden layer's width against its neighbours' needs."""
-    layers = [(name, m) for name, m in model.named_modules() if isinstance(m, (nn.Linear, nn.Conv1d, nn.Conv2d))]
-    found = [evidence("linear_layers", len(layers))]
+    """How many layers there are, and every hidden layer's width against its neighbours' needs."""
+    layers = [(name, m) for name, m in model.named_modules() if isinstance(m, (nn.Linear, nn.modules.conv._ConvNd, nn.RNNBase))]
+    tables = sum(isinstance(m, (nn.Embedding, nn.EmbeddingBag)) for m in model.modules())
+    found = [evidence("weight_layers", len(layers)), evidence("tables", tables)]
     widths = [(name, *_widths(layer)) for name, layer in layers]
     for (name, inputs, outputs), (_, _, after) in pairwise(widths):
         needed = min(inputs, after)
@@ -75,7 +76,9 @@ def _narrowings(model: nn.Module) -> list[Evidence]:
 def _widths(layer: nn.Module) -> tuple[int, int]:
     if isinstance(layer, nn.Linear):
         return layer.in_features, layer.out_features
-    assert isinstance(layer, (nn.Conv1d, nn.Conv2d))
+    if isinstance(layer, nn.RNNBase):
+        return layer.input_size, layer.hidden_size
+    assert isinstance(layer, nn.modules.conv._ConvNd)
     return layer.in_channels, layer.out_channels
 
 
