@@ -142,6 +142,12 @@ def test_a_limit_in_seconds_is_said() -> None:
     assert any("limit in seconds" in line for line in diagnosis.advice)
 
 
+def test_a_limit_that_is_not_reached_changes_nothing() -> None:
+    task, recipe = PAIRS["linear on circles"].fault()
+    limited, free = tdx.diagnose(task, recipe, seconds=600), tdx.diagnose(task, recipe)
+    assert (limited.branch, limited.findings, limited.advice) == (free.branch, free.findings, free.advice)
+
+
 @pytest.mark.parametrize("budget", [0.99, 0, -3.0])
 def test_a_budget_that_buys_nothing_is_refused(budget: float) -> None:
     with pytest.raises(tdx.InputError, match="budget"):

@@ -7,6 +7,7 @@ ends when no question is left or the budget is spent.
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -71,7 +72,8 @@ def diagnose(
         task: what is to be learned.
         recipe: how it is trained today.
         budget: at most about this many baseline runs, counted by updates trained. No question is begun that cannot be paid.
-        seconds: stop asking after this long; the answer then depends on the machine, and says so.
+        seconds: no question is begun that would take longer than this in all, at the pace of the baseline run; the answer then depends on
+            the machine, and says so.
         store: a path or URL in which runs and evidence are kept and found again; default: memory that
             lasts as long as the diagnosis.
         executor: where runs are trained; default: in this process.
@@ -87,12 +89,13 @@ def diagnose(
     if not budget >= 1:
         raise InputError("budget", f"found {budget}", "give at least 1: the baseline run itself")
     with _opened(store) as memory, told(progress) as listener:
-        lab = Lab(task, recipe, executor or Serial(), memory, default_probes, _reporter(listener, budget, seconds), budget)
+        limit = math.inf if seconds is None else seconds
+        lab = Lab(task, recipe, executor or Serial(), memory, default_probes, _reporter(listener, budget, seconds), budget, limit)
         memory.put_task(task.fingerprint, task.name, task.summary())
         if task.test is not None:
             task.test.on_open = lambda question: memory.open_test(task.fingerprint, question)
-        evidence = _gather(lab, seconds)
-        diagnosis = _diagnosis(lab, evidence, memory, out_of_time=seconds is not None and lab.spending.seconds > seconds)
+        evidence = _gather(lab)
+        diagnosis = _diagnosis(lab, evidence, memory)
         if observed is not None:
             diagnosis = with_observed(diagnosis, observed)
         memory.put_diagnosis(diagnosis)
@@ -100,25 +103,25 @@ def diagnose(
     return diagnosis
 
 
-def _gather(lab: Lab, seconds: float | None) -> list[Evidence]:
+def _gather(lab: Lab) -> list[Evidence]:
     """The loop: ask the next question, run the experiment that answers it."""
     evidence: list[Evidence] = []
     asked: list[Question] = []
-    while (question := _next(lab, evidence, seconds)) is not None:
+    while (question := _next(evidence, lab.left)) is not None:
         assert question not in asked, f"an answered question was asked again: {question}"
         asked.append(question)
         evidence += lab.answer(question, EXPERIMENTS[question.experiment])
     return evidence
 
 
-def _next(lab: Lab, evidence: list[Evidence], seconds: float | None) -> Question | None:
-    left = 0.0 if seconds is not None and lab.spending.seconds > seconds else lab.left
+def _next(evidence: list[Evidence], left: float) -> Question | None:
     failed = any(e.measure == "outcome" and e.details["outcome"] == Outcome.FAILED for e in evidence)
     return None if failed else next_question(evidence, left)
 
 
-def _diagnosis(lab: Lab, evidence: list[Evidence], memory: Store, out_of_time: bool) -> Diagnosis:
+def _diagnosis(lab: Lab, evidence: list[Evidence], memory: Store) -> Diagnosis:
     answer = conclude(evidence)
+    out_of_time = lab.spending.seconds > lab.limit or _next(evidence, lab.budget - lab.spending.runs) is not None
     limits = (
         ("The limit in seconds ended the diagnosis: on another machine, or on another day, it may see more or less.",)
         if out_of_time

@@ -161,6 +161,17 @@ def test_a_short_training_counts_as_a_part_of_a_run() -> None:
     assert short.baseline_cost(short.total) == short.cost(short.job()) == pytest.approx(short.spending.runs)
 
 
+def test_a_limit_in_seconds_is_a_limit_in_runs_at_the_pace_of_the_baseline() -> None:
+    lab = lab_for(digits_task(), SLOW.replace(epochs=30), budget=5.0)
+    lab.baseline()
+    assert lab.left == pytest.approx(4)
+    lab.spending.baseline_seconds = 10.0
+    lab.limit = lab.spending.seconds + 25.0
+    assert lab.left == pytest.approx(2.5, abs=0.2)
+    lab.limit = lab.spending.seconds - 1
+    assert lab.left < 0
+
+
 def test_repeats_are_as_many_as_the_budget_pays() -> None:
     labs = [lab_for(digits_task(), SLOW, budget) for budget in (50.0, 0.7)]
     for lab in labs:

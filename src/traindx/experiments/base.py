@@ -100,6 +100,11 @@ class Spending:
         """On the wall clock."""
         return time.perf_counter() - self.started
 
+    def runs_until(self, limit: float) -> float:
+        """How many baseline runs there is time for until the clock shows ``limit`` seconds, at the pace of the baseline; below zero past it."""
+        left, pace = limit - self.seconds, self.baseline_seconds * self.unit / self.baseline_work
+        return left / pace if pace and math.isfinite(left) else math.copysign(math.inf, left)
+
 
 class Lab:
     """Where experiments are done on one task and recipe."""
@@ -113,9 +118,10 @@ class Lab:
         callbacks: CallbackFactory,
         progress: Callable[[str, float], None],
         budget: float = math.inf,
+        limit: float = math.inf,
     ) -> None:
         self.task, self.recipe, self.executor, self.memory, self.callbacks = task, recipe, executor, memory, callbacks
-        self._progress, self.budget = progress, budget
+        self._progress, self.budget, self.limit = progress, budget, limit
         self.total = total_steps(len(task.train), recipe)
         self.per_epoch = steps_per_epoch(len(task.train), recipe)
         self.spending = Spending(baseline_work=work(self.total, recipe, len(task.train)))
@@ -123,8 +129,8 @@ class Lab:
 
     @property
     def left(self) -> float:
-        """Baseline runs left of the budget."""
-        return min(self.budget, UNLIMITED) - self.spending.runs
+        """Baseline runs left of the budget, and of the limit in seconds."""
+        return min(min(self.budget, UNLIMITED) - self.spending.runs, self.spending.runs_until(self.limit))
 
     # -- runs ----------------------------------------------------------------------------------------------------------------------
 
