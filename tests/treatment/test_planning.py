@@ -16,7 +16,7 @@ import traindx as tdx
 from traindx.experiments import Lab
 from traindx.experiments.verification import CHOOSING, FURTHER_REPEATS, REPEATS
 from traindx.probes import default_probes
-from traindx.records import Branch, Curve, Diagnosis, Evidence, Finding, NotApplicable, Recipe, RemedyRef, Standing
+from traindx.records import Branch, Comparison, Curve, Diagnosis, Evidence, Finding, NotApplicable, Recipe, RemedyRef, Standing
 from traindx.remedies import (
     AddDropout,
     Augment,
@@ -228,6 +228,19 @@ def test_a_training_that_was_rescued_is_told_by_its_loss() -> None:
     known = diagnosis(Branch.OPTIMIZATION)
     treatment = concluded(mine, known, *compared(mine, known, [(SetOptimizer("adam", 0.01).ref,)]), test_openings=0)
     assert treatment.verified and "(validation loss inf before" in treatment.sentence and "nan" not in treatment.sentence
+
+
+def compared_by_hand(measure: str, gain: float, higher_is_better: bool) -> Comparison:
+    sides = {"before": (0.5, 0.5), "after": (0.5 + gain if higher_is_better else 0.5 - gain,) * 2}
+    bounds = {"gain": gain, "low": gain - 0.05, "high": gain + 0.05, "probability": 0.5, "seeds": (0, 1)}
+    return Comparison(measure=measure, higher_is_better=higher_is_better, **sides, **bounds)
+
+
+@pytest.mark.parametrize(("loss", "accuracy", "told"), [(0.2, 0.2, "accuracy"), (0.2, 0.0, "loss"), (0.0, 0.0, "accuracy")])
+def test_what_is_better_is_told_and_of_that_what_people_know_best(loss: float, accuracy: float, told: str) -> None:
+    comparisons = [compared_by_hand("validation_loss", loss, False), compared_by_hand("validation accuracy", accuracy, True)]
+    mine = lab(60)
+    assert f"(validation {told} 0.5 before" in concluded(mine, diagnosis(Branch.HEALTHY), (ScaleRate(3.0).ref,), comparisons, 0).sentence
 
 
 # --- The selection -----------------------------------------------------------------------------------------------------------------

@@ -43,8 +43,7 @@ def _sentence(remedies: Remedies, verified: bool, repairing: bool, comparisons: 
         further = ", and nothing else that was tried is better by more than chance" if tried else ""
         return f"Nothing was changed: the diagnosis confirmed no cause that a change of the training can cure{further}."
     named = ", ".join(str(r) for r in remedies)
-    measured = (c for c in reversed(comparisons) if c.higher_is_better and math.isfinite(sum(c.before) + sum(c.after)))
-    told = next(measured, comparisons[0] if comparisons else None)
+    told = _telling(comparisons)
     change = "" if told is None else f" ({_told(told)})"
     if verified and repairing:
         return f"Verified: after {named} the cause is found no more{change}: what is measured now can be believed."
@@ -53,6 +52,13 @@ def _sentence(remedies: Remedies, verified: bool, repairing: bool, comparisons: 
     if repairing:
         return f"No improvement: after {named} the cause is found as before{change}; nothing was changed."
     return f"No improvement: {named} did not hold on other seeds, or gains too little{change}; nothing was changed."
+
+
+def _telling(comparisons: Sequence[Comparison]) -> Comparison | None:
+    """The metric, which people know best; but the loss where that is what is better, and the metric is not."""
+    metrics = [c for c in reversed(comparisons) if c.higher_is_better and math.isfinite(sum(c.before) + sum(c.after))]
+    better = [c for c in (*metrics, *comparisons) if c.improved]
+    return next(iter((*better, *metrics, *comparisons)), None)
 
 
 def _told(comparison: Comparison) -> str:
