@@ -353,7 +353,7 @@ DIVIDED: dict[str, tuple[str, int, type[Setting], dict[str, Callable[[Setting, a
 def treated_case(case: Case, arguments: argparse.Namespace) -> Row:
     """Scores before and after, on the rows that the case is judged by, and of the twin."""
     task, recipe = case.build(True)
-    diagnosis = tdx.diagnose(task, recipe, budget=arguments.diagnosis)
+    diagnosis = tdx.diagnose(task, recipe)
     treatment = tdx.treat(diagnosis, budget=arguments.budget)
     draft, judged = case.scoring(True)
     after = applied(judged, draft.recipe, treatment.remedies)
