@@ -21,6 +21,12 @@ def test_suspects_without_test_labels(facts: Facts) -> None:
     assert finding.standing is Standing.SUSPECTED and "harm is unknown" in finding.summary
 
 
+def test_suspects_where_chance_may_have_made_the_test_loss_worse(facts: Facts) -> None:
+    worse = facts.reading.validation + 0.5
+    finding = facts.mismatched().put("two_sample", "test_loss", worse, low=worse - 1, high=worse + 1).judged(CAUSE)
+    assert finding.standing is Standing.SUSPECTED and "may be chance" in finding.summary
+
+
 def test_stays_silent_on_one_distribution(facts: Facts) -> None:
     assert facts.judged(CAUSE).standing is Standing.CLEARED
 

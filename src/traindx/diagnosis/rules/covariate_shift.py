@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from traindx.diagnosis.reading import Reading
+from traindx.diagnosis.reading import MARGIN, Reading
 from traindx.diagnosis.rules.base import Rule, present, ramp
 from traindx.diagnosis.rules.label_shift import proportions_explain, why_not_compared
 from traindx.diagnosis.rules.preprocessing_mismatch import aligned, harm_unknown, pipeline_explains
@@ -21,7 +21,10 @@ class CovariateShift(Rule):
     question = "test"
 
     def judge(self, reading: Reading) -> Finding:
-        """Confirmed when inputs differ and the test loss is worse by MARGIN; suspected without labels; a harmless shift is cleared and said."""
+        """Confirmed when inputs differ and the test loss is worse by MARGIN and beyond chance; suspected where the harm is not known.
+
+        A harmless shift is cleared and said.
+        """
         inputs = reading.find("two_sample", "auc")
         if inputs is None:
             return self.finding(Standing.NOT_APPLICABLE, 0.0, why_not_compared(reading, "there is no test set of array inputs to compare"))
@@ -52,6 +55,8 @@ class CovariateShift(Rule):
                 evidence,
                 remedies,
             )
+        if not reading.test_harm_is_real and reading.test_harm > MARGIN:
+            return self.finding(Standing.SUSPECTED, 0.3, f"{said}; {harm_unknown(reading)}", evidence, remedies)
         if not reading.test_harm_is_real:
             return self.finding(Standing.CLEARED, 0.8, f"{said}, but the test loss is no worse: the shift does no harm", evidence)
         if proportions_explain(reading):

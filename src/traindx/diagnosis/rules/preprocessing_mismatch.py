@@ -43,7 +43,9 @@ def refused(reading: Reading) -> Evidence | None:
 
 
 def harm_unknown(reading: Reading) -> str:
-    """Why there is no test loss."""
+    """Why it is open whether the test set does worse."""
+    if reading.find("two_sample", "test_loss") is not None:
+        return f"the test loss is worse by {reading.test_harm:.0%} of the distance to the constant predictor, which in so few rows may be chance"
     return "the network cannot take the test rows" if refused(reading) else "without test labels the harm is unknown"
 
 
