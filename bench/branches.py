@@ -159,6 +159,43 @@ def mnist_cnn() -> tuple[tdx.Task, tdx.Recipe]:
     )
 
 
+def fashion_cnn(
+    name: str,
+    recipe: tdx.Recipe,
+    *,
+    channels: int = 8,
+    last: Callable[[], nn.Module] = nn.Identity,
+    reduction: str = "mean",
+    wrong: float = 0.0,
+    sort: bool = False,
+) -> Callable[[], tuple[tdx.Task, tdx.Recipe]]:
+    """10,000 images with a small CNN, and what was done to it: trainings of more than five seconds."""
+
+    def build() -> nn.Module:
+        return nn.Sequential(
+            nn.Unflatten(1, (1, 28, 28)),
+            *(nn.Conv2d(1, channels, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(channels, 2 * channels, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+            *(nn.Flatten(), nn.Linear(98 * channels, 10), last()),
+        )
+
+    def make() -> tuple[tdx.Task, tdx.Recipe]:
+        x, y = mnist("fashion-mnist", 12_000)
+        train, validation = (x[:10_000], y[:10_000].copy()), (x[10_000:], y[10_000:])
+        rng = np.random.default_rng(0)
+        changed = rng.random(len(train[1])) < wrong
+        train[1][changed] = (train[1][changed] + rng.integers(1, 10, changed.sum())) % 10
+        if sort:
+            order = np.argsort(train[1], kind="stable")
+            train = train[0][order], train[1][order]
+        return tdx.Task(build, nn.CrossEntropyLoss(reduction=reduction), train, validation=validation, name=name), recipe
+
+    return make
+
+
+ADAM = tdx.Recipe(optimizer="adam", lr=1e-3, epochs=8)
+
+
 def adult_income() -> tuple[tdx.Task, tdx.Recipe]:
     """Mixed columns, a floor of 0.13 error."""
     x, y = adult()
@@ -183,6 +220,17 @@ CASES: dict[str, Case] = {
     "digits-rate-20": Case(
         digits(mlp(64, 64, 10), tdx.Recipe(lr=20.0, epochs=30), "digits-rate-20"), "optimization", ("learning-rate-too-high",)
     ),
+    "cnn": Case(fashion_cnn("cnn", ADAM), "healthy"),
+    "cnn-rate-3e-6": Case(fashion_cnn("cnn-rate-3e-6", ADAM.replace(lr=3e-6)), "optimization", ("learning-rate-too-low",)),
+    "cnn-softmax": Case(fashion_cnn("cnn-softmax", ADAM, last=lambda: nn.Softmax(1)), "optimization", ("softmax-before-cross-entropy",)),
+    "cnn-sum": Case(
+        fashion_cnn("cnn-sum", ADAM.replace(optimizer="sgd", lr=0.05), reduction="sum"), "optimization", ("loss-summed-over-batch",)
+    ),
+    "cnn-sorted": Case(
+        fashion_cnn("cnn-sorted", ADAM.replace(optimizer="sgd", lr=0.05, shuffle=False), sort=True), "optimization", ("data-not-shuffled",)
+    ),
+    "cnn-wrong-labels": Case(fashion_cnn("cnn-wrong-labels", ADAM, wrong=0.3), "data", ("label-noise",)),
+    "cnn-decay": Case(fashion_cnn("cnn-decay", ADAM.replace(weight_decay=0.3)), "model-bias", ("over-regularized",)),
     "digits-rate-1e-5": Case(
         digits(mlp(64, 64, 10), tdx.Recipe(lr=1e-5, epochs=30), "digits-rate-1e-5"), "optimization", ("learning-rate-too-low",)
     ),
