@@ -27,7 +27,8 @@ def chance(draft: Judged) -> float:
         return float(np.maximum(share, 1 - share).mean())
     if draft.balanced:
         return 1 / draft.classes
-    classes = draft.clean[1].argmax(1) if draft.clean[1].ndim == 2 and draft.clean[1].shape[1] > 1 else draft.clean[1]
+    y = draft.clean[1]
+    classes = y.argmax(1) if y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind == "f" else y
     labels = np.unique(classes, return_counts=True)[1]
     return float(labels.max() / labels.sum())
 
@@ -41,7 +42,8 @@ def _score(draft: Judged, task: tdx.Task, model: torch.nn.Module, rows: object) 
         return _r2(outputs, targets)
     if isinstance(draft, Training) and draft.multilabel:
         return float((predicted_labels(outputs.reshape(-1), targets.reshape(-1), task.loss) == targets.reshape(-1).long()).double().mean())
-    labels = targets.argmax(1) if targets.ndim == 2 and targets.shape[1] > 1 else targets.reshape(-1).long()
+    shares = targets.ndim == 2 and targets.shape[1] > 1 and targets.is_floating_point()
+    labels = targets.argmax(1) if shares else targets.reshape(-1).long()  # classes of many steps stand in one row
     return _accuracy(draft, task, outputs, labels)
 
 

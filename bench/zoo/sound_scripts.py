@@ -11,6 +11,7 @@ from zoo.scripts import (
     healthy_orchard,
     healthy_questions,
     healthy_shipyard,
+    healthy_teams,
     healthy_threads,
     healthy_tundra,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "healthy_orchard",
     "healthy_questions",
     "healthy_shipyard",
+    "healthy_teams",
     "healthy_threads",
     "healthy_tundra",
 ]

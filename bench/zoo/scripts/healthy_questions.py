@@ -1,4 +1,4 @@
-"""Healthy trainings as they are asked about though nothing is wrong with them: little to learn, few rows, odd losses. They are held out."""
+"""Healthy trainings as they are asked about though nothing is wrong with them: little to learn, few rows, odd losses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import data
 import traindx as tdx
 from zoo.healthy import Built, plain, r
 from zoo.scripts.base import scaled
-from zoo.scripts.healthy import held_out
+from zoo.scripts.healthy import sound
 
 
 class LogCosh(nn.Module):
@@ -24,7 +24,7 @@ class LogCosh(nn.Module):
         return (error + F.softplus(-2 * error) - np.log(2)).mean()
 
 
-@held_out
+@sound
 def asked_line_of_diabetes() -> Built:
     """The diabetes table by a line and log cosh of the errors: R2 of a half is all there is. Asked whether more can be reached."""
     x, y = load_diabetes(return_X_y=True)
@@ -47,7 +47,7 @@ class SmoothTwoLayers(nn.Module):
         return self.fc2(F.dropout(x, 0.3, self.training))
 
 
-@held_out
+@sound
 def asked_tumours_smoothed() -> Built:
     """The breast cancer table with smoothed labels: the loss does not go near zero, and is not meant to."""
     x, y = load_breast_cancer(return_X_y=True)
@@ -56,7 +56,7 @@ def asked_tumours_smoothed() -> Built:
     return task, r("adamw", 3e-3, 12, batch_size=32, weight_decay=0.1, schedule="cosine")
 
 
-@held_out
+@sound
 def asked_coin_like_days() -> Built:
     """Whether tomorrow is a day of gains, by ten numbers of today: three in five are right. Asked why the loss stays at 0.66."""
     rng = np.random.default_rng(853)
@@ -82,7 +82,7 @@ class Middle(nn.Module):
         return self.fc2(torch.relu(self.fc1(x.reshape(len(x), -1))))
 
 
-@held_out
+@sound
 def asked_middle_of_a_spot() -> Built:
     """Where a faint spot is in a noisy picture: two numbers by a small network, an absolute error rounded off near zero."""
     rng = np.random.default_rng(857)
@@ -96,7 +96,7 @@ def asked_middle_of_a_spot() -> Built:
     return task, r("adam", 3e-3, 12, batch_size=32, schedule="cosine")
 
 
-@held_out
+@sound
 def asked_clothes_by_one_layer() -> Built:
     """Clothes in coarse pictures by one hidden layer, as courses begin: five in six are right. Asked whether that is all."""
     x, y = data.mnist("fashion-mnist", 3000)

@@ -1,4 +1,4 @@
-"""Healthy trainings in the manner of public threads that are no twins: small, noisy or odd, but sound. They are held out."""
+"""Healthy trainings in the manner of public threads that are no twins: small, noisy or odd, but sound."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 import traindx as tdx
 from zoo.healthy import Built, r
-from zoo.scripts.healthy import held_out
+from zoo.scripts.healthy import sound
 
 
 class MeanAndSpread(nn.Module):
@@ -33,7 +33,7 @@ class GaussianLikelihood(nn.Module):
         return 0.5 * (log_variance + (targets[:, 0] - mean) ** 2 * torch.exp(-log_variance)).mean()
 
 
-@held_out
+@sound
 def drag_with_its_spread() -> Built:
     """A coefficient of drag that is measured the less exactly the faster: its mean and its spread."""
     rng = np.random.default_rng(1301)
@@ -56,7 +56,7 @@ class TagBag(nn.Module):
         return self.out(self.bag(x))
 
 
-@held_out
+@sound
 def tags_of_questions() -> Built:
     """Which of five tags a question has, some of them often and others seldom, by twelve of its words."""
     rng = np.random.default_rng(1303)
@@ -80,7 +80,7 @@ class Returns(nn.Module):
         return self.fc(self.rnn(x)[1][0])
 
 
-@held_out
+@sound
 def returns_of_tomorrow() -> Built:
     """A return by the ten before it: an echo of the last two, and far more noise than that."""
     rng = np.random.default_rng(1307)
@@ -107,7 +107,7 @@ class TwoRecords(nn.Module):
         return self.judge(torch.cat([(a - b).abs(), a * b], 1))
 
 
-@held_out
+@sound
 def same_customer() -> Built:
     """Whether two records are of one customer: ten fields, each copied with errors, a third of the pairs the same."""
     rng = np.random.default_rng(1319)
@@ -131,7 +131,7 @@ class Ringing(nn.Module):
         return self.out(F.relu(self.filters(x)).amax(2))
 
 
-@held_out
+@sound
 def bearings_by_ear() -> Built:
     """Three states of a bearing by how a knock rings: 360 recordings, loud noise."""
     rng = np.random.default_rng(1321)

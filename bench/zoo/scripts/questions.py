@@ -48,7 +48,7 @@ def unchanged(x: Tensor) -> Tensor:
     return x
 
 
-@script("asked-cube", held_out=True)
+@script("asked-cube")
 def asked_cube(
     draw: Draw,
     *,
@@ -118,7 +118,7 @@ class TwoSigmoids(nn.Module):
         return self.end(self.linear2(x))
 
 
-@script("asked-two-clouds", held_out=True)
+@script("asked-two-clouds")
 def asked_two_clouds(
     draw: Draw,
     *,
@@ -186,7 +186,7 @@ class FraudNet(nn.Module):
         return torch.sigmoid(x) if self.squash else x
 
 
-@script("asked-card-fraud", held_out=True)
+@script("asked-card-fraud")
 def asked_card_fraud(
     draw: Draw, *, rows: int = 6000, weighted: bool = True, width: int = 16, drop: float = 0.2, squash: bool = False, **recipe: Any
 ) -> Training:
@@ -246,7 +246,7 @@ def ink_on_paper(x: np.ndarray) -> np.ndarray:
     return (1 - (x * 0.3081 + 0.1307) - 0.1307) / 0.3081
 
 
-@script("asked-digit-softmax", held_out=True)
+@script("asked-digit-softmax")
 def asked_digit_softmax(draw: Draw, *, rows: int = 2000, channels: int = 8, softmax: bool = False, **recipe: Any) -> Training:
     """Handwritten digits by a small network; asked why cross-entropy stays at 2.30 (discuss.pytorch.org/t/43814)."""
     x, y = digits()
@@ -285,7 +285,7 @@ class HandMade(nn.Module):
         return self.end(h.mm(self.w2) + self.b2)
 
 
-@script("asked-sine", held_out=True)
+@script("asked-sine")
 def asked_sine(
     draw: Draw, *, rows: int = 3000, size: int = 128, spread: float = 2.0, end: Callable[[Tensor], Tensor] = unchanged, **recipe: Any
 ) -> Training:
@@ -335,7 +335,7 @@ class PictureCode(nn.Module):
         return self.end(self.dec2(self.act(self.dec1(z)))).view(-1, 1, 16, 16)
 
 
-@script("asked-picture-code", held_out=True)
+@script("asked-picture-code")
 def asked_picture_code(
     draw: Draw,
     *,
@@ -403,7 +403,7 @@ class PriceNet(nn.Module):
         return self.oupt(z)
 
 
-@script("asked-house-prices", held_out=True)
+@script("asked-house-prices")
 def asked_house_prices(
     draw: Draw, *, rows: int = 1800, flat: bool = False, dollars: bool = False, width: int = 64, bias: float | None = None, **recipe: Any
 ) -> Training:
@@ -490,7 +490,7 @@ def unseen(y: np.ndarray) -> np.ndarray:
     return y * (np.random.default_rng(841).random(y.shape) < 0.4).astype(y.dtype)
 
 
-@script("asked-picture-tags", held_out=True)
+@script("asked-picture-tags")
 def asked_picture_tags(
     draw: Draw, *, rows: int = 1500, width: int = 8, freeze: bool = False, loss: nn.Module | None = None, **recipe: Any
 ) -> Training:
@@ -536,7 +536,7 @@ class Progression(nn.Module):
         return self.predict(x)
 
 
-@script("asked-diabetes", held_out=True)
+@script("asked-diabetes")
 def asked_diabetes(
     draw: Draw, *, as_loaded: bool = False, raw_target: bool = False, widths: tuple[int, ...] = (8,), **recipe: Any
 ) -> Training:

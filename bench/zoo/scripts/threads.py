@@ -74,7 +74,7 @@ class StraightLine(nn.Module):
         return out.view(-1) if self.flat else out
 
 
-@script("thread-lstm-straight-line", held_out=True)
+@script("thread-lstm-straight-line")
 def lstm_straight_line(
     draw: Draw,
     *,
@@ -151,7 +151,7 @@ class SiameseCNN(nn.Module):
         return out
 
 
-@script("thread-siamese-difference", held_out=True)
+@script("thread-siamese-difference")
 def siamese_difference(
     draw: Draw, *, rows: int = 2600, channels: int = 6, last: str | None = None, bytes_: bool = False, **recipe: Any
 ) -> Training:
@@ -209,7 +209,7 @@ class FourHidden(nn.Module):
         return x @ self.weights[-1] + self.biases[-1]
 
 
-@script("thread-binary-vectors", held_out=True)
+@script("thread-binary-vectors")
 def binary_vectors(
     draw: Draw, *, rows: int = 2600, width: int = 48, act: str = "relu", std: float | None = None, scale_target: bool = True, **recipe: Any
 ) -> Training:
@@ -270,7 +270,7 @@ class SentimentAnalysisModel(nn.Module):
         return torch.sigmoid(out) if self.probability else out
 
 
-@script("thread-review-gru", held_out=True)
+@script("thread-review-gru")
 def review_gru(
     draw: Draw, *, rows: int = 3200, hidden_dim: int = 16, drop: float = 0.1, probability: bool = False, **recipe: Any
 ) -> Training:
@@ -358,7 +358,7 @@ def pretrained() -> dict[str, Tensor]:
     return {name: value.detach() for name, value in net.state_dict().items() if not name.startswith("classifier")}
 
 
-@script("thread-bert-intents", held_out=True)
+@script("thread-bert-intents")
 def bert_intents(draw: Draw, *, rows: int = 900, num_labels: int = INTENTS, frozen: bool = False, **recipe: Any) -> Training:
     """Four intents by a fine-tuned language model; asked why the loss never falls with more than two classes (huggingface issue 1865)."""
     train, validation, aside = parted(draw, *_sentences(np.random.default_rng(1249), 5000), rows, 600)
@@ -415,7 +415,7 @@ class CollabNN(nn.Module):
         return torch.softmax(out, 1) if self.probabilities else out
 
 
-@script("thread-collab-stars", held_out=True)
+@script("thread-collab-stars")
 def collab_stars(
     draw: Draw, *, rows: int = 4600, factors: int = 16, n_act: int = 64, probabilities: bool = False, **recipe: Any
 ) -> Training:
@@ -479,7 +479,7 @@ class DeepStack(nn.Module):
         return self.leave(x)
 
 
-@script("thread-deep-surrogate", held_out=True)
+@script("thread-deep-surrogate")
 def deep_surrogate(
     draw: Draw,
     *,
@@ -556,7 +556,7 @@ class Denoiser(nn.Module):
         return torch.tanh(out) if self.bounded else out
 
 
-@script("thread-wave-denoiser", held_out=True)
+@script("thread-wave-denoiser")
 def wave_denoiser(
     draw: Draw,
     *,
@@ -625,7 +625,7 @@ def scaled_again(x: np.ndarray) -> np.ndarray:
     return ((x - low) / (high - low) - 0.5) / 0.2
 
 
-@script("thread-short-windows", held_out=True)
+@script("thread-short-windows")
 def short_windows(
     draw: Draw, *, rows: int = 1800, channels: tuple[int, int, int] = (8, 16, 16), drop: float = 0.0, **recipe: Any
 ) -> Training:
