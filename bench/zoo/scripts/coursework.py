@@ -332,7 +332,7 @@ class FromScratch(nn.Module):
     def __init__(self, widths: tuple[int, ...], gain: float, act: Function) -> None:
         super().__init__()
         sizes = (8, *widths, 1)
-        self.W = nn.ParameterList(gain * torch.randn(a, b) * (2 / a) ** 0.5 for a, b in zip(sizes, sizes[1:], strict=False))
+        self.W = nn.ParameterList(gain * torch.randn(a, b) * (2 / a) ** 0.5 for a, b in pairwise(sizes))
         self.b = nn.ParameterList(torch.zeros(b) for b in sizes[1:])
         self.act = act
 
