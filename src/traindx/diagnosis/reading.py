@@ -196,6 +196,11 @@ class Reading:
         return self.failed or self.training_is_large or self.validation_excess > 2 * MARGIN or self.test_harm_is_striking
 
     @property
+    def continues(self) -> bool:
+        """Whether labels are tokens that follow those of their row, which the network looks up in a table."""
+        return self.value("audit", "continues") == 1 and self.value("audit", "tables") > 0
+
+    @property
     def other_seeds(self) -> float:
         """What the baseline itself recovers with the best of other seeds, where repeats of a race ran it at full length; NaN elsewhere."""
         return self.value("intervention", "other_seeds")

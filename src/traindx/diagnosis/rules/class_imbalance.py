@@ -22,9 +22,9 @@ LEARNED, UNLEARNED = 0.7, 0.5
 
 
 def imbalanced(reading: Reading) -> Evidence | None:
-    """The class counts, where they differ enough."""
+    """The class counts, where they differ enough; tokens that follow a sequence are as rare as they are in the language."""
     found = reading.find("audit", "class_ratio")
-    return found if found is not None and found.value >= RATIO else None
+    return found if found is not None and found.value >= RATIO and not reading.continues else None
 
 
 class ClassImbalance(Rule):

@@ -18,6 +18,8 @@ from traindx.tasks.twins import LOOKED_UP, find_twins
 from traindx.training import evaluated_index
 
 MAX_ROWS = 5000
+# A label that continues its row: nearly all labels are among the tokens of the rows, and they are so many of these at least.
+SHARED, OF_THE_ALPHABET = 0.9, 0.5
 # Rows with missing values, and as many without, that a fresh model is tried on.
 TRIED_ROWS = 32
 
@@ -27,7 +29,7 @@ def data_evidence(lab: Lab) -> Sequence[Evidence]:
     found = [evidence("rows", len(lab.task.train)), evidence("validation_given", float(lab.task.validation_given))]
     pairs = array_pairs(lab.task.train, evaluated_index(len(lab.task.train), MAX_ROWS))
     if pairs is not None:
-        found += [*input_evidence(pairs[0]), *target_evidence(pairs[1], lab.task.kind)]
+        found += [*input_evidence(pairs[0]), *target_evidence(pairs[1], lab.task.kind), *continuation(*pairs, lab.task.kind)]
     found.append(pure_error(pairs, lab.task.kind))
     seed = lab.recipe.seed
     return [*found, *non_finite_rows(lab.task, seed), *label_sets(lab.task, seed), *copies(lab.task)]
@@ -240,6 +242,16 @@ def target_evidence(targets: Tensor, kind: Kind) -> list[Evidence]:
             found.append(evidence("rarest_class_share", float(counts.min() / counts.sum())))
             found.append(evidence("class_ratio", float(counts.max() / counts.min()), rarest=int(counts.min()), classes=len(counts)))
     return found
+
+
+def continuation(inputs: Tensor, targets: Tensor, kind: Kind) -> list[Evidence]:
+    """Whether labels are of the alphabet of their rows' tokens: what follows a sequence, as in a model of language."""
+    labels = labels_of(targets, kind)
+    if labels is None or inputs.is_floating_point() or inputs.ndim != 2:
+        return []
+    tokens, names = inputs.unique(), labels.unique()
+    shared = float(torch.isin(names, tokens).float().mean())
+    return [evidence("continues", float(shared >= SHARED and len(names) >= OF_THE_ALPHABET * len(tokens)))]
 
 
 def pure_error(pairs: tuple[Tensor, Tensor] | None, kind: Kind) -> Evidence:
