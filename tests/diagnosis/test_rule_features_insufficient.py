@@ -28,6 +28,13 @@ def test_stays_silent_when_hardly_a_row_has_a_twin(facts: Facts) -> None:
     assert _pure(facts, 1.0, REPEATED_ROWS / 2).judged(CAUSE).standing is Standing.CLEARED
 
 
+def test_what_follows_a_sequence_is_open_by_its_nature(facts: Facts) -> None:
+    letters = _pure(facts, 0.6, 1.0).audit(continues=1.0, tables=1.0, constant_inputs=0.0)
+    assert letters.judged(CAUSE).standing is Standing.CLEARED
+    assert letters.audit(constant_inputs=0.8).judged(CAUSE).standing is Standing.CONFIRMED, "most of the sequence is blank"
+    assert letters.audit(tables=0.0).judged(CAUSE).standing is Standing.CONFIRMED, "numbers, not tokens"
+
+
 def test_a_shared_floor_alone_is_not_blamed(facts: Facts) -> None:
     for name in ("linear", "nearest-neighbours", "gradient-boosting"):
         facts = facts.put("references", "out_of_fold_loss", 2.2, name)

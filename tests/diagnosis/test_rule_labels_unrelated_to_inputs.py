@@ -38,9 +38,12 @@ def test_fires_where_labels_are_out_of_step(unknowing: Facts) -> None:
 
 
 def test_fires_where_validation_labels_agree_as_by_chance(facts: Facts) -> None:
-    facts = facts.put("label_map", "agreement", 0.1, details={"usual": 0.9, "skill": 0.8, "chance": 0.1})
+    facts = facts.put("label_map", "agreement", 0.1, details={"usual": 0.9, "skill": 0.8, "chance": 0.1}).put(
+        "label_map", "auc", 0.5, "inputs"
+    )
     assert facts.judged(CAUSE).standing is Standing.CONFIRMED
     assert facts.put("label_map", "agreement", 0.5).judged(CAUSE).standing is Standing.CLEARED
+    assert facts.put("label_map", "auc", 0.99, "inputs").judged(CAUSE).standing is Standing.CLEARED, "models expect nothing of other inputs"
 
 
 def test_fires_where_test_labels_agree_as_by_chance_on_inputs_that_are_alike(facts: Facts) -> None:
@@ -57,7 +60,9 @@ def test_fires_where_test_labels_agree_as_by_chance_on_inputs_that_are_alike(fac
 
 
 def test_stays_silent_where_another_coding_explains_the_chance(facts: Facts) -> None:
-    facts = facts.put("label_map", "agreement", 0.1, details={"usual": 0.9, "skill": 0.8, "chance": 0.1})
+    facts = facts.put("label_map", "agreement", 0.1, details={"usual": 0.9, "skill": 0.8, "chance": 0.1}).put(
+        "label_map", "auc", 0.5, "inputs"
+    )
     assert facts.put("label_map", "agreement_gain", 0.8, details={"order": "1,0"}).judged(CAUSE).standing is Standing.CLEARED
 
 

@@ -89,3 +89,33 @@ def test_test_rows_that_the_network_refuses_are_as_harmful_as_can_be(mismatched:
 
 def test_declines_without_a_test_set(facts: Facts) -> None:
     assert facts.refused("two_sample", "there is no test set").judged(CAUSE).standing is Standing.NOT_APPLICABLE
+
+
+def validated_elsewhere(facts: Facts, auc: float = 1.0, agreement: float = 0.1) -> Facts:
+    """Validation rows that were given apart, on which network and models fail."""
+    facts = facts.baseline(train_loss=0.1, validation_loss=2.0, lowest_validation_loss=1.5).put("label_map", "auc", auc, "inputs")
+    return facts.put("label_map", "agreement", agreement, details={"usual": 0.9, "skill": 0.8, "chance": 0.1})
+
+
+def test_fires_when_a_map_restores_the_validation_loss(facts: Facts) -> None:
+    facts = validated_elsewhere(facts).put("label_map", "aligned_validation_loss", 0.2, details={"kind": "range", "auc": 0.5})
+    finding = facts.judged(CAUSE)
+    assert (finding.standing, finding.branch) == (Standing.CONFIRMED, Branch.MISMATCH)
+    assert [(r.id, r.params) for r in finding.remedies] == [("align-validation-inputs", {"kind": "range"})]
+    assert facts.judged("wrong-labels").standing is not Standing.CONFIRMED
+    assert conclude(facts.evidence).sentence.startswith("The validation set is another world")
+
+
+@pytest.mark.parametrize(("auc", "loss"), [(0.95, 0.2), (0.5, 1.9)])
+def test_stays_silent_when_validation_rows_stay_apart_or_hard(facts: Facts, auc: float, loss: float) -> None:
+    harder = validated_elsewhere(facts, agreement=0.6).put(
+        "label_map", "aligned_validation_loss", loss, details={"kind": "range", "auc": auc}
+    )
+    assert harder.judged(CAUSE).standing is not Standing.CONFIRMED
+
+
+def test_labels_are_not_accused_on_inputs_that_are_plainly_other_ones(facts: Facts) -> None:
+    assert validated_elsewhere(facts).judged(CAUSE).standing is Standing.CONFIRMED
+    assert validated_elsewhere(facts).judged("labels-unrelated-to-inputs").standing is Standing.CLEARED
+    assert validated_elsewhere(facts, auc=0.5).judged(CAUSE).standing is not Standing.CONFIRMED
+    assert validated_elsewhere(facts, auc=0.5).judged("labels-unrelated-to-inputs").standing is Standing.CONFIRMED

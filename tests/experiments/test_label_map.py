@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from small_labs import Net, answer, digits, lab_for, values
+from small_labs import RECIPE, Net, answer, digits, lab_for, values
 from torch import nn
 
 from traindx.diagnosis.reading import Reading
 from traindx.diagnosis.rules import RULES
 from traindx.diagnosis.rules.label_noise import INPUTS_ALIKE, SURPLUS_ERRORS
-from traindx.diagnosis.rules.labels_unrelated_to_inputs import unrelated
+from traindx.diagnosis.rules.preprocessing_mismatch import unrelated
 from traindx.experiments.label_map import compared_labels
 from traindx.records import Evidence, Standing
-from traindx.remedies import RepairLabels
+from traindx.remedies import AlignValidationInputs, RepairLabels
 from traindx.tasks import Task
+from traindx.training import fit
 
 SHUFFLE = np.random.default_rng(3)
 
@@ -203,7 +205,7 @@ def test_units_are_not_blamed_for_noise_among_the_training_targets() -> None:
 def test_units_of_several_numbers_are_put_right() -> None:
     x, y, loss = several("numbers")
     found = answer(lab_for(Task(Net(4, 8, 3), loss, (x[:350], y[:350]), (x[350:], 1000 * y[350:]))), "label_map")
-    assert {e.measure for e in found} == {"affine_map", "agreement"}
+    assert {e.measure for e in found} == {"affine_map", "agreement", "auc"}
     finding = next(r for r in RULES if r.cause == "wrong-labels").judge(Reading(found))
     assert finding.standing is Standing.CONFIRMED and set(finding.remedies[0].params) == {"split", "scale", "offset"}
 
@@ -293,3 +295,37 @@ def test_only_labels_that_training_rows_could_teach_are_called_unrelated(shuffle
     given = (x[600:], rng.permutation(y[600:]) if shuffled else y[600:])
     found = answer(lab_for(Task(Net(5, 8, 2), nn.CrossEntropyLoss(), (x[:600], y[:600]), given)), "label_map")
     assert unrelated(next(e for e in found if e.measure == "agreement")) is shuffled
+
+
+# --- Validation inputs that went through another pipeline ---------------------------------------------------------------------------
+
+
+def transposed(x: np.ndarray) -> np.ndarray:
+    return x.reshape(-1, 8, 8).transpose(0, 2, 1).reshape(len(x), -1).copy()
+
+
+@pytest.mark.parametrize("other", [lambda x: 0.1 * x, lambda x: 1 - x, lambda x: 255 * x, transposed])
+def test_validation_inputs_of_another_pipeline_are_seen_through_a_map(other: Callable[[np.ndarray], np.ndarray]) -> None:
+    x, y = digits(900)
+    lab = lab_for(task(x[:600], y[:600], validation=(other(x[600:]), y[600:])), RECIPE)
+    found = {e.measure: e for e in answer(lab, "label_map")}
+    assert found["auc"].value > 0.9
+    assert found["aligned_validation_loss"].value < 0.5 < lab.baseline().last("validation_loss")
+    remedy = AlignValidationInputs(str(found["aligned_validation_loss"].details["kind"]))
+    mended, recipe = remedy.apply(lab.task, lab.recipe)
+    assert fit(mended, recipe).run.last("validation_loss") == pytest.approx(found["aligned_validation_loss"].value, rel=0.05)
+
+
+def test_validation_inputs_are_not_looked_at_where_all_is_well() -> None:
+    x, y = digits(900)
+    found = values(answer(lab_for(task(x[:600], y[:600], validation=(x[600:], y[600:])), RECIPE), "label_map"))
+    assert found["agreement"] > 0.8 and "aligned_validation_loss" not in found
+
+
+def test_targets_are_not_in_other_units_where_inputs_are() -> None:
+    x = SHUFFLE.normal(size=(600, 4)).astype(np.float32)
+    y = (x.sum(1) + 0.1 * SHUFFLE.normal(size=600)).astype(np.float32)[:, None]
+    lab = lab_for(Task(Net(4, 16, 1), nn.MSELoss(), (x[:400], y[:400]), (0.1 * x[400:], y[400:])), RECIPE.replace(lr=0.05))
+    found = {e.measure: e for e in answer(lab, "label_map")}
+    assert found["affine_map"].details["wrong"], "what models expect of a tenth is a tenth"
+    assert found["aligned_validation_loss"].value < 0.1 < lab.baseline().last("validation_loss")

@@ -15,6 +15,7 @@ from traindx.remedies import (
     AddWeightDecay,
     AlignShapes,
     AlignTestInputs,
+    AlignValidationInputs,
     Augment,
     AugmentSignals,
     BalanceClasses,
@@ -90,6 +91,7 @@ SAMPLES: dict[type[Remedy], Remedy] = {
     FewerRows: FewerRows(0.5),
     AlignShapes: AlignShapes(),
     AlignTestInputs: AlignTestInputs(),
+    AlignValidationInputs: AlignValidationInputs(),
     Augment: Augment(1),
     BalanceClasses: BalanceClasses(),
     ClipGradients: ClipGradients(0.5),
@@ -231,6 +233,11 @@ def with_copies() -> Task:
     return sound(validation=(x[:30], y[:30]))
 
 
+def validated_in_other_units() -> Task:
+    x, y = rows(80, 2)
+    return sound(validation=(10 * x + 1, y))
+
+
 def numbered_from_one() -> Task:
     x, y = rows(240)
     u, v = rows(80, 2)
@@ -239,6 +246,7 @@ def numbered_from_one() -> Task:
 
 PATIENTS: dict[type[Remedy], Callable[[], Task]] = {
     AlignShapes: lambda: regression(flat=True),
+    AlignValidationInputs: validated_in_other_units,
     Augment: of_images,
     AugmentSignals: of_signals,
     Erase: of_images,

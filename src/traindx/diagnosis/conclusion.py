@@ -159,7 +159,7 @@ def _sentence(reading: Reading, branch: Branch, findings: Sequence[Finding]) -> 
     word = "Cause" if top.standing is Standing.CONFIRMED else "Probable cause, not proven"
     told = {Branch.OPTIMIZATION: reading.train, Branch.MODEL_BIAS: reading.train, Branch.OVERFITTING: reading.judged_validation}
     reachable = _beside(reading, told.get(branch, reading.validation))
-    trouble = _TROUBLE[branch].format(
+    trouble = (_VALIDATION if branch is Branch.MISMATCH and _of_validation(top) else _TROUBLE[branch]).format(
         r=reading, ended=_ended(reading), reachable=reachable, test=_tested(reading), divided=_divided(reading)
     )
     return f"{trouble} {word}: {_said(top)}."
@@ -195,6 +195,14 @@ _TROUBLE = {
     Branch.DATA: "The trouble is in the data: {ended}, the validation loss at {r.validation:.3g}{reachable}.",
     Branch.DEFECT: "The training code is wrong: {ended}{reachable}.",
 }
+
+
+# Where the mismatch is one of validation rows that were given apart.
+_VALIDATION = "The validation set is another world than the training set: training loss {r.train:.3g}, validation loss {r.validation:.3g}."
+
+
+def _of_validation(finding: Finding) -> bool:
+    return any(e.experiment == "label_map" for e in finding.evidence)
 
 
 def _ended(reading: Reading) -> str:

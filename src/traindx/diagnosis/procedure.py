@@ -91,7 +91,7 @@ def seen_plainly(reading: Reading) -> bool:
 def rows_explain(reading: Reading) -> bool:
     """Whether reference models have shown that labels are wrong, unrelated to the inputs, or taken for quantities: to train says no more."""
     asked = any(reading.asked(experiment) for experiment in ("label_map", "relation", "class_index"))
-    settled = ("wrong-labels", "labels-unrelated-to-inputs", "wrong-loss", "label-noise")
+    settled = ("wrong-labels", "labels-unrelated-to-inputs", "wrong-loss", "label-noise", "preprocessing-mismatch")
     return (
         asked
         and not reading.asked("intervention")

@@ -3,6 +3,9 @@
 Reference models are fitted on training rows and predict the other rows. Where another coding of these rows' labels, or an affine map of
 their targets, fits the predictions far better than the labels as they are, the two were written down differently. Where reference models
 see no such coding, as they have no skill on words or on pictures, the trained network says what it expects. No other network is trained.
+
+What models expect of inputs that went through another pipeline says nothing about labels: where labels do not agree as is usual, and the inputs of
+the two sides are told apart, a map of the inputs is looked for after which they do.
 """
 
 from __future__ import annotations
@@ -15,14 +18,16 @@ import torch
 from torch import Tensor, nn
 
 from traindx.experiments import surplus
+from traindx.experiments.alignment import FAR_APART, alignments
 from traindx.experiments.base import Lab
 from traindx.experiments.cross_predictions import CrossPredictions, of_classes, of_numbers
 from traindx.experiments.domain import domain_auc
 from traindx.experiments.layout import coded_columns
-from traindx.records import Evidence, Outcome, Question
+from traindx.records import Evidence, Outcome, Question, Run
 from traindx.tasks import Kind, Rows, Task, labels_of, predicted_labels
 from traindx.tasks.features import Features, array_pairs
-from traindx.training import evaluated_index, predict
+from traindx.tasks.rows import ArrayRows
+from traindx.training import evaluate, evaluated_index, predict
 
 MAX_ROWS = 3000
 LEAST_ROWS = 40
@@ -34,6 +39,8 @@ LEAST_SURPLUS, MOST_COMPARED, REREAD = 0.02, 1500, 16
 EASIER = 0.05
 # A recoding counts where it brings agreement to this share of what it is within training; fewer agree where inputs come from elsewhere.
 USUAL_SHARE = 0.8
+# A validation loss beyond the training loss by this share of it is worth a look at the inputs.
+WORSE = 0.5
 # A network is asked what it expects where it is right so much more often than by chance on its own rows.
 LEAST_SKILL = 0.2
 # Held targets are in other units where they correlate with predictions by this much, and by this share of what is usual, while their
@@ -46,18 +53,58 @@ Pair = tuple[np.ndarray, np.ndarray]
 class LabelMap:
     """Validation labels against what reference models, or else the trained network, expect of them."""
 
-    name, title, version, reads_test = "label_map", "validation labels against predictions", 6, False
+    name, title, version, reads_test = "label_map", "validation labels against predictions", 7, False
 
     def run(self, lab: Lab, question: Question) -> Sequence[Evidence]:
         """``agreement`` and ``agreement_gain``, ``affine_map`` for numbers, and ``agreement_surplus`` where validation labels agree better."""
         if not lab.task.validation_given:
             return [_missing("the validation rows were split off the training rows: they have the same labels")]
         found = compared_labels(lab.task, lab.task.validation, "validation")
+        found += _seen_through_maps(lab, found)
         network = _by_the_network(lab)
         agreement = next((e for e in found if e.measure == "agreement"), None)
         if agreement is None or agreement.low is None or agreement.low > float(agreement.details["chance"]):
             network = [e for e in network if e.measure != "agreement_gain"]
         return _clearest([*found, *network])
+
+
+def _seen_through_maps(lab: Lab, found: Sequence[Evidence]) -> list[Evidence]:
+    """Where labels do not agree as is usual, or the network does worse: ``auc`` of telling the inputs apart, and its loss after a map that makes them alike.
+
+    Cost: some seconds where they are apart, one where they are not, nothing where all is well.
+    """
+    task, run = lab.task, lab.baseline()
+    mine, theirs = (array_pairs(part, evaluated_index(len(part), MAX_ROWS)) for part in (task.train, task.validation))
+    if mine is None or theirs is None or mine[0].shape[1:] != theirs[0].shape[1:]:
+        return []
+    trained = run.outcome in (Outcome.FINISHED, Outcome.STOPPED)
+    if not (_disagree(found) or (trained and _does_worse(run))):
+        return []
+    features = Features(mine[0], coded_columns(task))
+    auc, error = domain_auc(*(features(pair[0])[:MOST_COMPARED] for pair in (mine, theirs)))
+    apart = Evidence(experiment="label_map", measure="auc", value=auc, low=auc - 1.96 * error, high=auc + 1.96 * error, subject="inputs")
+    if auc <= FAR_APART or not trained:
+        return [apart]
+    model, cpu = lab.trained_model(), torch.device("cpu")
+    mended = []
+    for a in alignments(mine[0], theirs[0]):
+        rows = ArrayRows([a.function(theirs[0]), theirs[1]])
+        loss = evaluate(task, model, rows, cpu, torch.arange(len(rows))).loss
+        details = {"kind": a.kind, "auc": a.auc}
+        mended.append(Evidence(experiment="label_map", measure="aligned_validation_loss", value=loss, subject=a.measure, details=details))
+    return [apart, *sorted(mended, key=lambda e: e.value)[:1]]
+
+
+def _does_worse(run: Run) -> bool:
+    train, validation = run.last("train_loss"), run.last("validation_loss")
+    return validation - train > WORSE * abs(train)
+
+
+def _disagree(found: Sequence[Evidence]) -> bool:
+    """Whether labels agree less beyond chance than is usual, or are in other units."""
+    if any(e.measure == "affine_map" and bool(e.details["wrong"]) for e in found):
+        return True
+    return any(e.value - float(e.details["chance"]) < USUAL_SHARE * float(e.details["skill"]) for e in found if e.measure == "agreement")
 
 
 def _clearest(found: Sequence[Evidence]) -> list[Evidence]:

@@ -9,53 +9,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from traindx.experiments.alignment import FAR_APART, MAX_ROWS, alignments
 from traindx.experiments.audit.data import compared
 from traindx.experiments.base import Lab
 from traindx.experiments.domain import domain_auc
 from traindx.experiments.label_map import compared_labels
 from traindx.records import Evidence, Outcome, Question
-from traindx.remedies.align_test_inputs import AlignTestInputs
-from traindx.remedies.alignments import FLEXIBLE, Map, proposals
-from traindx.remedies.alignments.distance import energy_distance
+from traindx.remedies.align_inputs import AlignTestInputs
 from traindx.remedies.match_test import MISMATCH
 from traindx.remedies.repair_labels import RepairLabels
 from traindx.tasks import Rows, Task, labels_of
 from traindx.tasks.features import Features
 from traindx.training import chunk_losses, evaluated_index, mean_and_error, metric_of, predict
 
-MAX_ROWS = 1500
 # The test set is opened for one question only, so more of its rows are worth a forward pass: its loss is often that of a few hard rows.
 MAX_TEST_ROWS = 8192
-# An alignment is looked for where a classifier tells the sets apart by more than this area under the curve.
-FAR_APART = 0.6
-# Noise on both sides while alignments are compared, in standard deviations of each feature: three times the sampling error of a mean.
-BLUR = 0.1
-# A flexible map is tried where the area after it is smaller by more than this: the error of an area that some hundred rows of each side give.
-AS_GOOD = 0.02
-# So many plain maps are judged by a classifier, which takes about a second: those that leave the least distance between rows.
-MOST_MAPS = 6
 # A class is compared on its own when both sides have this many rows of it.
 LEAST_ROWS_A_CLASS = 15
 # Test labels are held against reference models where the test loss differs from validation's at this level (Mann and Whitney's test).
 DIFFERENT_P = 0.1
 # Classes that cover this share of the validation rows must occur in the test set, for its loss to be re-weighted to their proportions.
 KNOWN_SHARE = 0.8
-
-
-@dataclass(frozen=True)
-class Alignment:
-    """A map of test inputs, of which family, and how alike the sets are after it, under a measure's name."""
-
-    measure: str
-    kind: str
-    function: Map
-    auc: Evidence
 
 
 class Mismatch:
@@ -71,8 +50,9 @@ class Mismatch:
         train, test = task.train.inputs, task.test.inputs(MISMATCH)
         found = _inputs_compared(train, test)
         found += _copies_found(task, train, test)
-        aligned = _alignments(train, test) if any(e.measure == "auc" and e.value > FAR_APART for e in found) else []
-        found += [a.auc for a in aligned]
+        far = any(e.measure == "auc" and e.value > FAR_APART for e in found)
+        aligned = alignments(train, test) if far and train is not None and test is not None else []
+        found += [_evidence(f"{a.measure}_auc", a.auc, a.error, "inputs", kind=a.kind) for a in aligned]
         if not task.test.has_labels:
             return [*found, _missing("the test labels are unknown", "labels")]
         rows = task.test.rows(MISMATCH)
@@ -104,38 +84,6 @@ def _copies_found(task: Task, train: Tensor | None, test: Tensor | None) -> list
     if train is None or test is None or train.shape[1:] != test.shape[1:]:
         return []
     return [e.replace(experiment="two_sample") for e in compared(train.cpu(), None, test.cpu(), None, task.kind, "test")]
-
-
-def _alignments(train: Tensor | None, test: Tensor | None) -> list[Alignment]:
-    """The best plain map, learned on inputs alone, and the best flexible one where that makes the sets more alike."""
-    if train is None or test is None or train.shape[1:] != test.shape[1:]:
-        return []
-    features = Features(train)
-    maps = proposals(train, test, features)
-    aucs = _aucs_after(maps, features, train, test)
-
-    def nearest(measure: str, kinds: Sequence[str]) -> list[Alignment]:
-        best = min(kinds, key=lambda kind: aucs[kind][0], default="")
-        return [Alignment(measure, best, maps[best], _evidence(f"{measure}_auc", *aucs[best], "inputs", kind=best))] if best else []
-
-    plain = nearest("aligned", [kind for kind in aucs if kind not in FLEXIBLE])
-    least = plain[0].auc.value if plain else math.inf
-    return plain + nearest("flexibly_aligned", [kind for kind in aucs if kind in FLEXIBLE and aucs[kind][0] < least - AS_GOOD])
-
-
-def _aucs_after(maps: dict[str, Map], features: Features, train: Tensor, test: Tensor) -> dict[str, tuple[float, float]]:
-    """The domain classifier's area under the curve, and its error, after flexible maps and the nearest of the others."""
-    clear, sample = features(train[evaluated_index(len(train), MAX_ROWS)]), test[evaluated_index(len(test), MAX_ROWS)]
-    mine, scale = _blurred(clear, clear.std(0), 0), clear.std(0)
-    mapped = {kind: inputs for kind, function in maps.items() if bool(torch.isfinite(inputs := function(sample)).all())}
-    theirs = {kind: _blurred(features(inputs), scale, 1) for kind, inputs in mapped.items()}
-    nearest = sorted((kind for kind in theirs if kind not in FLEXIBLE), key=lambda kind: energy_distance(mine, theirs[kind]))[:MOST_MAPS]
-    return {kind: domain_auc(mine, theirs[kind]) for kind in theirs if kind in FLEXIBLE or kind in nearest}
-
-
-def _blurred(features: np.ndarray, scale: np.ndarray, seed: int) -> np.ndarray:
-    """Features with a little noise: a map's rounding, or its sampling error on a grid of values, must not tell the sets apart."""
-    return features + BLUR * scale * np.random.default_rng(seed).normal(size=features.shape)
 
 
 def _harm_where_taken(task: Task, model: nn.Module, rows: Rows, subject: str) -> list[Evidence]:

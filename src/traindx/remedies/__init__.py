@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from traindx.records import InputError, RemedyRef
+from traindx.remedies.align_inputs import AlignTestInputs, AlignValidationInputs
 from traindx.remedies.align_shapes import AlignShapes
-from traindx.remedies.align_test_inputs import AlignTestInputs
 from traindx.remedies.augment import Augment
 from traindx.remedies.augment_signals import AugmentSignals
 from traindx.remedies.balance_classes import BalanceClasses
@@ -96,6 +96,7 @@ REMEDIES: tuple[type[Remedy], ...] = (
     RemoveDuplicates,
     RealignLabels,
     AlignTestInputs,
+    AlignValidationInputs,
     BalanceClasses,
     AugmentSignals,
     BlackBoxShift,
@@ -134,6 +135,7 @@ __all__ = [
     "AddWeightDecay",
     "AlignShapes",
     "AlignTestInputs",
+    "AlignValidationInputs",
     "Augment",
     "AugmentSignals",
     "BalanceClasses",

@@ -9,7 +9,7 @@ from traindx.diagnosis.rules import RULES
 from traindx.experiments import EXPERIMENTS, Lab
 from traindx.experiments.verification import MEAN_RECALL, compare_on_test, compare_on_validation, pairs
 from traindx.records import Branch, Comparison, Diagnosis, NotApplicable, Question, Standing
-from traindx.remedies import BalanceClasses, make_remedy
+from traindx.remedies import AlignValidationInputs, BalanceClasses, make_remedy
 from traindx.treatment.choosing import FALLBACK_PAIRS, WORTH, Remedies
 
 
@@ -45,7 +45,7 @@ def repaired(lab: Lab, diagnosis: Diagnosis, remedies: Remedies) -> bool:
 def decisive(diagnosis: Diagnosis, remedies: Remedies, comparisons: Sequence[Comparison]) -> list[Comparison]:
     """What the remedies are meant to change: the test set's figures of a mismatch, the mean recall of balanced classes; else all but that."""
     on_test = [c for c in comparisons if c.measure.startswith("test")]
-    if diagnosis.branch is Branch.MISMATCH or (on_test and decided_on_test(diagnosis)):
+    if _of_the_test_set(diagnosis) or (on_test and decided_on_test(diagnosis)):
         return on_test
     balancing = any(r.id == BalanceClasses.id for r in remedies)
     return [c for c in comparisons if (c.measure == MEAN_RECALL) == balancing]
@@ -53,7 +53,13 @@ def decisive(diagnosis: Diagnosis, remedies: Remedies, comparisons: Sequence[Com
 
 def decided_on_test(diagnosis: Diagnosis) -> bool:
     """Whether validation rows cannot show what the remedy is worth: they come from elsewhere, or their labels are as wrong as the others."""
-    return diagnosis.branch is Branch.MISMATCH or (diagnosis.top is not None and diagnosis.top.cause == "label-noise")
+    return _of_the_test_set(diagnosis) or (diagnosis.top is not None and diagnosis.top.cause == "label-noise")
+
+
+def _of_the_test_set(diagnosis: Diagnosis) -> bool:
+    """Whether the mismatch is the test set's, and not one of validation rows that a map mends."""
+    of_validation = diagnosis.top is not None and any(r.id == AlignValidationInputs.id for r in diagnosis.top.remedies)
+    return diagnosis.branch is Branch.MISMATCH and not of_validation
 
 
 def improved(comparisons: Sequence[Comparison]) -> bool:

@@ -7,6 +7,7 @@ import math
 from traindx.diagnosis.reading import Reading
 from traindx.diagnosis.rules.base import Rule, present
 from traindx.diagnosis.rules.label_shift import ALIKE
+from traindx.diagnosis.rules.preprocessing_mismatch import unrelated
 from traindx.diagnosis.rules.wrong_labels import read_otherwise
 from traindx.records import Branch, Evidence, Finding, RemedyRef, Standing
 
@@ -20,9 +21,6 @@ SHIFTED_BEYOND = 0.1
 # Rows are enough from this many on (a class that nearly all rows share counts as often as the others together), when the test would have
 # noticed this share of explained variance.
 LEAST_ROWS, DETECTABLE = 300, 0.05
-# Given validation labels are unrelated where this much agreement above chance is usual, and at most this share of it is left, by its
-# interval; validation rows from elsewhere (other speakers, drifted sensors, inland for coast) keep 0.4 of it and more.
-USUAL_SKILL, LEFT = 0.3, 0.25
 # A network that gets below the constant predictor's loss by this share of it, or above its accuracy by this many standard errors, has
 # found what reference models miss.
 BETTER_LOSS, BETTER_ERRORS = 0.05, 3.0
@@ -39,9 +37,9 @@ class LabelsUnrelatedToInputs(Rule):
 
     def judge(self, reading: Reading) -> Finding:
         """Confirmed when the labels do as permuted ones do, though enough rows were tested."""
-        if (held := _unrelated(reading, "label_map")) is not None:
+        if (held := _unrelated(reading, "label_map")) is not None and _inputs_alike(reading, "label_map"):
             return self._of_held_rows(held, "validation")
-        if (held := _unrelated(reading, "two_sample")) is not None and reading.test_harm_is_real and _test_inputs_alike(reading):
+        if (held := _unrelated(reading, "two_sample")) is not None and reading.test_harm_is_real and _inputs_alike(reading, "two_sample"):
             return self._of_held_rows(held, "test")
         found = reading.find("relation", "explained")
         refused = reading.find("relation", "not-applicable")
@@ -90,17 +88,10 @@ def _unrelated(reading: Reading, experiment: str) -> Evidence | None:
     return held if held is not None and unrelated(held) and read_otherwise(reading, experiment) is None else None
 
 
-def _test_inputs_alike(reading: Reading) -> bool:
-    """Whether a classifier hardly tells the test inputs from training: models that are good on those are good on these."""
-    inputs = reading.find("two_sample", "auc")
+def _inputs_alike(reading: Reading, experiment: str) -> bool:
+    """Whether a classifier hardly tells validation or test inputs from training: models that are good on those are good on these."""
+    inputs = reading.find(experiment, "auc")
     return inputs is not None and (inputs.high if inputs.high is not None else inputs.value) <= ALIKE
-
-
-def unrelated(held: Evidence) -> bool:
-    """Whether reference models, good on training rows, do on given validation or test rows as chance does, beyond the noise."""
-    chance, skill = float(held.details["chance"]), float(held.details["skill"])
-    high = held.value if held.high is None else held.high
-    return skill >= USUAL_SKILL and held.value - chance <= LEFT / 2 * skill and high - chance <= LEFT * skill
 
 
 def _network_knows(reading: Reading) -> bool:

@@ -11,6 +11,11 @@ from traindx.diagnosis.rules.base import Rule, present
 from traindx.diagnosis.rules.label_shift import proportions_explain, why_not_compared
 from traindx.records import Branch, Evidence, Finding, RemedyRef, Standing
 
+# Given validation labels are unrelated where this much agreement above chance is usual, and at most this share of it is left, by its
+# interval; validation rows from elsewhere (other speakers, drifted sensors, inland for coast) keep 0.4 of it and more.
+USUAL_SKILL, LEFT = 0.3, 0.25
+# Validation inputs are plainly other ones above this area; where models then expect no more than chance of them, labels are not to blame.
+PLAINLY_APART = 0.9
 # Before the map a classifier must tell the sets apart by more than this area under the curve.
 APART = 0.6
 # The area's excess over one half must have fallen to this share, and the map must take away that share of the harm, or leave none that counts.
@@ -35,6 +40,31 @@ def pipeline_explains(reading: Reading, kinds: Sequence[Kind] = (_PLAIN, _FLEXIB
     """Whether a map of these kinds, learned on inputs alone, makes the sets alike and takes the harm away."""
     harmed = reading.test_harm_is_real or refused(reading) is not None
     return harmed and any(aligned(reading, kind) and _mends(reading, kind) for kind in kinds)
+
+
+def validation_pipeline(reading: Reading) -> Evidence | None:
+    """The network's loss after a map of the validation inputs, where that makes them like the training inputs and takes the harm away."""
+    apart, found = reading.find("label_map", "auc"), reading.find("label_map", "aligned_validation_loss")
+    if apart is None or found is None or reading.generalization_gap <= MARGIN:
+        return None
+    alike = float(found.details["auc"]) - 0.5 <= EXCESS_LEFT * (apart.value - 0.5)
+    harm = reading.validation - max(reading.train, reading.reachable)
+    return found if alike and reading.validation - found.value >= HARM_REMOVED * harm else None
+
+
+def validation_elsewhere(reading: Reading) -> Evidence | None:
+    """The agreement of validation labels, where it is chance on inputs that are plainly other ones: another pipeline that no map undoes."""
+    apart, found = reading.find("label_map", "auc"), reading.find("label_map", "agreement")
+    if apart is None or found is None or apart.value < PLAINLY_APART or reading.generalization_gap <= MARGIN:
+        return None
+    return found if unrelated(found) else None
+
+
+def unrelated(held: Evidence) -> bool:
+    """Whether reference models, good on training rows, do on given validation or test rows as chance does, beyond the noise."""
+    chance, skill = float(held.details["chance"]), float(held.details["skill"])
+    high = held.value if held.high is None else held.high
+    return skill >= USUAL_SKILL and held.value - chance <= LEFT / 2 * skill and high - chance <= LEFT * skill
 
 
 def refused(reading: Reading) -> Evidence | None:
@@ -79,7 +109,15 @@ class PreprocessingMismatch(Rule):
     question = "test"
 
     def judge(self, reading: Reading) -> Finding:
-        """Confirmed when the map restores the test loss; suspected without labels; a harmless one is cleared and said."""
+        """Confirmed when a map restores the test loss, or what is expected of validation labels; suspected without labels; a harmless one is cleared and said."""
+        if (validation := validation_pipeline(reading)) is not None:
+            return self._of_validation(reading, validation)
+        if (validation := validation_elsewhere(reading)) is not None:
+            said = (
+                f"a classifier tells the validation inputs from the training inputs with AUC {reading.value('label_map', 'auc'):.2f}, and their labels agree"
+                f" with what reference models expect by {validation.value:.0%}, where {float(validation.details['usual']):.0%} is usual"
+            )
+            return self.finding(Standing.CONFIRMED, 0.7, said, present(validation, reading.find("label_map", "auc")))
         kind = _FLEXIBLE if pipeline_explains(reading, (_FLEXIBLE,)) and not pipeline_explains(reading, (_PLAIN,)) else _PLAIN
         inputs, after = reading.find("two_sample", "auc"), reading.find("two_sample", f"{kind.name}_auc")
         if inputs is None:
@@ -113,3 +151,12 @@ class PreprocessingMismatch(Rule):
         if proportions_explain(reading):
             return self.finding(Standing.CLEARED, 0.6, f"{said}, but the changed class proportions explain the harm", evidence)
         return self.finding(Standing.CONFIRMED, 0.95, said, evidence, remedies)
+
+    def _of_validation(self, reading: Reading, found: Evidence) -> Finding:
+        said = (
+            f"a map of the validation inputs ({found.details['kind']}) takes the AUC of telling them from the training inputs from"
+            f" {reading.value('label_map', 'auc'):.2f} to {float(found.details['auc']):.2f}, and the validation loss from {reading.validation:.3g} to {found.value:.3g}"
+        )
+        remedy = RemedyRef(id="align-validation-inputs", params={"kind": str(found.details["kind"])})
+        evidence = present(found, reading.find("label_map", "auc"), reading.find("baseline", "validation_loss"))
+        return self.finding(Standing.CONFIRMED, 0.95, said, evidence, (remedy,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from traindx.diagnosis.reading import Reading
 from traindx.diagnosis.rules.base import InspectedRule, present
-from traindx.diagnosis.rules.preprocessing_mismatch import mended, pipeline_explains
+from traindx.diagnosis.rules.preprocessing_mismatch import mended, pipeline_explains, validation_pipeline
 from traindx.records import Branch, Evidence, Finding, RemedyRef, Standing
 
 # Labels that only one side has count from this share of its rows, and where chance would hide them from the other side this rarely.
@@ -83,6 +83,8 @@ def test_labels_explain(reading: Reading) -> bool:
 
 def read_otherwise(reading: Reading, experiment: str) -> Evidence | None:
     """Another coding, or other units, under which labels fit reference models far better: of validation (label_map) or test (two_sample)."""
+    if validation_pipeline(reading) is not None and experiment == "label_map":
+        return None
     recoded, mapped = reading.find(experiment, "agreement_gain"), reading.find(experiment, "affine_map")
     if recoded is not None and (recoded.low or 0.0) >= AGREEMENT_GAIN:
         return recoded.replace(threshold=AGREEMENT_GAIN)
