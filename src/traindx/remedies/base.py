@@ -58,20 +58,28 @@ class Remedy:
         return None
 
 
-class _Operated:
-    """A model factory that builds a model of the task and operates on it."""
+class AFewRows:
+    """What a model says of a few training rows of the task: the pass that shows surgery the shapes inside a model; picklable."""
 
-    def __init__(self, task: Task, surgery: Surgery) -> None:
-        self._task, self._surgery = task, surgery
+    def __init__(self, task: Task) -> None:
+        self._task = task
         index = torch.arange(min(PROBE_ROWS, len(task.train)))
         with preserved_rng():  # a data set may augment at random
             self._batch = next(iter(task.train.batches([index], torch.device("cpu"))))
 
-    def __call__(self) -> nn.Module:
-        return self._surgery(self._task.fresh_model(), self._forward)
-
-    def _forward(self, model: nn.Module) -> Any:
+    def __call__(self, model: nn.Module) -> Any:
+        """The outputs."""
         return self._task.forward(model, self._batch)[0]
+
+
+class _Operated:
+    """A model factory that builds a model of the task and operates on it."""
+
+    def __init__(self, task: Task, surgery: Surgery) -> None:
+        self._task, self._surgery, self._probe = task, surgery, AFewRows(task)
+
+    def __call__(self) -> nn.Module:
+        return self._surgery(self._task.fresh_model(), self._probe)
 
 
 def operated(task: Task, remedy: Remedy, surgery: Callable[..., nn.Module], **options: Any) -> Task:
@@ -119,9 +127,8 @@ def changed_in_training(task: Task, remedy: Remedy, change: Callable[[], nn.Modu
 
 def outputs_of_a_few(task: Task) -> Any:
     """What a fresh model of the task says of a few training rows, in evaluation mode."""
-    index = torch.arange(min(PROBE_ROWS, len(task.train)))
     with torch.no_grad(), preserved_rng():
-        return task.forward(task.build(0).eval(), next(iter(task.train.batches([index], torch.device("cpu")))))[0]
+        return AFewRows(task)(task.build(0).eval())
 
 
 def refuse_pretrained(task: Task, what: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,13 +26,24 @@ class MeanOverRows:
 
 @dataclass(frozen=True)
 class MeanReduction(Remedy):
-    """Divide the loss by the rows of the batch."""
+    """Divide the loss by the rows of the batch; by all numbers of the batch where rows have several, as torch's own losses do."""
 
     id: ClassVar[str] = "mean-reduction"
     size: ClassVar[float] = 0.9
 
     def apply(self, task: Task, recipe: Recipe) -> tuple[Task, Recipe]:
         """A new task; its losses are still told a row."""
-        if isinstance(task.loss, MeanOverRows):
-            raise NotApplicable("the loss is divided by the rows already")
+        if isinstance(task.loss, MeanOverRows) or task.training_loss is not task.loss:
+            raise NotApplicable("the loss is divided by the rows already, or another is descended on")
+        targets = task.train.targets
+        several = targets is not None and len(targets) and targets[0].numel() > 1
+        if several and getattr(task.loss, "reduction", None) == "sum":
+            return task.changed(self.ref, training_loss=_of_all_numbers(task.loss)), recipe
         return task.changed(self.ref, loss=MeanOverRows(task.loss)), recipe
+
+
+def _of_all_numbers(loss: Any) -> Loss:
+    changed = copy.copy(loss)
+    changed.reduction = "mean"
+    mean: Loss = changed
+    return mean

@@ -2,25 +2,61 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
 from torch import nn
+from torch.nn import functional as F
 from torch.nn.modules.dropout import _DropoutNd
+from torch.overrides import TorchFunctionMode
 
 from traindx.records import NotApplicable, Recipe
-from traindx.remedies.base import Remedy, operated
-from traindx.tasks import Task
+from traindx.remedies.base import AFewRows, Remedy, operated
+from traindx.remedies.surgery.functional import with_own_activations
+from traindx.remedies.surgery.trace import Probe
+from traindx.tasks import Task, preserved_rng
 
 
-def dropouts(model: nn.Module) -> list[float]:
-    """The probabilities at which units are dropped: of dropout layers, recurrent layers and attention."""
-    found = [m.p for m in model.modules() if isinstance(m, _DropoutNd)]
-    return found + [float(m.dropout) for m in model.modules() if isinstance(m, (nn.RNNBase, nn.MultiheadAttention))]
+def dropouts(model: nn.Module, probe: Probe) -> list[float]:
+    """The probabilities at which units are dropped: by layers, by recurrent layers and attention, and by functions that a forward pass calls."""
+    layers = [m.p for m in model.modules() if isinstance(m, _DropoutNd)]
+    inside = [float(m.dropout) for m in model.modules() if isinstance(m, (nn.RNNBase, nn.MultiheadAttention))]
+    return [*layers, *inside, *_called(model, probe)]
 
 
-def without_dropout(model: nn.Module, probe: Any) -> nn.Module:
-    """Set every dropout probability to 0."""
+class _Listening(TorchFunctionMode):
+    """Notes the probabilities of dropout that is called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[float] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in _FUNCTIONS:
+            given = dict(zip(("input", "p", "training"), args, strict=False)) | (kwargs or {})
+            self.heard += [float(given.get("p", 0.5))] if given.get("training", True) else []
+        return func(*args, **(kwargs or {}))
+
+
+_FUNCTIONS = (F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout)
+
+
+def _called(model: nn.Module, probe: Probe) -> list[float]:
+    """Of one pass of a copy in training mode, layers included; none where it fails, which is told elsewhere."""
+    listening = _Listening()
+    with contextlib.suppress(Exception), preserved_rng(), torch.no_grad(), listening:
+        probe(copy.deepcopy(model).train())
+    return listening.heard
+
+
+def without_dropout(model: nn.Module, probe: Probe) -> nn.Module:
+    """Set every dropout probability to 0; what is called as a function is made a layer first."""
+    layers = sum(isinstance(m, _DropoutNd) for m in model.modules())
+    if len(_called(model, probe)) > layers:
+        model = with_own_activations(model, probe)
     for module in model.modules():
         if isinstance(module, _DropoutNd):
             module.p = 0.0
@@ -38,7 +74,8 @@ class RemoveRegularization(Remedy):
 
     def apply(self, task: Task, recipe: Recipe) -> tuple[Task, Recipe]:
         """A new task, a new recipe, or both."""
-        dropped = max(dropouts(task.build(recipe.seed)), default=0.0) > 0
+        model = task.build(recipe.seed)
+        dropped = max(dropouts(model, AFewRows(task)), default=0.0) > 0
         options = {k: v for k, v in recipe.optimizer_options.items() if k != "weight_decay"}
         lighter = recipe.replace(weight_decay=0.0, optimizer_options={**options, **_no_default_decay(recipe)})
         if not dropped and lighter == recipe:

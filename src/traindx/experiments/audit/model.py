@@ -40,7 +40,7 @@ def model_evidence(lab: Lab) -> Sequence[Evidence]:
         *_parameters(model, other),
         *_narrowings(model),
         *_scales(model),
-        evidence("dropout", max(dropouts(model), default=0.0)),
+        evidence("dropout", max(dropouts(model, lambda fresh: lab.task.forward(fresh, _batch(lab.task, 4))[0]), default=0.0)),
         evidence("norm_layers", sum(isinstance(m, NORMS) for m in model.modules())),
         *_affinity(lab.task, model, other),
         *unused,
