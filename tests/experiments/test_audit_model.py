@@ -243,3 +243,32 @@ def test_images_and_regressions_are_audited_too() -> None:
     assert values(model_evidence(lab_for(images)))["distance_from_affine"] < AFFINE
     regression = vectors_task(X, X[:, :1], 1, nn.MSELoss())
     assert values(model_evidence(lab_for(regression)))["distance_from_affine"] > AFFINE
+
+
+# --- The graph -------------------------------------------------------------------------------------------------------------------------
+
+
+class Cut(nn.Module):
+    """Two layers, the first behind a cut, and one that nothing depends on."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        self.first, self.last, self.idle = nn.Linear(4, 8), nn.Linear(8, 2), nn.Linear(4, 8)
+        self.way = way
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = torch.relu(self.first(x))
+        if self.way == "numpy":
+            hidden = torch.tensor(hidden.detach().numpy())
+        if self.way == "step":
+            hidden = (hidden > 0).float()
+        return self.last(hidden)
+
+
+@pytest.mark.parametrize(("way", "cut"), [("numpy", 40), ("step", 40), ("none", 0)])
+def test_parameters_behind_a_cut_are_told_from_those_that_nothing_depends_on(way: str, cut: int) -> None:
+    x = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    task = Task(lambda: Cut(way), nn.CrossEntropyLoss(), (x, np.arange(60) % 2))
+    found = values(answer(lab_for(task), "audit"))
+    assert found["cut_share"] == pytest.approx(cut / 98)
+    assert found["unused_share"] == pytest.approx((cut + 40) / 98)

@@ -300,7 +300,7 @@ class Recommender(nn.Module):
 def film_ratings(draw: Draw, *, rank: int = 2, squash: bool = False, column: bool = False, **recipe: Any) -> Training:
     """Stars of films by a factorization of the table."""
     (x, y), (u, v) = draw.rows(*ratings(), 4200)
-    mine = {"optimizer": "adamw", "lr": draw.near(0.03), "weight_decay": 0.1, "batch_size": 128, "epochs": 10, "schedule": "cosine"}
+    mine = {"optimizer": "adamw", "lr": draw.near(0.07), "weight_decay": 0.1, "batch_size": 128, "epochs": 12, "schedule": "cosine"}
     return Training(lambda: Recommender(rank, squash, column), nn.MSELoss(), (x, y), (u, v), settings(mine, recipe))
 
 

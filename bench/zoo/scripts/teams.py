@@ -117,11 +117,6 @@ class HuberByHand(nn.Module):
         return torch.where(gap < self.delta, 0.5 * gap**2, self.delta * (gap - 0.5 * self.delta)).mean()
 
 
-def identity(x: Tensor) -> Tensor:
-    """As it is."""
-    return x
-
-
 @script("team-pump-life", held_out=True)
 def pump_life(
     draw: Draw,
@@ -151,7 +146,6 @@ def zeros_for_a_sensor(x: np.ndarray) -> np.ndarray:
 
 pump_life.fault("unnormalized-target", "hours-as-logged", "gross", hours=True)
 pump_life.fault("output-target-shape-mismatch", "flat-hours", "gross", flat=True)
-pump_life.fault("missing-nonlinearity", "activation-commented-out", "medium", act=identity)
 pump_life.fault("trained-too-briefly", "smoke-test-epochs", "medium", epochs=1)
 pump_life.fault("gradient-clipping-too-tight", "clip-of-another-config", "gross", clip_norm=1e-4,
                 twin={"optimizer": "sgd", "lr": 0.05, "momentum": 0.9})  # fmt: skip
@@ -252,7 +246,7 @@ churn.fault("class-imbalance", "few-who-left", "medium", prepare=balanced, edit=
 churn.fault("learning-rate-too-low", "rate-of-the-big-model", "gross", lr=1e-5)
 churn.fault("dead-units", "bias-of-minus-ten", "gross", bias=-10.0)
 churn.fault("train-test-leakage", "doubled-join", "gross", prepare=flattering, edit=joined_twice,
-            twin={"rows": 700, "width": 96, "epochs": 15, "drop": 0.4, "batch_size": 32, "lr": 4e-3})  # fmt: skip
+            twin={"rows": 500, "width": 128, "epochs": 16, "drop": 0.2, "batch_size": 25, "lr": 4e-3})  # fmt: skip
 
 # -- which queue a ticket belongs to -----------------------------------------------------------------------------------------------------
 
@@ -318,9 +312,303 @@ def ticket_queues(
     return Training(model, nn.CrossEntropyLoss(), train, aside, settings(mine, recipe), classes=QUEUES, validation=validation)
 
 
-ticket_queues.fault("softmax-before-cross-entropy", "probabilities-returned", "medium", last=softmax_of_rows)
 ticket_queues.fault("learning-rate-too-high", "rate-of-sgd", "gross", lr=0.3)
 ticket_queues.fault("label-noise", "dispatcher-guessed", "gross", edit=relabelled(wrong_share(0.5, QUEUES)))
 ticket_queues.fault("data-not-shuffled", "export-by-queue", "gross", prepare=by_label, shuffle=False)
 ticket_queues.fault("too-little-data", "pilot-week", "medium", edit=only_first(160, 32))
 ticket_queues.fault("output-width-wrong", "queues-of-the-old-desk", "medium", outputs=4)
+
+# -- four qualities of a mill's paper ----------------------------------------------------------------------------------------------------
+
+
+@cache
+def paper() -> tuple[np.ndarray, np.ndarray]:
+    """(4000, 10) settings and readings of a paper mill, scaled; (4000, 4) strength, gloss, weight and moisture of the reel, scaled."""
+    rng = np.random.default_rng(4013)
+    n = 4000
+    x = rng.normal(0, 1, (n, 10))
+    x[:, 4:7] = 0.7 * x[:, :3] + 0.7 * x[:, 4:7]
+    x[rng.random(n) < 0.06, 9] = 0
+    strength = np.tanh(1.5 * x[:, 0]) + 0.6 * x[:, 1] * x[:, 2] + 0.4 * x[:, 5]
+    gloss = np.sin(1.5 * x[:, 3]) + 0.5 * np.abs(x[:, 4]) - 0.3 * x[:, 9]
+    weight = x[:, 6] + 0.6 * np.maximum(x[:, 7], 0) + 0.3 * x[:, 1]
+    moisture = np.tanh(x[:, 8] - x[:, 7]) + 0.5 * x[:, 0] * x[:, 3]
+    y = np.stack([strength, gloss, weight, moisture], 1)
+    y = y / y.std(0) + rng.normal(0, 0.3, y.shape)
+    return scaled(x)[0], scaled(y)[0]
+
+
+class ReelNet(nn.Module):
+    """A trunk and one head for every quality; the heads side by side."""
+
+    def __init__(self, width: int, neck: int, drop: float, frozen: bool) -> None:
+        super().__init__()
+        self.enter, self.neck = nn.Linear(10, width), nn.Linear(width, neck)
+        self.heads = nn.ModuleList(nn.Sequential(nn.Linear(neck, 16), nn.ReLU(), nn.Linear(16, 1)) for _ in range(4))
+        self.drop = nn.Dropout(drop)
+        if frozen:
+            self.enter.requires_grad_(False)
+            self.neck.requires_grad_(False)
+            self.heads.requires_grad_(False)
+            for head in self.heads:
+                head[2].requires_grad_(True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 10) -> (N, 4)."""
+        h = self.drop(F.relu(self.enter(x)))
+        h = self.drop(F.relu(self.neck(h)))
+        return torch.cat([head(h) for head in self.heads], 1)
+
+
+@script("team-mill-reels", held_out=True)
+def mill_reels(
+    draw: Draw,
+    *,
+    rows: int = 1200,
+    width: int = 64,
+    neck: int = 32,
+    drop: float = 0.0,
+    frozen: bool = False,
+    reduction: str = "mean",
+    **recipe: Any,
+) -> Training:
+    """Four qualities of paper by ten readings: a trunk with four heads."""
+    x, y = paper()
+    train, validation, aside = parted(draw, x, y, rows, 500)
+    w = draw.units(width)
+    mine = {"optimizer": "adam", "lr": draw.near(6e-3), "batch_size": 40, "epochs": 12, "schedule": "cosine"}
+    model = lambda: ReelNet(w, neck, drop, frozen)  # noqa: E731
+    return Training(model, nn.MSELoss(reduction=reduction), train, aside, settings(mine, recipe), validation=validation)
+
+
+mill_reels.fault("bottleneck", "neck-of-one", "gross", neck=1)
+mill_reels.fault("frozen-parameters", "only-last-layers-learn", "medium", frozen=True)
+mill_reels.fault("over-regularized", "dropout-means-kept", "gross", drop=0.85)
+mill_reels.fault("batch-too-large", "whole-table", "medium", batch_size=1200)
+mill_reels.fault(
+    "loss-summed-over-batch", "sum-of-squares", "gross", reduction="sum", twin={"optimizer": "sgd", "lr": 0.1, "momentum": 0.9}
+)
+
+# -- what a crew does, minute by minute --------------------------------------------------------------------------------------------------
+
+
+@cache
+def shifts() -> tuple[np.ndarray, np.ndarray]:
+    """(2600, 16, 3) noise, power and doors of a hall in 16 minutes; (2600, 16) whether it idles, sets up, runs or cleans."""
+    rng = np.random.default_rng(4019)
+    n, steps = 2600, 16
+    state = np.zeros((n, steps), np.int64)
+    state[:, 0] = rng.integers(0, 4, n)
+    for t in range(1, steps):
+        following = (state[:, t - 1] + rng.choice([1, 2], n, p=[0.85, 0.15])) % 4
+        state[:, t] = np.where(rng.random(n) < 0.75, state[:, t - 1], following)
+    level = np.array([[-1.0, -1.0, 0.2], [0.3, -0.4, 1.0], [1.2, 1.2, -0.6], [0.3, 0.4, 0.6]])
+    x = level[state] + rng.normal(0, 0.75, (n, steps, 3))
+    return scaled(x.reshape(-1, 3))[0].reshape(n, steps, 3), state
+
+
+class CrewTagger(nn.Module):
+    """A recurrent layer both ways and the logits of every minute."""
+
+    def __init__(self, hidden: int, constant: float | None) -> None:
+        super().__init__()
+        self.rnn = nn.GRU(3, hidden, batch_first=True, bidirectional=True)
+        self.tag = nn.Linear(2 * hidden, 4)
+        if constant is not None:
+            for weight in self.parameters():
+                nn.init.constant_(weight, constant)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 16, 3) -> (N, 4, 16)."""
+        return self.tag(self.rnn(x)[0]).transpose(1, 2)
+
+
+@script("team-crew-minutes", held_out=True)
+def crew_minutes(draw: Draw, *, rows: int = 700, hidden: int = 16, constant: float | None = None, **recipe: Any) -> Training:
+    """What a crew does in each of sixteen minutes: a GRU both ways, classes of every step."""
+    x, y = shifts()
+    train, validation, aside = parted(draw, x, y, rows, 250)
+    h = draw.units(hidden) if hidden > 4 else hidden
+    mine = {"optimizer": "adam", "lr": draw.near(0.015), "batch_size": 32, "epochs": 8, "schedule": "cosine"}
+    return Training(lambda: CrewTagger(h, constant), nn.CrossEntropyLoss(), train, aside, settings(mine, recipe), classes=4,
+                    validation=validation)  # fmt: skip
+
+
+def one_row_on(y: np.ndarray) -> np.ndarray:
+    """Labels of the row before."""
+    return np.roll(y, 1, 0)
+
+
+def codes_of_the_old_plan(y: np.ndarray) -> np.ndarray:
+    """Numbered from one, the last one back at zero."""
+    return (y + 1) % 4
+
+
+def some_missing(t: Training) -> None:
+    """A sensor that was off leaves gaps."""
+    x = t.train[0].copy()
+    x[::9, 5, 1] = np.nan
+    t.train = (x, t.train[1])
+
+
+crew_minutes.fault("labels-unrelated-to-inputs", "joined-one-row-on", "gross", edit=relabelled(one_row_on))
+crew_minutes.fault("wrong-labels", "numbered-from-one", "gross", edit=relabelled(codes_of_the_old_plan))
+crew_minutes.fault("bad-initialization", "all-weights-zero", "gross", constant=0.0)
+crew_minutes.fault("non-finite-data", "sensor-was-off", "gross", edit=some_missing)
+
+# -- how many spare parts a depot sends --------------------------------------------------------------------------------------------------
+
+
+@cache
+def depots() -> tuple[np.ndarray, np.ndarray]:
+    """(4500, 8) code of the depot and seven scaled numbers; (4500,) parts sent in a week, small counts."""
+    rng = np.random.default_rng(4021)
+    n = 4500
+    depot, z = rng.integers(0, 20, n), rng.normal(0, 1, (n, 7))
+    score = 1.2 + rng.normal(0, 0.5, 20)[depot] + 0.5 * z[:, 0] - 0.4 * np.abs(z[:, 1]) + 0.35 * z[:, 2] * z[:, 3] + 0.2 * z[:, 4]
+    x = np.concatenate([depot[:, None], z], 1).astype(np.float32)
+    return x, rng.poisson(np.exp(np.clip(score, -3, 3.2))).astype(np.float32)
+
+
+class PoissonByHand(nn.Module):
+    """The negative log-likelihood of counts, given their rates."""
+
+    def forward(self, rates: Tensor, counts: Tensor) -> Tensor:
+        """A scalar."""
+        return (rates - counts * torch.log(rates + 1e-6)).mean()
+
+
+class DepotRate(nn.Module):
+    """A vector of the depot beside the numbers, hidden layers, a rate."""
+
+    def __init__(self, width: int, layers: int, act: Callable[[Tensor], Tensor], positive: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.depot = nn.Embedding(20, 4)
+        self.hidden = nn.ModuleList(nn.Linear(11 if i == 0 else width, width) for i in range(layers))
+        self.rate, self.act, self.positive = nn.Linear(width, 1), act, positive
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 8) -> (N, 1)."""
+        h = torch.cat([self.depot(x[:, 0].long()), x[:, 1:]], 1)
+        for layer in self.hidden:
+            h = self.act(layer(h))
+        return self.positive(self.rate(h))
+
+
+@script("team-depot-parts", held_out=True)
+def depot_parts(
+    draw: Draw,
+    *,
+    rows: int = 2500,
+    layers: int = 2,
+    act: Callable[[Tensor], Tensor] = torch.relu,
+    positive: Callable[[Tensor], Tensor] = F.softplus,
+    **recipe: Any,
+) -> Training:
+    """Spare parts that a depot sends in a week: counts by Poisson's likelihood, written by hand."""
+    x, y = depots()
+    train, validation, aside = parted(draw, x, y[:, None], rows, 600)
+    w = draw.units(32)
+    mine = {"optimizer": "adam", "lr": draw.near(6e-3), "batch_size": 64, "epochs": 9, "schedule": "cosine"}
+    return Training(lambda: DepotRate(w, layers, act, positive), PoissonByHand(), train, aside, settings(mine, recipe),
+                    validation=validation)  # fmt: skip
+
+
+def far_away(x: np.ndarray) -> np.ndarray:
+    """Numbers that were scaled by other means."""
+    return np.concatenate([x[:, :1], 2.5 * x[:, 1:] + 1.5], 1).astype(np.float32)
+
+
+depot_parts.fault("wrong-output-activation", "sigmoid-rates", "gross", positive=torch.sigmoid)
+depot_parts.fault("vanishing-gradient", "six-sigmoids", "gross", act=torch.sigmoid, twin={"layers": 6, "lr": 3e-3})
+depot_parts.fault("preprocessing-mismatch", "scaled-by-other-means", "gross", prepare=honest_test, edit=test_inputs(far_away))
+
+# -- faults of woven cloth, with a body that knows weaves --------------------------------------------------------------------------------
+
+
+def weaves(rng: np.random.Generator, kinds: np.ndarray, spoiled: np.ndarray) -> np.ndarray:
+    """(N, 1, 12, 12) patches of cloth: one of six weaves; a thick thread, a hole or a stain upon it."""
+    rows, columns = np.mgrid[:12, :12]
+    turn = kinds[:, None, None] * np.pi / 6
+    phase = rng.uniform(0, 6.3, (len(kinds), 1, 1))
+    x = np.sin(1.3 * (np.cos(turn) * rows + np.sin(turn) * columns) + phase)
+    at = rng.integers(2, 10, (2, len(kinds), 1, 1))
+    gap = (rows - at[0]) ** 2 + (columns - at[1]) ** 2
+    thread = 1.6 * (np.abs(rows - at[0]) < 1)
+    x = x + (spoiled[:, None, None] == 1) * thread
+    x = np.where((spoiled[:, None, None] == 2) & (gap < 6), -2.0, x)
+    x = x + (spoiled[:, None, None] == 3) * 1.8 * np.exp(-gap / 6)
+    return (x + rng.normal(0, 0.4, x.shape))[:, None].astype(np.float32)
+
+
+@cache
+def cloth() -> tuple[np.ndarray, np.ndarray]:
+    """(2200, 1, 12, 12) patches; (2200,) whether the cloth is fine, has a thick thread, a hole or a stain."""
+    rng = np.random.default_rng(4027)
+    kinds, spoiled = rng.integers(0, 6, 2200), rng.choice(4, 2200, p=[0.4, 0.2, 0.2, 0.2])
+    return weaves(rng, kinds, spoiled), spoiled
+
+
+class WeaveBody(nn.Module):
+    """Two convolutions, the second with a stride; means and maxima of the maps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(1, 8, 3, padding=1), nn.Conv2d(8, 16, 3, stride=2, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 1, 12, 12) -> (N, 32)."""
+        h = F.relu(self.conv2(F.relu(self.conv1(x))))
+        return torch.cat([h.mean((2, 3)), h.amax((2, 3))], 1)
+
+
+@cache
+def body_of_weaves() -> dict[str, Tensor]:
+    """Weights of a body that told the six weaves apart, spoiled or not."""
+    rng, generator = np.random.default_rng(4029), torch.Generator().manual_seed(4029)
+    kinds = rng.integers(0, 6, 1200)
+    x, y = torch.from_numpy(weaves(rng, kinds, rng.integers(0, 4, 1200))), torch.from_numpy(kinds)
+    with torch.random.fork_rng():
+        torch.manual_seed(4029)
+        body, head = WeaveBody(), nn.Linear(32, 6)
+    optimizer = torch.optim.Adam([*body.parameters(), *head.parameters()], 5e-3)
+    for _ in range(4):
+        for rows in torch.randperm(1200, generator=generator).split(48):
+            optimizer.zero_grad()
+            F.cross_entropy(head(body(x[rows])), y[rows]).backward()
+            optimizer.step()
+    return {name: weight.detach().clone() for name, weight in body.state_dict().items()}
+
+
+class ClothInspector(nn.Module):
+    """The body as it was trained on weaves, and a new classifier."""
+
+    def __init__(self, frozen: bool, spread: float) -> None:
+        super().__init__()
+        self.body = WeaveBody()
+        self.body.load_state_dict(body_of_weaves())
+        self.body.requires_grad_(not frozen)
+        self.hidden, self.classify = nn.Linear(32, 24), nn.Linear(24, 4)
+        if spread:
+            nn.init.normal_(self.hidden.weight, 0, spread)
+            nn.init.normal_(self.classify.weight, 0, spread)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 1, 12, 12) -> (N, 4)."""
+        return self.classify(F.relu(self.hidden(self.body(x))))
+
+
+@script("team-cloth-faults", held_out=True)
+def cloth_faults(draw: Draw, *, rows: int = 700, frozen: bool = False, spread: float = 0.0, **recipe: Any) -> Training:
+    """Faults of cloth: a body pretrained on weaves is tuned further under a new classifier."""
+    x, y = cloth()
+    train, validation, aside = parted(draw, x, y, rows, 300)
+    mine = {"optimizer": "adam", "lr": draw.near(6e-3), "batch_size": 32, "epochs": 12, "schedule": "cosine"}
+    return Training(lambda: ClothInspector(frozen, spread), nn.CrossEntropyLoss(), train, aside, settings(mine, recipe), classes=4,
+                    validation=validation)  # fmt: skip
+
+
+cloth_faults.fault("frozen-parameters", "body-stays-as-it-was", "medium", frozen=True)
+cloth_faults.fault("bad-initialization", "classifier-drawn-wide", "gross", spread=8.0)
+cloth_faults.fault("learning-rate-too-high", "rate-of-a-head-for-all", "gross", lr=0.2)
+cloth_faults.fault("label-noise", "inspector-in-a-hurry", "gross", edit=relabelled(wrong_share(0.45, 4)))

@@ -63,6 +63,7 @@ _OF_THE_PARTS: Final = {
     "parameters": "The network has {} parameters",
     "learnable": "Of its parameters, {} can be trained",
     "frozen_share": "Of the parameters, {} are frozen",
+    "cut_share": "Of the parameters that can be trained, {} change the outputs and receive no gradient",
     "unused_share": "Of the parameters that can be trained, {} receive no gradient",
     "dropout": "The highest rate of dropout is {}",
     "norm_layers": "The network has {} normalization layers",

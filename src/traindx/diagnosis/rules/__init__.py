@@ -11,6 +11,7 @@ from traindx.diagnosis.rules.class_imbalance import ClassImbalance
 from traindx.diagnosis.rules.covariate_shift import CovariateShift
 from traindx.diagnosis.rules.data_not_shuffled import DataNotShuffled
 from traindx.diagnosis.rules.dead_units import DeadUnits
+from traindx.diagnosis.rules.detached_graph import DetachedGraph
 from traindx.diagnosis.rules.exploding_gradient import ExplodingGradient
 from traindx.diagnosis.rules.features_insufficient import FeaturesInsufficient
 from traindx.diagnosis.rules.frozen_parameters import FrozenParameters
@@ -78,6 +79,7 @@ RULES: tuple[Rule, ...] = (
     TooDeepWithoutSkips(),
     OverRegularized(),
     FrozenParameters(),
+    DetachedGraph(),
     SingleUnitSoftmax(),
     OutputTargetShapeMismatch(),
     OutputWidthWrong(),

@@ -105,6 +105,12 @@ def carries_over(reading: Reading, recovered: Evidence) -> bool:
     return fall <= 0 or not reading.sign("lowest_validation_loss") - float(lowest) < UNSEEN_SHARE * fall
 
 
+def _at_least(recovered: Evidence) -> str:
+    """What the least of the seeds recovers, where that is plainly less than the first."""
+    least = float(recovered.details.get("worst_seed", recovered.value))
+    return f" ({_percent(least)} or more)" if least < recovered.value - 0.1 else ""
+
+
 def _seeds(recovered: Evidence) -> str:
     return f"{len(recovered.seeds)} seeds" if len(recovered.seeds) > 1 else "one seed"
 
@@ -137,7 +143,7 @@ class RacedRule(Rule):
                 return self.finding(
                     Standing.CONFIRMED,
                     0.5 + 0.3 * min(best.value, 1.0) + 0.1 * sign,
-                    f"{said}, on {_seeds(best)}",
+                    f"{said}, on {_seeds(best)}{_at_least(best)}",
                     evidence,
                     (best.remedy,),
                 )

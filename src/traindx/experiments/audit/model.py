@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 from collections.abc import Sequence
 from itertools import pairwise
@@ -27,6 +28,8 @@ ROWS = 32
 TABLE_ROWS = 1000
 # Inputs are scaled by this for the additivity test, so that a bend far from the origin shows.
 FAR = 10.0
+# Parameters without a gradient are moved by this share of their spread, to see whether anything depends on them.
+MOVED = 0.5
 # Outputs that vary by less than this share of themselves are constant: affine, and trivially so.
 ROUNDING = 1e-9
 
@@ -219,13 +222,30 @@ def _chained(model: nn.Module) -> int:
 
 
 def _unused(task: Task, model: nn.Module) -> list[Evidence]:
-    """The share of learnable parameters that no gradient reaches; it leaves the gradients of a batch."""
+    """The shares of learnable parameters that no gradient reaches, and of those among them on which the outputs depend; it leaves the gradients of a batch."""
     try:
-        outputs_targets = task.forward(model, _batch(task, ROWS))
-        task.loss(*outputs_targets).backward()
+        outputs, targets = task.forward(model, _batch(task, ROWS))
+        task.loss(outputs, targets).backward()
     except Exception:  # told by the audit of shapes
         return []
     learnable = [p for p in model.parameters() if p.requires_grad]
-    unused = sum(p.numel() for p in learnable if p.grad is None)
+    unused = [p for p in learnable if p.grad is None]
     total = sum(p.numel() for p in learnable)
-    return [evidence("unused_share", unused / total)] if total else []
+    if not total:
+        return []
+    cut = sum(p.numel() for p in unused) if unused and _matter(task, model, unused) else 0
+    return [evidence("unused_share", sum(p.numel() for p in unused) / total), evidence("cut_share", cut / total)]
+
+
+def _matter(task: Task, model: nn.Module, parameters: Sequence[nn.Parameter]) -> bool:
+    """Whether the outputs of a copy change when these are moved: what the outputs do not depend on is merely unused."""
+    moved, batch = copy.deepcopy(model), _batch(task, ROWS)
+    chosen = [q for p, q in zip(model.parameters(), moved.parameters(), strict=True) if any(p is one for one in parameters)]
+    generator = torch.Generator().manual_seed(0)
+    with evaluation_mode(moved), torch.no_grad():
+        before = task.forward(moved, batch)[0]
+        for parameter in chosen:
+            size = float(parameter.std()) if parameter.numel() > 1 else 0.0
+            parameter.add_((MOVED * size or MOVED) * torch.randn(parameter.shape, generator=generator))
+        after = task.forward(moved, batch)[0]
+    return isinstance(before, Tensor) and isinstance(after, Tensor) and not torch.allclose(before, after, equal_nan=True)
