@@ -350,6 +350,12 @@ def test_warm_restarts_are_no_finding() -> None:
     assert scheduled(lambda update: 0.1 * (1 - (update % 80) / 80) + 1e-3, 400).findings == ()
 
 
+def test_a_rate_that_is_spent_is_told_with_the_updates_between_its_highest_and_its_lowest() -> None:
+    w = scheduled(lambda update: 1e-3 * 0.1 ** (update // 10), 200)
+    assert [f.cause for f in w.findings] == ["scheduler-wrong-rhythm"]
+    assert "the learning rate fell from 0.001 to 1e-11 within 80 updates" in w.findings[0].summary
+
+
 def test_gradients_that_are_no_longer_cleared_rank_above_the_rate() -> None:
     w = scheduled(lambda _: 0.5, 400, clears=lambda update: update < LATE)
     assert [f.cause for f in w.findings][:2] == ["missing-zero-grad", "learning-rate-too-high"]
