@@ -241,6 +241,28 @@ def test_a_rate_that_explodes_late_is_named_with_the_rates(updates: int) -> None
     assert of_rates.step is not None and 200 < of_rates.step <= 225
 
 
+@pytest.mark.parametrize("rate, causes", [(10.0, ["learning-rate-too-high"]), (1.0, [])])
+def test_a_rate_that_throws_the_network_away_at_its_start_is_named_and_one_that_it_recovers_from_is_not(
+    rate: float, causes: list[str]
+) -> None:
+    x, y = rows()
+    model = network()
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+    torch.manual_seed(0)
+    with watched(model, optimizer) as w:
+        for _ in range(128):
+            part = torch.randint(0, len(x), (32,))
+            optimizer.zero_grad()
+            outputs = model(x[part])
+            loss = nn.functional.cross_entropy(outputs, y[part])
+            loss.backward()
+            optimizer.step()
+            w.step(loss, outputs, y[part])
+    losses = w.run.curves["batch_loss"].values
+    assert max(losses[:32]) > 10 * losses[0]
+    assert [f.cause for f in w.findings] == causes
+
+
 def test_the_rate_ranks_above_the_operation_in_which_it_ended() -> None:
     w = scheduled(exploding, 300)
     assert [f.cause for f in w.findings] == ["learning-rate-too-high", "non-finite-loss"]
