@@ -162,6 +162,13 @@ def test_a_watch_that_saw_no_update_or_switched_itself_off_says_so() -> None:
     assert "switched itself off after 1 update (ValueError: " in broken.diagnosis.sentence
 
 
+def test_a_watch_has_no_cost_of_experiments(tmp_path: Path) -> None:
+    w = train(network(), quiet)
+    assert w is not None
+    assert "baseline run" not in str(w.diagnosis)
+    assert "0 baseline run" not in w.diagnosis.save(tmp_path / "watched.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("argument", "found"), [("optimizer", 3), ("optimizer", []), ("overhead", 0.0), ("model", "a name"), ("loss_fn", nn.MSELoss)]
 )
