@@ -121,7 +121,9 @@ def _sentence(run: Run, findings: tuple[Finding, ...], unwatched: str) -> str:
     off = f" The watch switched itself off after {_updates(run)} ({unwatched}): what came later was not seen." if unwatched else ""
     if findings:
         cause, summary = findings[0].cause.replace("-", " ").replace("non ", "non-"), findings[0].summary
-        return f"Suspected after {_updates(run)}: {cause}. {summary[:1].upper()}{summary[1:]}.{off}"
+        named = any(e.subject and summary.startswith(e.subject) for e in findings[0].evidence)  # names stay as they are written
+        begun = summary if named else f"{summary[:1].upper()}{summary[1:]}"
+        return f"Suspected after {_updates(run)}: {cause}. {begun}.{off}"
     if not run.steps:
         return f"Nothing was seen: no update was reported.{off or ' Call step(loss) after each update, within the with block.'}"
     losses = run.curves.get("batch_loss", Curve())
