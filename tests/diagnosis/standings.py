@@ -47,7 +47,7 @@ def declines(facts: Facts, cause: str) -> None:
     refs = facts.remedies(cause)
     untried = facts.judged(cause)
     assert (untried.standing, untried.remedies) == (Standing.UNDECIDED, refs)
-    assert "not run" in untried.summary
+    assert "not run: the budget ended before it" in untried.summary
     refused = facts.race_refused(refs, "the model refuses").judged(cause)
     assert (refused.standing, refused.summary) == (Standing.NOT_APPLICABLE, "the model refuses")
     useless, partly = facts, facts

@@ -34,7 +34,8 @@ def test_the_weaker_of_both_signs_counts(facts: Facts) -> None:
 def test_a_larger_batch_that_helps_says_nothing_of_a_smaller_one(facts: Facts) -> None:
     facts = large(facts)
     larger = cure(facts, CAUSE, "scale-batch").replace(params={"factor": 8.0})
-    assert "not run" in facts.raced(larger, 0.9).judged(CAUSE).summary
+    assert "not run: another remedy settled the question" in facts.raced(larger, 0.9).judged(CAUSE).summary
+    assert "not run: the budget ended" in facts.raced(larger, 0.6).judged(CAUSE).summary
 
 
 def test_declines_without_an_experiment_that_shows_it(facts: Facts) -> None:

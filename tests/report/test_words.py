@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import ast
 import math
+from pathlib import Path
 
 import pytest
 import records_by_hand as by_hand
 
 from traindx import report
+from traindx.diagnosis.rules import base
 from traindx.records import Branch, Cost, Evidence, Finding, Standing
 from traindx.report import words
 from traindx.report.signs import SIGNS
@@ -181,6 +184,40 @@ def test_every_sign_is_a_sentence_with_its_value(experiment: str, measure: str) 
     said = words.explain(sign)
     assert ("25%" in said) is words.says_share(sign)
     assert ("0.25" in said or "25%" in said) and "{" not in said and said[0].isupper() and said.endswith(".")
+
+
+def evidence_of_rules() -> set[tuple[str, str]]:
+    """The experiments and measures that the rules look up by name, also those in a loop over names."""
+    found = set()
+    for path in Path(base.__file__).parent.glob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for experiment, measure in _lookups(tree):
+            if isinstance(experiment, ast.Constant) and isinstance(measure, ast.Constant):
+                found.add((str(experiment.value), str(measure.value)))
+        for loop in (node for node in ast.walk(tree) if isinstance(node, ast.GeneratorExp)):
+            names = [e.value for e in getattr(loop.generators[0].iter, "elts", ()) if isinstance(e, ast.Constant)]
+            looked_up = [e.value for e, m in _lookups(loop.elt) if isinstance(e, ast.Constant) and isinstance(m, ast.Name)]
+            found |= {(str(experiment), str(name)) for experiment in looked_up for name in names}
+    return found
+
+
+def _lookups(tree: ast.AST) -> list[tuple[ast.expr, ast.expr]]:
+    """The first two arguments of all calls of ``find``."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    return [(call.args[0], call.args[1]) for call in calls if getattr(call.func, "attr", "") == "find" and len(call.args) > 1]
+
+
+@pytest.mark.parametrize(("experiment", "measure"), sorted(evidence_of_rules()))
+def test_what_a_rule_rests_on_has_a_sentence(experiment: str, measure: str) -> None:
+    assert measure == words.REFUSED or (experiment, measure) in words._SENTENCES
+    said = words.explain(Evidence(experiment=experiment, measure=measure, value=0.25, subject="inputs", text="it is so"))
+    assert said[0].isupper() and said.endswith(".") and "{" not in said
+
+
+def test_what_a_watch_saw_is_said_in_its_own_words_and_names_as_they_are() -> None:
+    seen = Evidence(experiment="watch", measure="detached-graph", value=2, subject="a.weight", text="a.weight received no gradient")
+    assert words.explain(seen) == "a.weight received no gradient."
+    assert words.explain(seen.replace(subject="", text="the graph is cut")) == "The graph is cut."
 
 
 def test_a_fall_below_zero_is_a_rise() -> None:

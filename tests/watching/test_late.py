@@ -241,6 +241,28 @@ def test_a_rate_that_explodes_late_is_named_with_the_rates(updates: int) -> None
     assert of_rates.step is not None and 200 < of_rates.step <= 225
 
 
+@pytest.mark.parametrize("rate, causes", [(10.0, ["learning-rate-too-high"]), (1.0, [])])
+def test_a_rate_that_throws_the_network_away_at_its_start_is_named_and_one_that_it_recovers_from_is_not(
+    rate: float, causes: list[str]
+) -> None:
+    x, y = rows()
+    model = network()
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+    torch.manual_seed(0)
+    with watched(model, optimizer) as w:
+        for _ in range(128):
+            part = torch.randint(0, len(x), (32,))
+            optimizer.zero_grad()
+            outputs = model(x[part])
+            loss = nn.functional.cross_entropy(outputs, y[part])
+            loss.backward()
+            optimizer.step()
+            w.step(loss, outputs, y[part])
+    losses = w.run.curves["batch_loss"].values
+    assert max(losses[:32]) > 10 * losses[0]
+    assert [f.cause for f in w.findings] == causes
+
+
 def test_the_rate_ranks_above_the_operation_in_which_it_ended() -> None:
     w = scheduled(exploding, 300)
     assert [f.cause for f in w.findings] == ["learning-rate-too-high", "non-finite-loss"]
@@ -348,6 +370,12 @@ def test_an_optimizer_without_groups_is_watched_on() -> None:
 
 def test_warm_restarts_are_no_finding() -> None:
     assert scheduled(lambda update: 0.1 * (1 - (update % 80) / 80) + 1e-3, 400).findings == ()
+
+
+def test_a_rate_that_is_spent_is_told_with_the_updates_between_its_highest_and_its_lowest() -> None:
+    w = scheduled(lambda update: 1e-3 * 0.1 ** (update // 10), 200)
+    assert [f.cause for f in w.findings] == ["scheduler-wrong-rhythm"]
+    assert "the learning rate fell from 0.001 to 1e-11 within 80 updates" in w.findings[0].summary
 
 
 def test_gradients_that_are_no_longer_cleared_rank_above_the_rate() -> None:

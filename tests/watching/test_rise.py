@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from traindx.records import Curve
-from traindx.watching.rise import Rise, rise_of
+from traindx.watching.rise import Kind, Rise, rise_of
 
 SEEDS = 10
 Random = np.random.Generator
@@ -147,3 +147,41 @@ def test_a_fast_rise_with_updates_of_ordinary_length_since_is_the_tasks_own() ->
     values = np.concatenate([np.full(30, 0.01), np.linspace(0.01, 5, 20), np.full(200, 5.0)])
     for ratio, expected in ((3e-3, False), (0.3, True)):
         assert (rise(values, ratios=Curve(steps=(64, 128, 192), values=(ratio,) * 3)) is not None) is expected
+
+
+# --- A network that the first updates throw away -------------------------------------------------------------------------------------
+
+
+LONG_FIRST, ORDINARY = Curve(steps=(1, 2, 40), values=(4.4, 0.3, 4e-3)), Curve(steps=(1, 2, 40), values=(4e-3,) * 3)
+DIED, ALIVE = [Curve(steps=(1, 40), values=(0.4, 0.0))], [Curve(steps=(1, 40), values=(0.4, 0.1))]
+
+
+def jumping(after: np.ndarray) -> Curve:
+    return curve(np.array([2.3, 94, 3340, 420, 60, *after]))
+
+
+def up_there(r: Random, level: float, updates: int = 300) -> np.ndarray:
+    return level * (1 + 0.05 * r.standard_normal(updates))
+
+
+@pytest.mark.parametrize("level", [16, 2.36])
+def test_a_loss_that_jumps_with_a_long_first_update_and_stays_up_is_thrown_away(level: float) -> None:
+    losses = jumping(up_there(np.random.default_rng(0), level))
+    found = rise_of(losses, Curve(), LONG_FIRST, ALIVE)
+    assert found is not None and found.kind is Kind.THROWN
+    assert (found.step, found.before, found.end) == (3, 2.3, 3340) and found.lowest == pytest.approx(level, rel=0.1)
+    assert rise_of(losses, Curve(), ORDINARY, ALIVE) is None  # as of values that grow while they are learned
+
+
+def test_a_layer_without_gradients_tells_it_wherever_the_loss_is() -> None:
+    losses = jumping(up_there(np.random.default_rng(0), 0.69))
+    found = rise_of(losses, Curve(), LONG_FIRST, DIED)
+    assert found is not None and found.kind is Kind.DIED
+    assert rise_of(losses, Curve(), LONG_FIRST, ALIVE) is None  # it recovered, and has noise to its floor
+    assert rise_of(curve(falling(np.random.default_rng(0), 300)), Curve(), LONG_FIRST, DIED) is None
+
+
+def test_a_loss_that_begins_badly_and_recovers_is_let_be_before_it_has_recovered() -> None:
+    losses = jumping(60 * np.exp(-np.arange(300) / 60) * up_there(np.random.default_rng(0), 1) + 0.3)
+    for seen in (64, 100, 150, 300):
+        assert rise_of(Curve(steps=losses.steps[:seen], values=losses.values[:seen]), Curve(), LONG_FIRST, ALIVE) is None

@@ -150,7 +150,28 @@ def test_a_diagnosis_of_a_watched_run_is_saved_and_read_like_any_other(tmp_path:
     assert tdx.Diagnosis.model_validate_json(w.diagnosis.save(tmp_path / "watched.json").read_text()).top == w.diagnosis.top
 
 
-@pytest.mark.parametrize(("argument", "found"), [("optimizer", 3), ("optimizer", []), ("overhead", 0.0), ("model", "a name")])
+def test_a_watch_that_saw_no_update_or_switched_itself_off_says_so() -> None:
+    model = network()
+    with tdx.watch(model, torch.optim.SGD(model.parameters())) as unreported:
+        pass
+    assert "no update was reported" in unreported.diagnosis.sentence
+    with tdx.watch(model, torch.optim.SGD(model.parameters())) as broken:
+        broken.step(1.0)
+        broken.step("no loss")  # type: ignore[arg-type]
+    assert broken.diagnosis.sentence.startswith("Nothing suspicious was seen in 1 update;")
+    assert "switched itself off after 1 update (ValueError: " in broken.diagnosis.sentence
+
+
+def test_a_watch_has_no_cost_of_experiments(tmp_path: Path) -> None:
+    w = train(network(), quiet)
+    assert w is not None
+    assert "baseline run" not in str(w.diagnosis)
+    assert "0 baseline run" not in w.diagnosis.save(tmp_path / "watched.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("argument", "found"), [("optimizer", 3), ("optimizer", []), ("overhead", 0.0), ("model", "a name"), ("loss_fn", nn.MSELoss)]
+)
 def test_what_cannot_be_watched_is_refused(argument: str, found: Any) -> None:
     model = network()
     given: dict[str, Any] = {"model": model, "optimizer": torch.optim.SGD(model.parameters()), argument: found}

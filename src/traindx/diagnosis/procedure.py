@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from traindx.diagnosis.reading import MARGIN, Reading
 from traindx.diagnosis.rules import RULES, Rule
-from traindx.diagnosis.rules.base import CONFIRMING_SHARE, NOTICEABLE, STRONG_SIGN, carries_over
+from traindx.diagnosis.rules.base import CONFIRMING_SHARE, NOTICEABLE, RECOVERED, STRONG_SIGN, carries_over
 from traindx.diagnosis.rules.class_imbalance import imbalanced
 from traindx.diagnosis.rules.label_noise import LEAST_DISTANCE, error_distance
 from traindx.records import Evidence, Question, RemedyRef, Standing
@@ -21,8 +21,6 @@ from traindx.records import Evidence, Question, RemedyRef, Standing
 HIDDEN_MARGIN = 0.1
 # Where a sign is direct (stronger than any symptom), a smaller effect is worth telling.
 DIRECT_SIGN, DIRECT_MARGIN = 0.8, 0.05
-# A remedy that recovers less leaves room for another with a direct sign.
-RECOVERED = 0.8
 # Where this share of a small validation loss is less than that, it is enough of an effect for a strong sign of a missing decay.
 OF_LOSS = 0.3
 # Targets of a regression with so many different whole numbers may be names of classes.

@@ -41,6 +41,44 @@ _OF_THE_RUN: Final = {
     "final_pinned_share": "At the end, {} of the bounded activations are near an end of their range (mean over layers)",
 }
 
+# What was done to test inputs before they were told from training inputs again.
+_ALIGNED: Final = {"aligned": "mapped onto training inputs", "flexibly_aligned": "flexibly mapped onto training inputs"}
+# Measures of the questions about the data.
+DATA: Final = {
+    ("relation", "explained"): "Of the targets of rows held out, the inputs explain {}",
+    ("relation", "explained_shifted"): "With targets moved by some rows against the inputs, these explain {} of them",
+    ("label_noise", "contradicted_among_surest"): "Of the surest held-out predictions, {} contradict their label",
+    ("label_noise", "agreement"): "Held-out predictions agree with the labels in {} more of the rows than by chance",
+    ("label_noise", "concentration"): "Among the very surest predictions, that agreement is {} times as large",
+    ("label_noise", "paired"): "Contradictions of one class share their label to {}: 0 is spread over all others, 1 is always the same",
+    ("label_noise", "suspect_share"): "Of the labels, {} are suspect",
+    ("label_noise", "outlying_targets"): "Of the targets, {} are far from a held-out prediction",
+    ("label_noise", "exchanged_targets"): "Of the targets, {} seem to be those of other rows",
+    ("consistency", "loss"): "With the validation inputs as they are, the loss is {}",
+    ("consistency", "shifted_loss"): "With the validation inputs shifted, the loss is {}",
+    ("consistency", "mirrored_loss"): "With the validation inputs mirrored, the loss is {}",
+    ("class_balance", "rare_recall"): "Of the rows of a rare class, {} are recognised (mean over classes)",
+    ("class_balance", "recall_gain"): "With classes drawn equally often, the mean recall rises by {}",
+    ("class_index", "gain_of_naming"): "A classifier of the numbers is right in {} more of the rows than a regression that is rounded",
+    ("label_map", "agreement"): "Held-out predictions agree with the labels to {}",
+    ("two_sample", "agreement"): "Predictions agree with the test labels to {}",
+    ("two_sample", "auc_within_classes"): "Within its class, a test row is told from training rows with an AUC of {}; 0.5 is no difference",
+    ("two_sample", "shifted_features"): "Of the features, {} are distributed otherwise in test rows",
+    (
+        "two_sample",
+        "label_distance",
+    ): "Between training and test rows, {} of the labels would have to change for equal shares of the classes",
+    ("two_sample", "test_loss"): "The test loss is {}",
+    ("two_sample", "reweighted_test_loss"): "With test rows weighted as the classes are in training, the test loss is {}",
+    ("two_sample", "repaired_test_loss"): "With the labels of the test rows mapped back, the test loss is {}",
+    **{
+        ("two_sample", f"{kind}_auc"): f"With test inputs {done}, a classifier tells them from training inputs with an AUC of {{}}"
+        for kind, done in _ALIGNED.items()
+    },
+    **{("two_sample", f"{kind}_test_loss"): f"With test inputs {done}, the test loss is {{}}" for kind, done in _ALIGNED.items()},
+}
+"""Those of the questions about the data, said of its inputs or labels as a whole."""
+
 # Measures of the audit, which trains nothing.
 _OF_THE_PARTS: Final = {
     "rows": "There are {} training rows",
@@ -62,10 +100,14 @@ _OF_THE_PARTS: Final = {
     "rarest_class_share": "The rarest class has {} of the rows",
     "parameters": "The network has {} parameters",
     "learnable": "Of its parameters, {} can be trained",
+    "frozen_drawn_share": "Of the parameters, {} are frozen as they were drawn at random",
+    "constant_output": "The output is {} whatever the input",
+    "targets_out_of_reach": "Of the targets, {} are out of the reach of the outputs",
     "frozen_share": "Of the parameters, {} are frozen",
     "cut_share": "Of the parameters that can be trained, {} change the outputs and receive no gradient",
     "unused_share": "Of the parameters that can be trained, {} receive no gradient",
     "dropout": "The highest rate of dropout is {}",
+    "weight_layers": "The network has {} layers with weights",
     "norm_layers": "The network has {} normalization layers",
     "smallest_gain": "The smallest fresh weights multiply their inputs' scale by {}: near 1 keeps it",
     "largest_gain": "The largest fresh weights multiply their inputs' scale by {}: near 1 keeps it",
@@ -83,7 +125,8 @@ _OF_THE_PARTS: Final = {
 SIGNS: Final = {
     **{("baseline", measure): said for measure, said in _OF_THE_RUN.items()},
     **{("audit", measure): said for measure, said in _OF_THE_PARTS.items()},
+    **DATA,
 }
 """The sentence for an experiment and its measure."""
-OPPOSITE: Final = {"falls by": "rises by", "is lower by": "is higher by"}
+OPPOSITE: Final = {"falls by": "rises by", "rises by": "falls by", "is lower by": "is higher by"}
 """What is said of a change below zero, with its size."""

@@ -93,8 +93,9 @@ def _diagnosis(diagnosis: Diagnosis) -> Iterable[RenderableType]:
     if diagnosis.advice:
         yield _heading("Advice")
         yield _bullets(diagnosis.advice)
-    yield _heading("Cost")
-    yield _indented(f"{words.cost(diagnosis.cost)}. {words.openings(diagnosis.test_openings)}")
+    if diagnosis.cost.runs or diagnosis.cost.seconds:  # a watch runs nothing
+        yield _heading("Cost")
+        yield _indented(f"{words.cost(diagnosis.cost)}. {words.openings(diagnosis.test_openings)}")
 
 
 def _first_finding(title: str, finding: Finding) -> Iterable[RenderableType]:

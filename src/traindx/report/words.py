@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from traindx.records import Cost, Curve, Evidence, Finding, Recipe, Run, Standing
-from traindx.report.signs import OPPOSITE, SIGNS
+from traindx.report.signs import DATA, OPPOSITE, SIGNS
 
 SUBJECTS: Final = {
     "constant": "constant prediction",
@@ -34,9 +34,30 @@ QUANTITIES: Final = {
 }
 
 
-SHARES: Final = frozenset({"recovered", "share", "contradicted_among_surest", "planned_warmup", "pure_error"})
+SHARES: Final = frozenset(
+    {
+        "recovered",
+        "share",
+        "contradicted_among_surest",
+        "planned_warmup",
+        "pure_error",
+        "explained",
+        "explained_shifted",
+        "agreement",
+        "outlying_targets",
+        "exchanged_targets",
+        "rare_recall",
+        "recall_gain",
+        "gain_of_naming",
+        "shifted_features",
+        "label_distance",
+        "targets_out_of_reach",
+    }
+)
 REFUSED: Final = "not-applicable"
 """The measure of an experiment that could not be made; its text is the missing precondition."""
+OBSERVED: Final = ("watch", "curves")
+"""Experiments that watch, and make nothing."""
 USUAL_INTERVAL: Final = "95% interval"
 
 
@@ -194,9 +215,15 @@ def sample(evidence: Evidence) -> str:
 
 def explain(evidence: Evidence) -> str:
     """One sentence that says one piece of evidence; unknown experiments and measures are said plainly, never left out."""
-    made = _not_applicable if evidence.measure == REFUSED else _SENTENCES.get((evidence.experiment, evidence.measure), _plainly)
+    made = _not_applicable if evidence.measure == REFUSED else _sentence_of(evidence)
     sentence = made(evidence)
     return clean(sentence).rstrip(".") + "."
+
+
+def _sentence_of(evidence: Evidence) -> Callable[[Evidence], str]:
+    """What a watch or a log showed comes in its own words, whatever its measure."""
+    own = _said if evidence.experiment in OBSERVED else _plainly
+    return _SENTENCES.get((evidence.experiment, evidence.measure), own)
 
 
 def brief(evidence: Evidence) -> str:
@@ -377,14 +404,51 @@ def _continued(e: Evidence) -> str:
     return f"Trained on for {plural(e.step or 0, 'update')}, the training loss is {without}; from the escaped weights it is {escaped}"
 
 
+def _of_data(e: Evidence) -> str:
+    """Of a set as a whole: its sentence names it."""
+    return _plainly(e) if math.isnan(e.value) else _sign(e.replace(subject="", text=""))
+
+
 def _said(e: Evidence) -> str:
-    return _capital(e.text) if e.text else _plainly(e)
+    """In its own words, and a name that they begin with as it is written."""
+    if not e.text:
+        return _plainly(e)
+    return e.text if e.subject and e.text.startswith(e.subject) else _capital(e.text)
 
 
+def _shuffled(e: Evidence) -> str:
+    return f"Rows are {'' if e.value else 'not '}shuffled"
+
+
+def _probabilities(e: Evidence) -> str:
+    return f"The outputs are {'' if e.value else 'not '}probabilities"
+
+
+def _distance_on_classes(_: Evidence) -> str:
+    return "The loss takes the numbers of classes for quantities"
+
+
+_AUDIT_SAYS: Final = (
+    "broadcast_pairs",
+    "not_what_the_loss_expects",
+    "non_finite_rows",
+    "unseen_labels",
+    "refused_labels",
+    "copied_share",
+    "repeated_outputs",
+    "loss_error",
+)
+"""Measures of the audit that come with their own words."""
 _SENTENCES: Final[dict[tuple[str, str], Callable[[Evidence], str]]] = {
     **dict.fromkeys(SIGNS, _sign),
+    **dict.fromkeys(DATA, _of_data),
     **{("audit", measure): _named for measure in ("schedule", "optimizer", "output_activation")},
-    **{("audit", measure): _said for measure in ("broadcast_pairs", "not_what_the_loss_expects", "frozen_drawn_share")},
+    **{("audit", measure): _said for measure in _AUDIT_SAYS},
+    **{("two_sample", measure): _said for measure in ("copied_share", "refused", "agreement_gain", "affine_map")},
+    **{("label_map", measure): _said for measure in ("agreement_gain", "affine_map", "agreement_surplus")},
+    ("audit", "shuffled"): _shuffled,
+    ("audit", "outputs_are_probabilities"): _probabilities,
+    ("audit", "distance_on_classes"): _distance_on_classes,
     ("references", "out_of_fold_loss"): _reference,
     ("references", "out_of_fold_metric"): _reference,
     **{("baseline", f"{split}_{kind}"): _network for split in ("train", "validation", "test") for kind in ("loss", "metric")},

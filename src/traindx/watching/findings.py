@@ -96,15 +96,18 @@ def run_record(
     )
 
 
-def diagnosis_of(run: Run, findings: tuple[Finding, ...], advice: tuple[str, ...] = ()) -> Diagnosis:
-    """What a watched run amounts to: suspicions, never more. Without any, the branch is undecided: health takes experiments to show."""
+def diagnosis_of(run: Run, findings: tuple[Finding, ...], advice: tuple[str, ...] = (), unwatched: str = "") -> Diagnosis:
+    """What a watched run amounts to: suspicions, never more. Without any, the branch is undecided: health takes experiments to show.
+
+    ``unwatched`` is the error that switched the watch off, if one did.
+    """
     return Diagnosis(
         key=digest("watched", run.key, [f.model_dump_json() for f in findings]),
         task_name=run.task_name,
         task_fingerprint=run.task,
         recipe=run.recipe,
         branch=findings[0].branch if findings else Branch.UNDECIDED,
-        sentence=_sentence(run, findings),
+        sentence=_sentence(run, findings, unwatched),
         findings=findings,
         advice=advice,
         evidence=tuple(e for f in findings for e in f.evidence),
@@ -113,10 +116,20 @@ def diagnosis_of(run: Run, findings: tuple[Finding, ...], advice: tuple[str, ...
     )
 
 
-def _sentence(run: Run, findings: tuple[Finding, ...]) -> str:
+def _sentence(run: Run, findings: tuple[Finding, ...], unwatched: str) -> str:
+    """What was found, and how far that reaches: silence of a watch that saw little is no sign of health."""
+    off = f" The watch switched itself off after {_updates(run)} ({unwatched}): what came later was not seen." if unwatched else ""
+    if findings:
+        cause, summary = findings[0].cause.replace("-", " ").replace("non ", "non-"), findings[0].summary
+        named = any(e.subject and summary.startswith(e.subject) for e in findings[0].evidence)  # names stay as they are written
+        begun = summary if named else f"{summary[:1].upper()}{summary[1:]}"
+        return f"Suspected after {_updates(run)}: {cause}. {begun}.{off}"
+    if not run.steps:
+        return f"Nothing was seen: no update was reported.{off or ' Call step(loss) after each update, within the with block.'}"
     losses = run.curves.get("batch_loss", Curve())
     ended = f"; the loss stands at {losses.last:.3g}" if len(losses) and math.isfinite(losses.last) else ""
-    if not findings:
-        return f"Nothing suspicious was seen in {run.steps} updates{ended}. Whether it could do better, only experiments can tell."
-    cause, summary = findings[0].cause.replace("-", " ").replace("non ", "non-"), findings[0].summary
-    return f"Suspected after {run.steps} updates: {cause}. {summary[:1].upper()}{summary[1:]}."
+    return f"Nothing suspicious was seen in {_updates(run)}{ended}.{off or ' Whether it could do better, only experiments can tell.'}"
+
+
+def _updates(run: Run) -> str:
+    return f"{run.steps} update{'' if run.steps == 1 else 's'}"

@@ -1,7 +1,8 @@
 """A loss that has left its level and not come back, read from its curve alone.
 
-Two kinds count. An explosion ends orders of magnitude above all levels before it. A loss is lost where it has stayed, for as long as its first
-descent took, well above its start, or at its start after it had been far below. What rises for other reasons is told apart: a task that changed
+Three kinds count. An explosion ends orders of magnitude above all levels before it. A loss is lost where it has stayed, for as long as its first
+descent took, well above its start, or at its start after it had been far below. A network is thrown away at its start where an update as long as a
+good part of the weights makes the loss jump, and the loss stays up there, or a layer gets no gradient any more. What rises for other reasons is told apart: a task that changed
 falls again; noise, also of heavy tails, moves no median of five; and where looks after the rise show updates of an ordinary length, as in a
 generator whose critic learns, the weights were not thrown away. Levels are medians over a few losses, so that an explosion does not widen the
 noise that it is held against.
@@ -10,13 +11,14 @@ noise that it is held against.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
 import numpy as np
 
-from traindx.diagnosis.rules.learning_rate_too_high import RATIO_NONE
+from traindx.diagnosis.rules.learning_rate_too_high import RATIO_FULL, RATIO_NONE
 from traindx.records import Curve
 
 # A loss that ends at so many times its start has been driven away from it, and one at so many times all its levels before has exploded.
@@ -33,6 +35,8 @@ LEVEL, LEVEL_IN_SHORT, LONG = 5, 3, 32
 STAYED, STAYED_SHARE = 32, 0.25
 # And from as many updates on as its first descent took; from so many times these, where it is only back at its start.
 DESCENTS = 3
+# A loss jumps that comes to so many times its first, before any update, within STAYED updates.
+JUMPED = 10.0
 # The level that a loss leaves is that of so many updates before; a rise that takes longer is no explosion within moments.
 RECENT = 64
 # A rate has risen that is so many times the highest of the first half of the updates so far, less than so many updates ago left out; by MUCH,
@@ -53,6 +57,10 @@ class Kind(StrEnum):
     """It has stayed well above its start."""
     BACK = "back"
     """It has stayed at its start, after it had been far below."""
+    THROWN = "thrown"
+    """It jumped with the first updates, one of them long, and has not come back below its start."""
+    DIED = "died"
+    """It jumped likewise, and a layer receives no gradient since, wherever the loss is now."""
     BROKEN = "broken"
     """It need not have risen: the rate had, far, before it ceased to be finite."""
 
@@ -83,7 +91,9 @@ class Rise:
 
     kind: Kind
     lowest: float
+    """Where it jumped, since then."""
     end: float
+    """Where it jumped, the height to which it did."""
     before: float
     """Its start; where it exploded or was driven, its highest level up to its lowest."""
     step: int
@@ -94,16 +104,17 @@ class Rise:
     @property
     def threshold(self) -> float:
         """What ``end / before`` is above."""
-        return {Kind.EXPLODED: EXPLODED, Kind.BACK: LOST}.get(self.kind, RISEN)
+        return {Kind.EXPLODED: EXPLODED, Kind.BACK: LOST, Kind.THROWN: JUMPED, Kind.DIED: JUMPED}.get(self.kind, RISEN)
 
 
-def rise_of(losses: Curve, rates: Curve, update_ratios: Curve) -> Rise | None:
+def rise_of(losses: Curve, rates: Curve, update_ratios: Curve, layer_gradients: Sequence[Curve] = ()) -> Rise | None:
     """The rise of a loss that a rate too high would explain; None where there is none. Cost: some microseconds a loss.
 
     Args:
         losses: in the order of their steps, also some that are not finite: what comes after the first of these is not read.
         rates: learning rates by step; of equal ones in a row, the first is enough.
         update_ratios: lengths of updates in shares of the weights, of those that were looked at.
+        layer_gradients: the norms of the gradients of layers, in the same looks.
 
     """
     values = np.array(losses.values)
@@ -111,6 +122,8 @@ def rise_of(losses: Curve, rates: Curve, update_ratios: Curve) -> Rise | None:
     finite = values[: broken[0]] if len(broken) else values
     if len(finite) < (LEAST_BEFORE_BREAK if len(broken) else LEAST_POINTS):
         return None
+    if not len(broken) and _has_jumped(finite) and (thrown := _thrown(losses, rates, update_ratios, layer_gradients)):
+        return thrown
     curve = _Levels(finite)
     if not len(broken) and max(curve.end, curve.late) < LEARNED * curve.start:  # the common case, and the cheapest to tell
         return None
@@ -122,6 +135,29 @@ def rise_of(losses: Curve, rates: Curve, update_ratios: Curve) -> Rise | None:
     before = curve.highest_before if kind in (Kind.EXPLODED, Kind.DRIVEN) else curve.start
     end = curve.end if curve.has_exploded or broken_at is not None else max(curve.end, curve.late)
     return Rise(kind, curve.lowest, end, before, step, broken_at, risen)
+
+
+def _has_jumped(values: np.ndarray) -> bool:
+    """Whether it came to many times its first value with the first updates, long enough ago to have recovered."""
+    return len(values) >= 2 * STAYED and bool(values[:STAYED].max() >= JUMPED * values[0] > 0) and bool(values.min() >= 0)
+
+
+def _thrown(losses: Curve, rates: Curve, update_ratios: Curve, layer_gradients: Sequence[Curve]) -> Rise | None:
+    """What the jump left, if an update was long enough to have thrown the weights away. The length of later ones tells nothing: what remains
+    of a network that died, as its last bias, is trained by ordinary ones.
+    """
+    longest = max((v for s, v in zip(update_ratios.steps, update_ratios.values, strict=True) if s <= STAYED), default=0.0)
+    if longest < RATIO_FULL:
+        return None
+    curve = _Levels(np.array(losses.values))
+    died = any(len(g) and g.values[0] > 0 == g.last for g in layer_gradients)
+    if not died and not curve.stays_up():
+        return None
+    peak = int(curve.values[:STAYED].argmax())
+    kind, lowest = Kind.DIED if died else Kind.THROWN, float(curve.level[peak:].min())
+    return Rise(
+        kind, lowest, float(curve.values[peak]), float(curve.values[0]), losses.steps[peak], None, _rates(rates, losses.steps[peak])
+    )
 
 
 def _lost(curve: _Levels, rates: Rates) -> Kind | None:
@@ -224,13 +260,14 @@ class _Levels:
         back = learned and end > LOST * self.start and end - self.lowest > NOISES * self.noise_before
         return Kind.BACK if back and stayed >= DESCENTS * descent else None
 
+    def stays_up(self) -> bool:
+        """Whether no level since the first updates is below its first value, and it falls no more: one that recovers slowly would."""
+        since = self.values[STAYED:]
+        return bool(self.level[STAYED:].min() > LOST * self.values[0]) and not _falls(since)
+
     def falls_again(self) -> bool:
         """Whether it has fallen since it rose, by more than noise."""
-        first, second = np.array_split(self.values[self.left :], 2)
-        if not len(second):
-            return False
-        fall, error = np.median(first) - np.median(second), 1.25 * _noise(self.values[self.left :]) * math.sqrt(2 / len(second))
-        return bool(fall > NOISES * error)
+        return _falls(self.values[self.left :])
 
     def _comes_and_goes(self) -> bool:
         """Whether it has been far higher not long ago, as where tasks become harder and each is learned."""
@@ -247,6 +284,15 @@ def _last(is_low: np.ndarray) -> int:
     """The index of the last True; the first where there is none."""
     found = np.flatnonzero(is_low)
     return int(found[-1]) if len(found) else 0
+
+
+def _falls(values: np.ndarray) -> bool:
+    """Whether its second half is lower than its first, by more than noise."""
+    first, second = np.array_split(values, 2)
+    if not len(second):
+        return False
+    fall, error = np.median(first) - np.median(second), 1.25 * _noise(values) * math.sqrt(2 / len(second))
+    return bool(fall > NOISES * error)
 
 
 def _noise(values: np.ndarray) -> float:

@@ -139,7 +139,7 @@ def _trained_too_briefly(run: Run) -> Finding | None:
 def _risen(run: Run) -> Finding | None:
     """A loss that has left its level for good, before any that is not finite; with the rate, where that had risen."""
     losses, rates, updates = (run.curves.get(name, Curve()) for name in ("batch_loss", "learning_rate", "update_ratio"))
-    rise = rise_of(losses, rates, updates)
+    rise = rise_of(losses, rates, updates, [curve for name, curve in run.curves.items() if name.startswith("layer_gradient/")])
     if rise is None:
         return None
     confidence = BY_RATE if rise.rates.rose else BY_SIGN
@@ -159,6 +159,10 @@ def _said_of(rise: Rise) -> str:
             said = f"the loss stood at {rise.end:.3g}"
         case Kind.BACK:
             said = f"the loss is back at {rise.end:.3g}, where it began ({rise.before:.3g}), from {rise.lowest:.3g}, away from that level since step {rise.step}"
+        case Kind.THROWN:
+            said = f"the loss jumped from {rise.before:.3g} to {rise.end:.3g} at step {rise.step}, and has not been below {rise.lowest:.3g} since"
+        case Kind.DIED:
+            said = f"the loss jumped from {rise.before:.3g} to {rise.end:.3g} at step {rise.step}, and a layer receives no gradient since"
         case _:
             said = f"the loss rose from {rise.lowest:.3g} to {rise.end:.3g}, away from its level since step {rise.step}"
     if rise.rates.rose:

@@ -109,6 +109,7 @@ class Watch:
         self._curves: dict[str, tuple[list[int], list[float]]] = {}
         self._rows, self._outcome, self._reason = 0, Outcome.STOPPED, "still training"
         self._off, self._seconds = True, 0.0
+        self._error = ""  # of its own, that switched it off
         self._entered = False  # or the user was told that it was not
         self._holders: set[int] = set()
         self._all, self._lasting = _acts(self._detectors), _acts([d for d in self._detectors if d.lasting])
@@ -207,7 +208,7 @@ class Watch:
         """An error of the watch's own. Its hooks stay where they are until the end, idle: torch may be calling them one after another."""
         if self._off:
             return
-        self._off = True
+        self._off, self._error = True, f"{type(error).__name__}: {error}"
         self._keep_what_was_seen(error)
         self._let_go()
         if self.strict:
@@ -224,7 +225,7 @@ class Watch:
         except Exception as second:
             _log.debug("what was seen last is lost", exc_info=second)
         if self._outcome is not Outcome.DIVERGED:
-            self._reason = f"the watch has switched itself off: {type(error).__name__}: {error}"
+            self._reason = f"the watch has switched itself off: {self._error}"
 
     # -- what the hooks see --------------------------------------------------------------------------------------------------------
 
@@ -556,7 +557,7 @@ class Watch:
     @property
     def diagnosis(self) -> Diagnosis:
         """What the watched run amounts to: suspicions, each with what would settle it."""
-        return records.diagnosis_of(self.run, self.findings)
+        return records.diagnosis_of(self.run, self.findings, unwatched=self._error)
 
 
 def _acts(detectors: Sequence[Detector]) -> dict[str, list[Callable[..., None]]]:
@@ -608,7 +609,7 @@ def watch(
         name: of the training, in reports.
 
     Raises:
-        InputError: when the optimizer is none, or ``overhead`` no share.
+        InputError: when the optimizer is none, the loss function a class, or ``overhead`` no share.
 
     """
     optimizers = [_unwrapped(o) for o in (optimizer if isinstance(optimizer, Sequence) else [optimizer])]
@@ -616,6 +617,8 @@ def watch(
         raise InputError("optimizer", f"found {optimizer!r}", "give the torch optimizer that steps the model, or several of them")
     if not isinstance(model, nn.Module):
         raise InputError("model", f"found {type(model).__name__}", "give the torch.nn.Module that is trained")
+    if isinstance(loss_fn, type):
+        raise InputError("loss_fn", f"found the class {loss_fn.__name__}", f"give an instance of it: {loss_fn.__name__}()")
     if not 0 < overhead <= 1:
         raise InputError("overhead", f"found {overhead}", "give a share of the training's time, such as 0.05")
     return Watch(model, optimizers, loss_fn, scheduler, overhead, on_alert, quiet, strict, name)

@@ -21,6 +21,8 @@ UNSEEN_SHARE = 0.3
 CLEARING_SHARE = 0.15
 # A remedy that recovered nothing by this share of the training's length will not do so later.
 LONG_ENOUGH = 0.4
+# A remedy that recovers less leaves room for another with a direct sign.
+RECOVERED = 0.8
 # Seeds that a confirmation rests on.
 CONFIRMING_SEEDS = 3
 # A suspect whose strongest sign is at least this strong is worth an experiment even where the losses alone do not ask for one.
@@ -187,14 +189,14 @@ class RacedRule(Rule):
             return self.finding(
                 Standing.UNDECIDED,
                 0.2 + 0.2 * sign,
-                "signs point to it; its experiment was not run: another remedy settled the question, or the budget ended",
+                f"signs point to it; its experiment was not run: {why_not_run(reading)}",
                 self.signs(reading),
                 remedies,
             )
         return self.finding(
             Standing.UNDECIDED,
             0.1,
-            "its experiment was not run: another remedy settled the question, or the budget ended",
+            f"its experiment was not run: {why_not_run(reading)}",
             self.signs(reading),
         )
 
@@ -302,6 +304,13 @@ def log_ramp(value: float, none: float, full: float) -> float:
 def ratio(value: float, over: float) -> float:
     """Their quotient; NaN where there is none."""
     return value / over if over else math.nan
+
+
+def why_not_run(reading: Reading) -> str:
+    """Why an experiment that could have been made was not: a remedy that other seeds did not refute recovered the gap, or none did."""
+    raced = [e for e in reading.evidence if e.experiment == "intervention" and e.measure == "recovered"]
+    settled = any(e.value >= RECOVERED and (e.low is None or e.low > 0) for e in raced)
+    return "another remedy settled the question" if settled else "the budget ended before it"
 
 
 def present(*evidence: Evidence | None) -> tuple[Evidence, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from traindx.diagnosis.reading import MARGIN, Reading
-from traindx.diagnosis.rules.base import CLEARING_SHARE, CONFIRMING_SHARE, Rule, present
+from traindx.diagnosis.rules.base import CLEARING_SHARE, CONFIRMING_SHARE, Rule, present, why_not_run
 from traindx.records import Branch, Evidence, Finding, RemedyRef, Standing
 
 # Other starts that are tried; one that gets near what is reachable shows that this one is stuck, not that the network cannot.
@@ -40,9 +40,7 @@ class LocalMinimum(Rule):
             if not reading.training_is_large or self._falls(reading):
                 said = "the loss was still falling" if reading.training_is_large else "training reaches what is reachable"
                 return self.finding(Standing.CLEARED, 0.7, said)
-            return self.finding(
-                Standing.UNDECIDED, 0.1, "other starts were not tried: another remedy settled the question, or the budget ended"
-            )
+            return self.finding(Standing.UNDECIDED, 0.1, f"other starts were not tried: {why_not_run(reading)}")
         best = max(tried, key=lambda e: e.value)
         said = f"of {len(tried)} other starts the best recovers {best.value:.0%} of the gap"
         evidence = (best, *present(reading.find("baseline", "late_gradient_norm"), reading.find("critical_point", "answer")))

@@ -73,7 +73,7 @@ class FrozenParameters(Detector):
         kept = [name for name, few in self._fresh.items() if name in frozen and torch.equal(_few(frozen[name]), few)]
         self._fresh = {}
         if kept:
-            said = f"{', '.join(kept[:3])}{' and more' if len(kept) > 3 else ''}: frozen, with weights as they are drawn at random"
+            said = f"frozen, with weights as they are drawn at random: {', '.join(kept[:3])}{' and more' if len(kept) > 3 else ''}"
             self.saw(loop, said, kept[0], len(kept))
 
 

@@ -45,7 +45,7 @@ class SchedulerWrongRhythm(Detector):
         elif self._spent_at < 0:
             self._spent_at = loop.updates
         if 0 < self._spent_at <= self._highest_at + WITHIN and loop.updates >= self._spent_at + WITHIN:
-            lost = f"from {self._highest:.2g} to {rate:.2g} within {self._spent_at - self._highest_at} updates"
+            lost = f"from {self._highest:.2g} to {rate:.2g} within {loop.updates - self._highest_at} updates"
             self.saw(loop, f"the learning rate fell {lost}, and training goes on without it", value=rate / self._highest)
         elif loop.scheduler is not None:
             self._compare(loop, loop.scheduler)
