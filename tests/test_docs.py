@@ -50,6 +50,7 @@ UNLISTED = {
         "domain",
         "cross_predictions",
         "surplus",
+        "alignment",
     },
     "remedies": {"exchanged_targets"},
     "remedies/surgery": {"channels", "edit", "functional"},

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_labs import dict_task, digits_task, lab_for, values, vectors_task
+from small_labs import answer, dict_task, digits_task, lab_for, values, vectors_task
 from torch import Tensor, nn
 
 from traindx.diagnosis.rules.missing_nonlinearity import AFFINE

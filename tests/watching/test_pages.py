@@ -52,7 +52,7 @@ def test_page_states_every_threshold_of_its_detector(kind: type[Detector]) -> No
     tree = ast.parse(Path(str(module.__file__)).read_text())
     targets = [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
     names = {e.id for t in targets for e in ast.walk(t) if isinstance(e, ast.Name) and e.id.isupper() and not e.id.startswith("_")}
-    stated = set(re.findall(rf"`{module.__name__.rpartition('.')[2]}\.([A-Z_]+) = ", page(kind)))
+    stated = set(re.findall(rf"`(?:defects\.)?{module.__name__.rpartition('.')[2]}\.([A-Z_]+) = ", page(kind)))
     assert names - stated - {"MOST_ROWS", "ROWS_A_BATCH", "NUMBERS"} == set()  # sizes of memory, no thresholds
 
 

@@ -233,19 +233,17 @@ def _unused(task: Task, model: nn.Module) -> list[Evidence]:
     total = sum(p.numel() for p in learnable)
     if not total:
         return []
-    cut = sum(p.numel() for p in unused) if unused and _matter(task, model, unused) else 0
+    cut = sum(p.numel() for p in unused if _matters(task, model, p))
     return [evidence("unused_share", sum(p.numel() for p in unused) / total), evidence("cut_share", cut / total)]
 
 
-def _matter(task: Task, model: nn.Module, parameters: Sequence[nn.Parameter]) -> bool:
-    """Whether the outputs of a copy change when these are moved: what the outputs do not depend on is merely unused."""
+def _matters(task: Task, model: nn.Module, parameter: nn.Parameter) -> bool:
+    """Whether the outputs of a copy change when it is moved: what the outputs do not depend on is merely unused."""
     moved, batch = copy.deepcopy(model), _batch(task, ROWS)
-    chosen = [q for p, q in zip(model.parameters(), moved.parameters(), strict=True) if any(p is one for one in parameters)]
-    generator = torch.Generator().manual_seed(0)
-    with evaluation_mode(moved), torch.no_grad():
+    mine = next(q for p, q in zip(model.parameters(), moved.parameters(), strict=True) if p is parameter)
+    size = float(mine.detach().std()) if mine.numel() > 1 else 0.0
+    with evaluation_mode(moved):
         before = task.forward(moved, batch)[0]
-        for parameter in chosen:
-            size = float(parameter.std()) if parameter.numel() > 1 else 0.0
-            parameter.add_((MOVED * size or MOVED) * torch.randn(parameter.shape, generator=generator))
+        mine.add_((MOVED * size or MOVED) * torch.randn(mine.shape, generator=torch.Generator().manual_seed(0)))
         after = task.forward(moved, batch)[0]
     return isinstance(before, Tensor) and isinstance(after, Tensor) and not torch.allclose(before, after, equal_nan=True)
