@@ -378,6 +378,17 @@ def test_a_network_is_no_task(function: Callable[..., Any]) -> None:
         function(nn.Linear(2, 2), RECIPE)
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [nn.CrossEntropyLoss(reduction="none"), lambda outputs, targets: nn.functional.cross_entropy(outputs, targets, reduction="none")],
+)
+@pytest.mark.parametrize("function", [tdx.train, tdx.diagnose, api.curvature_of])
+def test_a_loss_is_one_number_a_batch(function: Callable[..., Any], loss: Any) -> None:
+    task = tdx.Task(lambda: nn.Linear(2, 2), loss, (torch.zeros(40, 2), torch.arange(40) % 2))
+    with pytest.raises(tdx.InputError, match=r"^loss: found a loss of shape \(4,\) for a batch; give one number a batch"):
+        function(task, RECIPE)
+
+
 @pytest.mark.parametrize("found", [None, PAIRS["linear on circles"].fault().task])
 def test_only_a_diagnosis_is_treated(found: Any) -> None:
     with pytest.raises(tdx.InputError, match=rf"^diagnosis: found a {type(found).__name__}; give what tdx.diagnose"):

@@ -35,7 +35,7 @@ from traindx.report.progress import Progress, ProgressCallback, told
 from traindx.store import Store, open_store
 from traindx.tasks import FOLDS, Task
 from traindx.tasks.fingerprint import digest
-from traindx.training import Job, fit
+from traindx.training import Job, check_loss, fit
 from traindx.training.executors import Executor, Serial
 from traindx.treatment import compared, concluded, plan
 from traindx.watching.observed import with_observed
@@ -267,6 +267,7 @@ def _curvature_of(task: Task, recipe: Recipe, step: int | None, pictures: bool, 
 def _check_task(task: Task) -> None:
     if not isinstance(task, Task):
         raise InputError("task", f"found a {type(task).__name__}", "make it tdx.Task(model, loss, train)")
+    check_loss(task)
 
 
 def _check_numbers(**limits: float | None) -> None:

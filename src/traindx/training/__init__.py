@@ -5,6 +5,7 @@ from __future__ import annotations
 from traindx.training.callbacks import Callback, TrainingState
 from traindx.training.evaluation import (
     Evaluation,
+    check_loss,
     chunk_losses,
     evaluate,
     evaluated_index,
@@ -23,6 +24,7 @@ __all__ = [
     "Fitted",
     "Job",
     "TrainingState",
+    "check_loss",
     "chunk_losses",
     "evaluate",
     "evaluated_index",
