@@ -442,6 +442,11 @@ def test_a_model_is_built_without_arguments() -> None:
     assert isinstance(refusal.value.__cause__, TypeError)
 
 
+def test_a_model_has_something_to_train() -> None:
+    with pytest.raises(tdx.InputError, match=r"^model: found a Flatten without parameters; give a network: there is nothing to train$"):
+        tdx.Task(nn.Flatten, nn.CrossEntropyLoss(), (torch.zeros(4, 2), torch.zeros(4).long()))
+
+
 def test_too_few_rows_to_divide_are_refused() -> None:
     few = tdx.Task(lambda: nn.Linear(2, 2), nn.CrossEntropyLoss(), (torch.zeros(5, 2), torch.arange(5) % 2))
     with pytest.raises(tdx.InputError, match=r"^train: found 4 rows to train on; give at least 5"):

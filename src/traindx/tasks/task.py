@@ -267,6 +267,8 @@ class Task:
         with preserved_rng():
             seed_everything(1)
             first = _first(self._factory)
+            if next(first.parameters(), None) is None:
+                raise InputError("model", f"found a {type(first).__name__} without parameters", "give a network: there is nothing to train")
             kept = copy.deepcopy(first.state_dict())
             seed_everything(2)
             second = _checked(self._factory())
