@@ -453,6 +453,13 @@ def test_too_few_rows_to_divide_are_refused() -> None:
         tdx.diagnose(few, RECIPE)
 
 
+def test_a_recipe_is_refused_before_the_work() -> None:
+    told: list[Progress] = []
+    with pytest.raises(tdx.InputError, match=r"found 'adamm'; use one of .*adamw"):
+        tdx.diagnose(on_digits().task, tdx.Recipe(optimizer="adamm"), progress=told.append)
+    assert not told
+
+
 def test_train_returns_what_became_of_it() -> None:
     training = on_digits()
     run = tdx.train(*training)

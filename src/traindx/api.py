@@ -35,7 +35,7 @@ from traindx.report.progress import Progress, ProgressCallback, told
 from traindx.store import Store, open_store
 from traindx.tasks import FOLDS, Task
 from traindx.tasks.fingerprint import digest
-from traindx.training import Job, check_loss, fit
+from traindx.training import Job, check_loss, check_recipe, fit
 from traindx.training.executors import Executor, Serial
 from traindx.treatment import compared, concluded, plan
 from traindx.watching.observed import with_observed
@@ -279,6 +279,7 @@ def _check_numbers(**limits: float | None) -> None:
 def _check_recipe(recipe: Recipe) -> None:
     if not isinstance(recipe, Recipe):
         raise InputError("recipe", f"found a {type(recipe).__name__}", "make it tdx.Recipe(lr=...)")
+    check_recipe(recipe)
 
 
 def _stages(progress: ProgressCallback | None, count: int) -> Callable[[str], None]:
