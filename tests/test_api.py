@@ -12,6 +12,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 import traindx as tdx
 from faults.pairs import PAIRS, RECIPE, Network, Training, deep, held_out_digits, on_digits, train_digits
@@ -369,6 +370,94 @@ def test_a_recipe_that_cannot_be_used_is_refused(function: Callable[..., Any], c
     training = on_digits()
     with pytest.raises(tdx.InputError, match=named):
         function(training.task, training.recipe.replace(**changes))
+
+
+@pytest.mark.parametrize("function", [tdx.train, tdx.diagnose, api.curvature_of])
+def test_a_network_is_no_task(function: Callable[..., Any]) -> None:
+    with pytest.raises(tdx.InputError, match=r"^task: found a Linear; make it tdx.Task\(model, loss, train\)$"):
+        function(nn.Linear(2, 2), RECIPE)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [nn.CrossEntropyLoss(reduction="none"), lambda outputs, targets: nn.functional.cross_entropy(outputs, targets, reduction="none")],
+)
+@pytest.mark.parametrize("function", [tdx.train, tdx.diagnose, api.curvature_of])
+def test_a_loss_is_one_number_a_batch(function: Callable[..., Any], loss: Any) -> None:
+    task = tdx.Task(lambda: nn.Linear(2, 2), loss, (torch.zeros(40, 2), torch.arange(40) % 2))
+    with pytest.raises(tdx.InputError, match=r"^loss: found a loss of shape \(4,\) for a batch; give one number a batch"):
+        function(task, RECIPE)
+
+
+@pytest.mark.parametrize("found", [None, PAIRS["linear on circles"].fault().task])
+def test_only_a_diagnosis_is_treated(found: Any) -> None:
+    with pytest.raises(tdx.InputError, match=rf"^diagnosis: found a {type(found).__name__}; give what tdx.diagnose"):
+        tdx.treat(found)
+
+
+@pytest.mark.parametrize("limit", ["budget", "seconds"])
+def test_limits_are_numbers(limit: str) -> None:
+    with pytest.raises(tdx.InputError, match=f"^{limit}: found 'lots'; give a number$"):
+        tdx.diagnose(*on_digits(), **{limit: "lots"})  # type: ignore[arg-type]
+    with pytest.raises(tdx.InputError, match=f"^{limit}: found 'lots'; give a number$"):
+        tdx.treat(diagnosed("linear on circles"), **{limit: "lots"})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [
+        ({"x": torch.zeros(40, 2), "y": torch.zeros(40)}, "train: found dict"),
+        ((torch.zeros(40), torch.zeros(40).long()), r"train: found inputs of shape \(40,\); give a row of features each: \(40, 1\)"),
+    ],
+)
+def test_rows_that_are_no_pairs_of_features_and_a_target_are_refused(train: Any, said: str) -> None:
+    with pytest.raises(tdx.InputError, match=f"^{said}"):
+        tdx.Task(lambda: nn.Linear(2, 2), nn.CrossEntropyLoss(), train)
+
+
+class UnreadableAt(Dataset[Any]):
+    """Forty rows, one of which cannot be read."""
+
+    def __init__(self, row: int) -> None:
+        self.row = row
+
+    def __len__(self) -> int:
+        return 40
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        if index == self.row:
+            raise OSError("truncated file")
+        return torch.zeros(2), index % 2
+
+
+@pytest.mark.parametrize("row", [0, 7])
+def test_a_row_that_cannot_be_read_is_named(row: int) -> None:
+    with pytest.raises(tdx.InputError, match=f"^train: row {row} of the data set raised OSError: truncated file;"):
+        tdx.Task(lambda: nn.Linear(2, 2), nn.CrossEntropyLoss(), UnreadableAt(row))
+
+
+def test_a_model_is_built_without_arguments() -> None:
+    with pytest.raises(tdx.InputError, match=r"^model: calling it raised TypeError: .*; give a function without arguments") as refusal:
+        tdx.Task(nn.Linear, nn.CrossEntropyLoss(), (torch.zeros(4, 2), torch.zeros(4).long()))
+    assert isinstance(refusal.value.__cause__, TypeError)
+
+
+def test_a_model_has_something_to_train() -> None:
+    with pytest.raises(tdx.InputError, match=r"^model: found a Flatten without parameters; give a network: there is nothing to train$"):
+        tdx.Task(nn.Flatten, nn.CrossEntropyLoss(), (torch.zeros(4, 2), torch.zeros(4).long()))
+
+
+def test_too_few_rows_to_divide_are_refused() -> None:
+    few = tdx.Task(lambda: nn.Linear(2, 2), nn.CrossEntropyLoss(), (torch.zeros(5, 2), torch.arange(5) % 2))
+    with pytest.raises(tdx.InputError, match=r"^train: found 4 rows to train on; give at least 5"):
+        tdx.diagnose(few, RECIPE)
+
+
+def test_a_recipe_is_refused_before_the_work() -> None:
+    told: list[Progress] = []
+    with pytest.raises(tdx.InputError, match=r"found 'adamm'; use one of .*adamw"):
+        tdx.diagnose(on_digits().task, tdx.Recipe(optimizer="adamm"), progress=told.append)
+    assert not told
 
 
 def test_train_returns_what_became_of_it() -> None:

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
 
 from traindx.curvature.critical_point import critical_point
@@ -32,9 +33,9 @@ from traindx.records import (
 )
 from traindx.report.progress import Progress, ProgressCallback, told
 from traindx.store import Store, open_store
-from traindx.tasks import Task
+from traindx.tasks import FOLDS, Task
 from traindx.tasks.fingerprint import digest
-from traindx.training import Job, fit
+from traindx.training import Job, check_loss, check_recipe, fit
 from traindx.training.executors import Executor, Serial
 from traindx.treatment import compared, concluded, plan
 from traindx.watching.observed import with_observed
@@ -49,6 +50,7 @@ def train(task: Task, recipe: Recipe, *, store: str | Path | Store | None = None
         InputError: when the recipe cannot be used.
 
     """
+    _check_task(task)
     _check_recipe(recipe)
     with _opened(store) as memory:
         lab = Lab(task, recipe, Serial(), memory, default_probes, lambda stage, done: None)
@@ -82,12 +84,18 @@ def diagnose(
             training does in a sound loop.
 
     Raises:
-        InputError: when the recipe or the budget cannot be used.
+        InputError: when the task, the recipe or the budget cannot be used.
 
     """
+    _check_task(task)
     _check_recipe(recipe)
+    _check_numbers(budget=budget, seconds=seconds)
     if not budget >= 1:
         raise InputError("budget", f"found {budget}", "give at least 1: the baseline run itself")
+    if len(task.train) < FOLDS:
+        raise InputError(
+            "train", f"found {len(task.train)} rows to train on", f"give at least {FOLDS}: what is reachable is cross-validated"
+        )
     with _opened(store) as memory, told(progress) as listener:
         limit = math.inf if seconds is None else seconds
         lab = Lab(task, recipe, executor or Serial(), memory, default_probes, _reporter(listener, budget, seconds), budget, limit)
@@ -174,9 +182,12 @@ def treat(
         progress: as for `diagnose`.
 
     Raises:
-        InputError: when the task is missing, or is another one than was diagnosed.
+        InputError: when what is given is no diagnosis, when its task is missing, or is another one than was diagnosed.
 
     """
+    if not isinstance(diagnosis, Diagnosis):
+        raise InputError("diagnosis", f"found a {type(diagnosis).__name__}", "give what tdx.diagnose(task, recipe) returns")
+    _check_numbers(budget=budget, seconds=seconds)
     task = task or diagnosis.task
     if task is None:
         raise InputError("task", "the diagnosis was loaded without its task", "give task=...")
@@ -208,6 +219,7 @@ def curvature_of(
         InputError: when the recipe cannot be used, or the training ended without finite weights to look at.
 
     """
+    _check_task(task)
     _check_recipe(recipe)
     with told(progress) as listener:
         return _curvature_of(task, recipe, step, pictures, _stages(listener, 4 if pictures else 3))
@@ -252,9 +264,22 @@ def _curvature_of(task: Task, recipe: Recipe, step: int | None, pictures: bool, 
     return record
 
 
+def _check_task(task: Task) -> None:
+    if not isinstance(task, Task):
+        raise InputError("task", f"found a {type(task).__name__}", "make it tdx.Task(model, loss, train)")
+    check_loss(task)
+
+
+def _check_numbers(**limits: float | None) -> None:
+    for name, limit in limits.items():
+        if limit is not None and not isinstance(limit, Real):
+            raise InputError(name, f"found {limit!r}", "give a number")
+
+
 def _check_recipe(recipe: Recipe) -> None:
     if not isinstance(recipe, Recipe):
         raise InputError("recipe", f"found a {type(recipe).__name__}", "make it tdx.Recipe(lr=...)")
+    check_recipe(recipe)
 
 
 def _stages(progress: ProgressCallback | None, count: int) -> Callable[[str], None]:

@@ -20,6 +20,11 @@ def test_fires_plainly_on_random_weights_that_never_learn(facts: Facts) -> None:
     assert [ref.id for ref in finding.remedies] == ["unfreeze"]
 
 
+def test_fires_plainly_where_nothing_learns_at_all(facts: Facts) -> None:
+    finding = frozen(facts, share=1.0).audit(learnable=0).judged(CAUSE)
+    assert finding.standing is Standing.CONFIRMED and "every parameter is frozen" in finding.summary
+
+
 def test_fires_when_unfreezing_a_pretrained_part_recovers_the_gap(facts: Facts) -> None:
     facts = frozen(facts)
     assert sign(facts, CAUSE) == PRETRAINED_SIGN

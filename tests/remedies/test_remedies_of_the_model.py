@@ -229,6 +229,28 @@ def test_gaps_become_the_training_mean() -> None:
     assert fit(changed, recipe, horizon=1).run.last("train_loss") < float("inf")
 
 
+def test_rows_without_a_class_are_left_out_and_the_other_classes_are_integers() -> None:
+    x, y = rows(240)
+    labels = y.astype(float)
+    labels[5], test = np.nan, (x[:2], np.array([1.0, np.nan]))
+    task = Task(network, nn.CrossEntropyLoss(), (x, labels), test=test)
+    changed = mended(FillMissing(), task)
+    assert len(changed.train) + len(changed.validation) == 239
+    assert changed.train.targets is not None and changed.train.targets.dtype == torch.long
+    assert set(changed.train.targets.tolist()) == set(y.tolist()), "no class is a mean, and none is new"
+    assert changed.test is not None and changed.test.rows("a look").targets.tolist() == [1, nn.CrossEntropyLoss().ignore_index]  # type: ignore[union-attr]
+    assert fit(changed, RECIPE, horizon=1).run.last("train_loss") < float("inf")
+
+
+def test_numbers_that_the_loss_takes_as_floats_stay_floats() -> None:
+    x, y = rows(240)
+    shares = (y > 0).astype(float)[:, None]
+    shares[5] = np.nan
+    task = Task(lambda: nn.Linear(x.shape[1], 1), nn.BCEWithLogitsLoss(), (x, shares))
+    targets = mended(FillMissing(), task).train.targets
+    assert targets is not None and targets.dtype == torch.float32 and bool(torch.isfinite(targets).all())
+
+
 def test_labels_are_numbered_from_zero() -> None:
     targets = mended(RepairLabels(), numbered_from_one()).train.targets
     assert targets is not None and targets.unique().tolist() == [0, 1, 2]

@@ -102,6 +102,8 @@ def test_a_python_file(tmp_path: Path) -> None:
         read(write(tmp_path / "broken_to_read.py", "x = 1\n1 / 0\n") + ":task")
     with pytest.raises(InputError, match="no 'other'"):
         read(str(tmp_path / "mine_to_read.py") + ":other")
+    with pytest.raises(InputError, match=r"^SOURCE: model in network_to_read.py is Linear; define a Task"):
+        read(write(tmp_path / "network_to_read.py", "from torch import nn\nmodel = nn.Linear(3, 2)\n") + ":model")
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))

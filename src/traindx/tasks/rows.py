@@ -6,7 +6,7 @@ row by row through a DataLoader. Both answer the same few questions, so training
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -99,8 +99,10 @@ class ArrayRows:
 class DatasetRows:
     """A map-style data set of (input, target), or of anything that the task's ``forward`` understands."""
 
-    def __init__(self, dataset: Dataset[Any], collate: Callable[[list[Any]], Batch] | None = None, workers: int = 0) -> None:
-        self.dataset, self.collate, self.workers = dataset, collate or default_collate, workers
+    def __init__(
+        self, dataset: Dataset[Any], collate: Callable[[list[Any]], Batch] | None = None, workers: int = 0, argument: str = "train"
+    ) -> None:
+        self.dataset, self.collate, self.workers, self.argument = dataset, collate or default_collate, workers, argument
         self._targets: Tensor | None = None
         self._walked = False
 
@@ -126,11 +128,18 @@ class DatasetRows:
             return torch.as_tensor(np.asarray(known))
         if not len(self) or len(self) > MAX_WALKED_ROWS:
             return None
-        first = self.dataset[0]
+        first = self._row(0)
         if not (isinstance(first, (tuple, list)) and len(first) == 2 and _is_plain(first[1])):
             return None
-        targets = [torch.as_tensor(self.dataset[i][1]) for i in range(len(self))]
+        targets = [torch.as_tensor(self._row(i)[1]) for i in range(len(self))]
         return torch.stack(targets) if len({t.shape for t in targets}) == 1 else None
+
+    def _row(self, index: int) -> Any:
+        try:
+            return self.dataset[index]
+        except Exception as error:  # the user's code: whatever it raises is what was found
+            found = f"row {index} of the data set raised {type(error).__name__}: {error}"
+            raise InputError(self.argument, found, "mend the row, or leave it out") from error
 
     def batches(self, indices: Sequence[Tensor], device: torch.device) -> Iterator[Batch]:
         """Through a DataLoader whose own random state is fixed, so that it draws nothing from the global one."""
@@ -147,18 +156,18 @@ class DatasetRows:
 
     def subset(self, index: Tensor) -> DatasetRows:
         """A view, not a copy."""
-        rows = DatasetRows(Subset(self.dataset, index.tolist()), self.collate, self.workers)
+        rows = DatasetRows(Subset(self.dataset, index.tolist()), self.collate, self.workers, self.argument)
         if self._walked:
             rows._targets, rows._walked = (None if self._targets is None else self._targets[index]), True
         return rows
 
     def map_inputs(self, function: Callable[[Tensor], Tensor]) -> DatasetRows:
         """Maps row by row, as rows are asked for."""
-        return DatasetRows(_Mapped(self.dataset, function, 0), self.collate, self.workers)
+        return DatasetRows(_Mapped(self.dataset, function, 0), self.collate, self.workers, self.argument)
 
     def map_targets(self, function: Callable[[Tensor], Tensor]) -> DatasetRows:
         """Maps row by row, as rows are asked for."""
-        return DatasetRows(_Mapped(self.dataset, function, -1), self.collate, self.workers)
+        return DatasetRows(_Mapped(self.dataset, function, -1), self.collate, self.workers, self.argument)
 
     def to(self, device: torch.device) -> DatasetRows:
         """Itself: rows are moved batch by batch."""
@@ -205,10 +214,10 @@ def as_rows(data: Any, argument: str, collate: Callable[[list[Any]], Batch] | No
         return ArrayRows([as_tensor(column, argument) for column in data.tensors])
     if isinstance(data, (tuple, list)) and len(data) == 2 and not isinstance(data[0], (tuple, str)):
         return _from_arrays(data[0], data[1], argument)
-    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, (str, bytes, np.ndarray, Tensor)):
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, (str, bytes, np.ndarray, Tensor, Mapping)):
         if not len(data):
             raise InputError(argument, "found no rows", "give at least two")
-        return DatasetRows(data, collate)
+        return DatasetRows(data, collate, argument=argument)
     raise InputError(argument, f"found {type(data).__name__}", "give (X, y), a map-style Dataset of (input, target), or a DataLoader")
 
 
@@ -221,7 +230,7 @@ def _from_loader(loader: DataLoader[Any], argument: str, collate: Callable[[list
         return as_rows(dataset, argument)
     if not len(dataset):
         raise InputError(argument, "found no rows", "give at least two")
-    return DatasetRows(dataset, chosen, loader.num_workers)
+    return DatasetRows(dataset, chosen, loader.num_workers, argument)
 
 
 def _from_arrays(inputs: Any, targets: Any, argument: str) -> ArrayRows:

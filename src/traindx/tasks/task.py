@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from traindx.records import InputError, RemedyRef
+from traindx.records import InputError, RemedyRef, TraindxError
 from traindx.tasks.fingerprint import digest, rows_digest
 from traindx.tasks.kinds import Kind, Loss, infer_kind, labels_of, parse_kind
 from traindx.tasks.metrics import Metric, find_metric
@@ -89,6 +89,8 @@ class Task:
         pool = as_rows(train, "train", collate)
         if len(pool) < 2:
             raise InputError("train", f"found {len(pool)} row", "give at least two")
+        if pool.inputs is not None and pool.inputs.ndim < 2:
+            raise InputError("train", f"found inputs of shape {tuple(pool.inputs.shape)}", f"give a row of features each: ({len(pool)}, 1)")
         self.kind = parse_kind(kind) if kind else infer_kind(pool.targets, loss)
         pool = _with_float_targets(pool) if self.kind is Kind.REGRESSION else pool
         self.metric: Metric | None = find_metric(metric, self.kind, loss)
@@ -264,7 +266,9 @@ class Task:
         """(a copy of the model if the factory hands out one object again and again, whether two seeds give equal weights, other than constants)."""
         with preserved_rng():
             seed_everything(1)
-            first = _checked(self._factory())
+            first = _first(self._factory)
+            if next(first.parameters(), None) is None:
+                raise InputError("model", f"found a {type(first).__name__} without parameters", "give a network: there is nothing to train")
             kept = copy.deepcopy(first.state_dict())
             seed_everything(2)
             second = _checked(self._factory())
@@ -356,6 +360,16 @@ class Task:
             "parameters": sum(p.numel() for p in model.parameters()),
             "pretrained": self.pretrained,
         }
+
+
+def _first(factory: ModelFactory) -> nn.Module:
+    try:
+        return _checked(factory())
+    except TraindxError:
+        raise
+    except Exception as error:  # the user's code: whatever it raises is what was found
+        found = f"calling it raised {type(error).__name__}: {error}"
+        raise InputError("model", found, "give a function without arguments that builds it: lambda: Net(...)") from error
 
 
 def _checked(model: Any) -> nn.Module:

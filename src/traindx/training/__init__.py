@@ -5,6 +5,7 @@ from __future__ import annotations
 from traindx.training.callbacks import Callback, TrainingState
 from traindx.training.evaluation import (
     Evaluation,
+    check_loss,
     chunk_losses,
     evaluate,
     evaluated_index,
@@ -15,7 +16,7 @@ from traindx.training.evaluation import (
 )
 from traindx.training.keys import resolve_device, run_key
 from traindx.training.optimizers import takes
-from traindx.training.trainer import Fitted, Job, evaluation_steps, fit, steps_per_epoch, total_steps
+from traindx.training.trainer import Fitted, Job, check_recipe, evaluation_steps, fit, steps_per_epoch, total_steps
 
 __all__ = [
     "Callback",
@@ -23,6 +24,8 @@ __all__ = [
     "Fitted",
     "Job",
     "TrainingState",
+    "check_loss",
+    "check_recipe",
     "chunk_losses",
     "evaluate",
     "evaluated_index",

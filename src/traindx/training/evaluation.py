@@ -14,11 +14,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from traindx.tasks import Rows, Task
+from traindx.records import InputError
+from traindx.tasks import Rows, Task, preserved_rng
 
 # At most this many rows are evaluated: the loss of 2,048 rows has a standard error of a few per cent of its standard deviation.
 MAX_ROWS = 2048
 CHUNKS = 16
+# Enough rows to tell a number a batch from a number a row.
+CHECKED_ROWS = 4
 LARGEST_CHUNK = 256
 
 
@@ -68,6 +71,25 @@ def predict(task: Task, model: nn.Module, rows: Rows, device: torch.device, inde
             outputs.append(chunk_outputs)
             targets.append(chunk_targets)
     return outputs, targets
+
+
+def check_loss(task: Task) -> None:
+    """Nothing, where the loss of a few rows is one number; what raises on the way is told by the run.
+
+    Raises:
+        InputError: when it is a number a row.
+
+    """
+    index = torch.arange(min(CHECKED_ROWS, len(task.train)))
+    try:
+        model = task.build(0)
+        with evaluation_mode(model), preserved_rng():
+            outputs, targets = task.forward(model, next(iter(task.train.batches([index], torch.device("cpu")))))
+            loss = task.training_loss(outputs, targets)
+    except Exception:  # the user's code
+        return
+    if isinstance(loss, Tensor) and loss.numel() != 1:
+        raise InputError("loss", f"found a loss of shape {tuple(loss.shape)} for a batch", 'give one number a batch: reduction="mean"')
 
 
 def is_summed(task: Task, outputs: Any, targets: Any) -> bool:

@@ -39,4 +39,6 @@ class FrozenParameters(DirectFitRule):
         drawn, learnable = reading.find("audit", "frozen_drawn_share"), reading.value("audit", "learnable")
         if drawn is None or not (drawn.value >= FROZEN_PLAIN or learnable == 0):
             return None
+        if learnable == 0:
+            return drawn.replace(text="every parameter is frozen: nothing learns")
         return drawn.replace(text=f"{drawn.value:.0%} of the weights are frozen as they were drawn: they never learn")

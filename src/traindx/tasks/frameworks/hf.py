@@ -78,7 +78,7 @@ def _rows(dataset: Any, argument: str, accepted: tuple[str, ...], collator: Coll
     pairs = _Pairs(dataset, accepted)
     if collator is None and (arrays := _as_arrays(pairs)) is not None:
         return arrays
-    return DatasetRows(pairs, _Collated(collator or _default_collator()))
+    return DatasetRows(pairs, _Collated(collator or _default_collator()), argument=argument)
 
 
 class _Pairs(Dataset[Any]):

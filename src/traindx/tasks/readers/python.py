@@ -8,6 +8,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from traindx.records import InputError, Recipe
 from traindx.tasks.task import Task
 
@@ -30,8 +32,8 @@ def read_python(source: str) -> tuple[Task, Recipe]:
         if not hasattr(found, part):
             raise InputError("SOURCE", f"{path.name} has no {name!r}", _FORMS)
         found = getattr(found, part)
-    if callable(found) and not isinstance(found, Task):
-        found = _called(found, path)
+    if callable(found) and not isinstance(found, (Task, nn.Module)):
+        found = _called(found, name, path)
     if isinstance(found, Task):
         return found, Recipe()
     if isinstance(found, tuple) and len(found) == 2 and isinstance(found[0], Task) and isinstance(found[1], Recipe):
@@ -56,13 +58,13 @@ def _module(path: Path) -> Any:
     return module
 
 
-def _called(function: Any, path: Path) -> Any:
+def _called(function: Any, name: str, path: Path) -> Any:
     try:
         return function()
     except InputError:
         raise
     except Exception as error:  # the user's code, as above
-        raise InputError("SOURCE", f"{function.__name__}() in {path.name} failed: {_where(error, path)}", "mend the file") from error
+        raise InputError("SOURCE", f"{name}() in {path.name} failed: {_where(error, path)}", "mend the file") from error
 
 
 def _where(error: Exception, path: Path) -> str:
