@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import resource
 import signal
@@ -187,6 +188,14 @@ def test_quiet_says_the_sentence_only(api: Api, command: Command) -> None:
     assert ended.out == "The learning rate is too high.\n"
     assert api.called["diagnose"]["progress"] is False
     assert Path("out.html").read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(("quiet", "said"), [(False, "traindx: column 'id' is left out\n"), (True, "")])
+def test_what_is_logged_is_a_line_of_ours_and_quiet_leaves_it_out(quiet: bool, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with cli.working(quiet, "diagnosis"):
+        logging.getLogger("traindx").warning("column 'id' is left out")
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", said)
 
 
 def test_options_reach_the_reader_the_recipe_and_the_api(api: Api, command: Command) -> None:

@@ -8,6 +8,7 @@ imported before a command needs it.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import sys
@@ -661,7 +662,7 @@ def _exit_on(branch: Branch, branches: frozenset[Branch]) -> None:
 def working(quiet: bool, what: str) -> Iterator[ProgressCallback | bool]:
     """Long work: its prints go to standard error, its progress is shown there, and an interruption says how to go on."""
     try:
-        with _progress(quiet) as progress, _printing_to_stderr():
+        with _progress(quiet) as progress, _printing_to_stderr(), _logged(quiet):
             yield progress
     except KeyboardInterrupt:
         typer.echo(f"traindx: interrupted; the {what} resumes with the same command", err=True)
@@ -694,6 +695,21 @@ def _progress(quiet: bool) -> Iterator[ProgressCallback | bool]:
 
     with told(not quiet) as show:
         yield show or (False if quiet else Lines(sys.stderr))
+
+
+@contextmanager
+def _logged(quiet: bool) -> Iterator[None]:
+    """What is logged on the way stands on standard error like every other line; quiet leaves out warnings."""
+    log, handler = logging.getLogger("traindx"), logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("traindx: %(message)s"))
+    handler.setLevel(logging.ERROR if quiet else logging.WARNING)
+    propagated, log.propagate = log.propagate, False
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.propagate = propagated
 
 
 # --- The process -------------------------------------------------------------------------------------------------------------------

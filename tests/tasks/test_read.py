@@ -136,6 +136,25 @@ def test_bad_input_is_one_line(tmp_path: Path, name: str, text: str, options: di
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ([f"2026-01-{1 + i % 28:02}" for i in range(60)], "column 'a' has 28 different texts, which become 28 inputs: drop it if"),
+        ([f"{i},5" for i in range(60)], "column 'a' is read as text: for numbers, write 0,5 with a decimal point"),
+        ([f"row {i}" for i in range(60)], "column 'a' is left out: its texts name rows"),
+    ],
+)
+def test_texts_that_may_be_no_categories_are_said(tmp_path: Path, cells: list[str], said: str, caplog: pytest.LogCaptureFixture) -> None:
+    text = "a;b;y\n" + "\n".join(f"{cell};{i};{i % 2}" for i, cell in enumerate(cells))
+    read(write(tmp_path / "t.csv", text))
+    assert caplog.messages[0].startswith(said)
+
+
+def test_few_texts_are_categories(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    read(write(tmp_path / "t.csv", table()))
+    assert not caplog.messages
+
+
 def test_what_is_not_there(tmp_path: Path) -> None:
     for source in (str(tmp_path / "none.csv"), str(tmp_path / "none.npz"), "example:none", "none.py:task"):
         with pytest.raises(InputError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,9 @@ MOST_CLASSES = 20
 # A text column with more distinct values than this share of the rows is an identifier, not a category.
 IDENTIFIER_SHARE = 0.5
 MOST_CATEGORIES = 40
+# More categories than this are said: each becomes an input, and dates or names are seldom meant to.
+MANY_CATEGORIES = 20
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 _log = logging.getLogger("traindx")
 
 
@@ -116,9 +120,17 @@ def _is_identifier(column: Column) -> bool:
     if column.numeric:
         return False
     known = [v for v in column.values if v is not None]
-    found = not known or len(set(known)) > max(MOST_CATEGORIES, len(column.values) * IDENTIFIER_SHARE)
+    different = len(set(known))
+    found = not known or different > max(MOST_CATEGORIES, len(column.values) * IDENTIFIER_SHARE)
+    if known and all(_DECIMAL_COMMA.fullmatch(v) for v in known):
+        _log.warning("column %r is read as text: for numbers, write %s with a decimal point", column.name, known[0])
     if found:
         _log.warning("column %r is left out: its texts name rows, not categories", column.name)
+    elif different > MANY_CATEGORIES:
+        inputs = min(different, MOST_CATEGORIES)
+        _log.warning(
+            "column %r has %d different texts, which become %d inputs: drop it if they are no categories", column.name, different, inputs
+        )
     return found
 
 
