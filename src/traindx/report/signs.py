@@ -61,6 +61,8 @@ DATA: Final = {
     ("class_balance", "recall_gain"): "With classes drawn equally often, the mean recall rises by {}",
     ("class_index", "gain_of_naming"): "A classifier of the numbers is right in {} more of the rows than a regression that is rounded",
     ("label_map", "agreement"): "Held-out predictions agree with the labels to {}",
+    ("label_map", "auc"): "A classifier tells the validation inputs from the training inputs with an AUC of {}",
+    ("label_map", "aligned_validation_loss"): "After the map of the validation inputs the validation loss is {}",
     ("two_sample", "agreement"): "Predictions agree with the test labels to {}",
     ("two_sample", "auc_within_classes"): "Within its class, a test row is told from training rows with an AUC of {}; 0.5 is no difference",
     ("two_sample", "shifted_features"): "Of the features, {} are distributed otherwise in test rows",
