@@ -20,8 +20,10 @@ from traindx.remedies import (
     Erase,
     InputNoise,
     LabelSmoothing,
+    MeanReduction,
     MixUp,
     Remedy,
+    RemoveRegularization,
     RobustLoss,
     ShareParameters,
 )
@@ -29,6 +31,7 @@ from traindx.remedies.augment_signals import SignalChange, neighbours, signal_sh
 from traindx.remedies.ensemble import Averaged
 from traindx.remedies.erase import Erasing
 from traindx.remedies.match_test import LARGEST_WEIGHT
+from traindx.remedies.remove_regularization import dropouts
 from traindx.remedies.robust_loss import GeneralizedCrossEntropy
 from traindx.remedies.share_parameters import Convolutional, grid_shape
 from traindx.tasks import Task
@@ -376,3 +379,50 @@ def test_one_class_has_no_proportions() -> None:
     task = Task(lambda: nn.Linear(6, 3), nn.CrossEntropyLoss(), (x, np.zeros_like(y)), test=rows(80, 2))
     with pytest.raises(NotApplicable, match="two classes"):
         BlackBoxShift().apply(task, RECIPE)
+
+
+# --- Regularization and reductions -------------------------------------------------------------------------------------------------
+
+
+class Dropping(nn.Module):
+    """Dropout that is called as a function, in a forward pass that branches on its data or does not."""
+
+    def __init__(self, branches: bool) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(6, 8), nn.Linear(8, 3)
+        self.branches = branches
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.branches and x.sum() > 1e9:
+            x = -x
+        return self.last(F.dropout(torch.relu(self.first(x)), 0.9, self.training))
+
+
+def spread_in_training(task: Task) -> float:
+    model, x = task.build(0).train(), inputs_of(task)[:8]
+    with torch.no_grad():
+        return float((model(x) - model(x)).abs().max())
+
+
+def test_dropout_that_is_called_as_a_function_is_taken_away() -> None:
+    dropping = sound(lambda: Dropping(branches=False))
+    assert dropouts(dropping.build(0), lambda model: model(inputs_of(dropping)[:4])) == [0.9]
+    changed, _ = RemoveRegularization().apply(dropping, RECIPE)
+    assert spread_in_training(changed) == 0 < spread_in_training(dropping)
+
+
+def test_dropout_that_tracing_does_not_reach_stays_and_weight_decay_goes() -> None:
+    dropping = sound(lambda: Dropping(branches=True))
+    changed, recipe = RemoveRegularization().apply(dropping, RECIPE.replace(weight_decay=0.1))
+    assert recipe.weight_decay == 0 and spread_in_training(changed) > 0
+    with pytest.raises(NotApplicable, match="traced"):
+        RemoveRegularization().apply(dropping, RECIPE.replace(weight_decay=0.0))
+
+
+def test_a_sum_over_rows_of_several_numbers_becomes_the_mean_of_all() -> None:
+    x, _ = rows(60)
+    summed = Task(lambda: nn.Linear(6, 5), nn.MSELoss(reduction="sum"), (x, np.zeros((60, 5), np.float32)))
+    changed, _ = MeanReduction().apply(summed, RECIPE)
+    outputs, targets = torch.randn(7, 5), torch.randn(7, 5)
+    assert changed.training_loss(outputs, targets) == pytest.approx(float(F.mse_loss(outputs, targets)))
+    assert changed.loss is summed.loss, "losses are told as before"

@@ -89,7 +89,10 @@ def _seen_through_maps(lab: Lab, found: Sequence[Evidence]) -> list[Evidence]:
     mended = []
     for a in alignments(mine[0], theirs[0]):
         rows = ArrayRows([a.function(theirs[0]), theirs[1]])
-        loss = evaluate(task, model, rows, cpu, torch.arange(len(rows))).loss
+        try:
+            loss = evaluate(task, model, rows, cpu, torch.arange(len(rows))).loss
+        except (IndexError, RuntimeError):  # mapped tokens may be none that the network knows
+            continue
         details = {"kind": a.kind, "auc": a.auc}
         mended.append(Evidence(experiment="label_map", measure="aligned_validation_loss", value=loss, subject=a.measure, details=details))
     return [apart, *sorted(mended, key=lambda e: e.value)[:1]]

@@ -22,9 +22,12 @@ from traindx.tasks import Task, preserved_rng
 
 def dropouts(model: nn.Module, probe: Probe) -> list[float]:
     """The probabilities at which units are dropped: by layers, by recurrent layers and attention, and by functions that a forward pass calls."""
+    return [*_of_layers(model), *_called(model, probe)]
+
+
+def _of_layers(model: nn.Module) -> list[float]:
     layers = [m.p for m in model.modules() if isinstance(m, _DropoutNd)]
-    inside = [float(m.dropout) for m in model.modules() if isinstance(m, (nn.RNNBase, nn.MultiheadAttention))]
-    return [*layers, *inside, *_called(model, probe)]
+    return layers + [float(m.dropout) for m in model.modules() if isinstance(m, (nn.RNNBase, nn.MultiheadAttention))]
 
 
 class _Listening(TorchFunctionMode):
@@ -52,10 +55,9 @@ def _called(model: nn.Module, probe: Probe) -> list[float]:
     return listening.heard
 
 
-def without_dropout(model: nn.Module, probe: Probe) -> nn.Module:
-    """Set every dropout probability to 0; what is called as a function is made a layer first."""
-    layers = sum(isinstance(m, _DropoutNd) for m in model.modules())
-    if len(_called(model, probe)) > layers:
+def without_dropout(model: nn.Module, probe: Probe, called: bool = True) -> nn.Module:
+    """Set every dropout probability to 0; what is ``called`` as a function is made a layer first."""
+    if called:
         model = with_own_activations(model, probe)
     for module in model.modules():
         if isinstance(module, _DropoutNd):
@@ -74,13 +76,19 @@ class RemoveRegularization(Remedy):
 
     def apply(self, task: Task, recipe: Recipe) -> tuple[Task, Recipe]:
         """A new task, a new recipe, or both."""
-        model = task.build(recipe.seed)
-        dropped = max(dropouts(model, AFewRows(task)), default=0.0) > 0
+        model, probe = task.build(recipe.seed), AFewRows(task)
+        layers = [p for p in _of_layers(model) if p > 0]
+        called = len(_called(model, probe)) > sum(isinstance(m, _DropoutNd) for m in model.modules())
         options = {k: v for k, v in recipe.optimizer_options.items() if k != "weight_decay"}
         lighter = recipe.replace(weight_decay=0.0, optimizer_options={**options, **_no_default_decay(recipe)})
-        if not dropped and lighter == recipe:
+        if not layers and not called and lighter == recipe:
             raise NotApplicable("there is neither weight decay nor dropout")
-        return (operated(task, self, without_dropout) if dropped else task), lighter
+        try:
+            return (operated(task, self, without_dropout, called=called) if layers or called else task), lighter
+        except NotApplicable:  # dropout in a forward pass that cannot be traced stays; what else there is goes
+            if not called or (not layers and lighter == recipe):
+                raise
+            return (operated(task, self, without_dropout, called=False) if layers else task), lighter
 
 
 def _no_default_decay(recipe: Recipe) -> dict[str, float]:

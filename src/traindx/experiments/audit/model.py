@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import math
 from collections.abc import Sequence
 from itertools import pairwise
@@ -20,7 +19,8 @@ from traindx.remedies.remove_regularization import dropouts
 from traindx.remedies.surgery import remove_output_activation
 from traindx.remedies.surgery.layers import NORMS
 from traindx.remedies.surgery.trace import WEIGHTED
-from traindx.tasks import Task
+from traindx.tasks import Task, preserved_rng
+from traindx.tasks.random_states import seed_everything
 from traindx.training import evaluated_index, evaluation_mode
 
 ROWS = 32
@@ -37,7 +37,7 @@ ROUNDING = 1e-9
 def model_evidence(lab: Lab) -> Sequence[Evidence]:
     """Parameters, frozen and unused ones, widths, scales of the fresh weights, dropout, affinity."""
     model, other = lab.task.build(lab.recipe.seed), lab.task.build(lab.recipe.seed + 1)
-    unused = _unused(lab.task, model)
+    unused = _unused(lab.task, model, other)
     return [
         evidence("pretrained", float(lab.task.pretrained)),
         *_parameters(model, other),
@@ -221,29 +221,43 @@ def _chained(model: nn.Module) -> int:
     return sum(isinstance(m, WEIGHTED) for m in model.modules())
 
 
-def _unused(task: Task, model: nn.Module) -> list[Evidence]:
-    """The shares of learnable parameters that no gradient reaches, and of those among them on which the outputs depend; it leaves the gradients of a batch."""
+def _unused(task: Task, model: nn.Module, other: nn.Module) -> list[Evidence]:
+    """The shares of learnable parameters that no gradient reaches, and of those among them on which the outputs depend; it leaves the gradients of a batch.
+
+    What two draws have in common was loaded, and may be kept as it is by keeping gradients from it.
+    """
     try:
         outputs, targets = task.forward(model, _batch(task, ROWS))
         task.loss(outputs, targets).backward()
     except Exception:  # told by the audit of shapes
         return []
-    learnable = [p for p in model.parameters() if p.requires_grad]
-    unused = [p for p in learnable if p.grad is None]
-    total = sum(p.numel() for p in learnable)
+    learnable = [(p, q) for p, q in zip(model.parameters(), other.parameters(), strict=True) if p.requires_grad]
+    total = sum(p.numel() for p, _ in learnable)
     if not total:
         return []
-    cut = sum(p.numel() for p in unused if _matters(task, model, p))
-    return [evidence("unused_share", sum(p.numel() for p in unused) / total), evidence("cut_share", cut / total)]
+    unused = [(p, q) for p, q in learnable if p.grad is None]
+    drawn = [p for p, q in unused if not torch.equal(p, q)]
+    cut = sum(p.numel() for p in drawn if _matter(task, model, [p])) if _matter(task, model, drawn) else 0
+    return [evidence("unused_share", sum(p.numel() for p, _ in unused) / total), evidence("cut_share", cut / total)]
 
 
-def _matters(task: Task, model: nn.Module, parameter: nn.Parameter) -> bool:
-    """Whether the outputs of a copy change when it is moved: what the outputs do not depend on is merely unused."""
-    moved, batch = copy.deepcopy(model), _batch(task, ROWS)
-    mine = next(q for p, q in zip(model.parameters(), moved.parameters(), strict=True) if p is parameter)
-    size = float(mine.detach().std()) if mine.numel() > 1 else 0.0
-    with evaluation_mode(moved):
-        before = task.forward(moved, batch)[0]
-        mine.add_((MOVED * size or MOVED) * torch.randn(mine.shape, generator=torch.Generator().manual_seed(0)))
-        after = task.forward(moved, batch)[0]
-    return isinstance(before, Tensor) and isinstance(after, Tensor) and not torch.allclose(before, after, equal_nan=True)
+def _matter(task: Task, model: nn.Module, parameters: Sequence[nn.Parameter]) -> bool:
+    """Whether the outputs change when these are moved, and nothing else: what the outputs do not depend on is merely unused."""
+    if not parameters:
+        return False
+    batch, before = _batch(task, ROWS), [p.detach().clone() for p in parameters]
+
+    def outputs() -> object:
+        with evaluation_mode(model), preserved_rng():
+            seed_everything(0)  # what is drawn in the forward pass is the same again
+            return task.forward(model, batch)[0]
+
+    first = outputs()
+    with torch.no_grad():
+        for p in parameters:
+            size = float(p.std()) if p.numel() > 1 else 0.0
+            p.add_((MOVED * size or MOVED) * torch.randn(p.shape, generator=torch.Generator().manual_seed(0)))
+        second = outputs()
+        for p, value in zip(parameters, before, strict=True):
+            p.copy_(value)
+    return isinstance(first, Tensor) and isinstance(second, Tensor) and not torch.allclose(first, second, equal_nan=True)
