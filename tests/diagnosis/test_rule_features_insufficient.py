@@ -29,9 +29,9 @@ def test_stays_silent_when_hardly_a_row_has_a_twin(facts: Facts) -> None:
 
 
 def test_what_follows_a_sequence_is_open_by_its_nature(facts: Facts) -> None:
-    letters = _pure(facts, 0.6, 1.0).audit(continues=1.0, tables=1.0, constant_inputs=0.0)
+    letters = _pure(facts, 0.6, 1.0).audit(continues=1.0, tables=1.0)
     assert letters.judged(CAUSE).standing is Standing.CLEARED
-    assert letters.audit(constant_inputs=0.8).judged(CAUSE).standing is Standing.CONFIRMED, "most of the sequence is blank"
+    assert letters.audit(continues=0.0).judged(CAUSE).standing is Standing.CONFIRMED
     assert letters.audit(tables=0.0).judged(CAUSE).standing is Standing.CONFIRMED, "numbers, not tokens"
 
 

@@ -126,6 +126,16 @@ def test_pure_error_counts_vectors_and_not_values() -> None:
     assert audit(given(x, np.array([0, 1, 0, 1])))["pure_error"] == 0
 
 
+def test_labels_that_continue_their_rows() -> None:
+    text = np.random.default_rng(0).integers(0, 12, 300)
+    windows, following = np.lib.stride_tricks.sliding_window_view(text, 4)[:-1].copy(), text[4:]
+    blank = windows.copy()
+    blank[:, :3] = 0
+    found = [audit(given(x, y))["continues"] for x, y in ((windows, following), (blank, following), (windows, following % 2))]
+    assert found == [1, 0, 0], "what follows; most of it is blank; two classes are no alphabet"
+    assert "continues" not in audit(given(windows.astype(np.float32), following))
+
+
 # --- The model ---------------------------------------------------------------------------------------------------------------------
 
 

@@ -37,7 +37,7 @@ class FeaturesInsufficient(Rule):
                 evidence,
             )
         said = f"{repeated:.0%} of the rows have a twin, and {pure.value:.0%} is pure error that no function of these inputs can remove"
-        if reading.continues and reading.value("audit", "constant_inputs") == 0:
+        if reading.continues:
             return self.finding(Standing.CLEARED, 0.6, f"{said}: what follows a sequence is open by its nature", evidence)
         if pure.value >= PURE_ERROR_BOUND:
             return self.finding(Standing.CONFIRMED, 0.9, said, evidence)

@@ -245,13 +245,13 @@ def target_evidence(targets: Tensor, kind: Kind) -> list[Evidence]:
 
 
 def continuation(inputs: Tensor, targets: Tensor, kind: Kind) -> list[Evidence]:
-    """Whether labels are of the alphabet of their rows' tokens: what follows a sequence, as in a model of language."""
+    """Whether labels are of the alphabet of their rows' tokens: what follows a sequence, as in a model of language. Not where part of every row is blank."""
     labels = labels_of(targets, kind)
     if labels is None or inputs.is_floating_point() or inputs.ndim != 2:
         return []
     tokens, names = inputs.unique(), labels.unique()
-    shared = float(torch.isin(names, tokens).float().mean())
-    return [evidence("continues", float(shared >= SHARED and len(names) >= OF_THE_ALPHABET * len(tokens)))]
+    shared, blank = float(torch.isin(names, tokens).float().mean()), bool((inputs == inputs[0]).all(0).any())
+    return [evidence("continues", float(shared >= SHARED and len(names) >= OF_THE_ALPHABET * len(tokens) and not blank))]
 
 
 def pure_error(pairs: tuple[Tensor, Tensor] | None, kind: Kind) -> Evidence:
