@@ -129,7 +129,8 @@ def _next(evidence: list[Evidence], left: float) -> Question | None:
 
 def _diagnosis(lab: Lab, evidence: list[Evidence], memory: Store) -> Diagnosis:
     answer = conclude(evidence)
-    out_of_time = lab.spending.seconds > lab.limit or _next(evidence, lab.budget - lab.spending.runs) is not None
+    timed = math.isfinite(lab.limit)
+    out_of_time = timed and (lab.spending.seconds > lab.limit or _next(evidence, lab.budget - lab.spending.runs) is not None)
     limits = (
         ("The limit in seconds ended the diagnosis: on another machine, or on another day, it may see more or less.",)
         if out_of_time

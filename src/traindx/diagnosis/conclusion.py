@@ -85,6 +85,8 @@ def weight(reading: Reading, finding: Finding) -> float:
         return 10 * finding.confidence
     if any(e.measure == "gain_of_naming" for e in finding.evidence):  # a regression on names of classes has no other trouble worth telling
         return 5.0
+    if finding.branch is Branch.DEFECT:  # whatever else helps, it helps a network of which a part cannot learn
+        return 10 * finding.confidence
     if finding.branch is Branch.MISMATCH:
         return reading.test_harm if math.isfinite(reading.test_harm) else finding.confidence
     if finding.cause == "label-noise" and _shifts_harm(reading):

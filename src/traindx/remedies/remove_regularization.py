@@ -55,7 +55,7 @@ def _called(model: nn.Module, probe: Probe) -> list[float]:
     return listening.heard
 
 
-def without_dropout(model: nn.Module, probe: Probe, called: bool = True) -> nn.Module:
+def without_dropout(model: nn.Module, probe: Probe, called: bool = False) -> nn.Module:
     """Set every dropout probability to 0; what is ``called`` as a function is made a layer first."""
     if called:
         model = with_own_activations(model, probe)
@@ -78,7 +78,7 @@ class RemoveRegularization(Remedy):
         """A new task, a new recipe, or both."""
         model, probe = task.build(recipe.seed), AFewRows(task)
         layers = [p for p in _of_layers(model) if p > 0]
-        called = len(_called(model, probe)) > sum(isinstance(m, _DropoutNd) for m in model.modules())
+        called = any(p > 0 for p in _called(without_dropout(model, probe), probe))
         options = {k: v for k, v in recipe.optimizer_options.items() if k != "weight_decay"}
         lighter = recipe.replace(weight_decay=0.0, optimizer_options={**options, **_no_default_decay(recipe)})
         if not layers and not called and lighter == recipe:

@@ -214,7 +214,8 @@ def as_rows(data: Any, argument: str, collate: Callable[[list[Any]], Batch] | No
         return ArrayRows([as_tensor(column, argument) for column in data.tensors])
     if isinstance(data, (tuple, list)) and len(data) == 2 and not isinstance(data[0], (tuple, str)):
         return _from_arrays(data[0], data[1], argument)
-    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, (str, bytes, np.ndarray, Tensor, Mapping)):
+    named = isinstance(data, Mapping) and set(data) != set(range(len(data)))
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not named and not isinstance(data, (str, bytes, np.ndarray, Tensor)):
         if not len(data):
             raise InputError(argument, "found no rows", "give at least two")
         return DatasetRows(data, collate, argument=argument)

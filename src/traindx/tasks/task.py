@@ -89,7 +89,7 @@ class Task:
         pool = as_rows(train, "train", collate)
         if len(pool) < 2:
             raise InputError("train", f"found {len(pool)} row", "give at least two")
-        if pool.inputs is not None and pool.inputs.ndim < 2:
+        if pool.inputs is not None and pool.inputs.ndim < 2 and pool.inputs.is_floating_point():  # a token a row may be looked up
             raise InputError("train", f"found inputs of shape {tuple(pool.inputs.shape)}", f"give a row of features each: ({len(pool)}, 1)")
         self.kind = parse_kind(kind) if kind else infer_kind(pool.targets, loss)
         pool = _with_float_targets(pool) if self.kind is Kind.REGRESSION else pool

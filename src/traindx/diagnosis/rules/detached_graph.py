@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from traindx.diagnosis.reading import Reading
-from traindx.diagnosis.rules.base import InspectedRule
-from traindx.records import Branch, Evidence
+from traindx.diagnosis.rules.base import Rule, present
+from traindx.records import Branch, Finding, Standing
 
-# From this share of the parameters that can be trained on, a cut is no trick: fixed random features, or a part that is stopped on purpose, are declared so.
+# The share of the parameters that can be trained from which on a cut is worth telling.
 CUT_SHARE = 0.1
 
 
-class DetachedGraph(InspectedRule):
-    """Seen in one backward pass of a fresh model, and by moving what receives no gradient."""
+class DetachedGraph(Rule):
+    """Settled by passes of a fresh model, by moving what receives no gradient, and by a training that does not get where it could.
+
+    Random features, or a part that is stopped on purpose, look alike and do no harm.
+    """
 
     cause = "detached-graph"
     branch = Branch.DEFECT
+    question = "audit"
 
-    def seen(self, reading: Reading) -> Evidence | None:
-        """A share of cut parameters; not of pretrained ones, which may be kept as they are in this way."""
+    def judge(self, reading: Reading) -> Finding:
+        """Confirmed where the training loss is large; else said, and not blamed."""
         cut = reading.find("audit", "cut_share")
-        if cut is None or cut.value < CUT_SHARE or reading.value("audit", "pretrained") == 1:
-            return None
-        said = f"{cut.value:.0%} of the parameters that can be trained change the outputs and receive no gradient: something in the forward pass cuts the graph"
-        return cut.replace(text=said, threshold=CUT_SHARE)
-
-    def unseen(self, reading: Reading) -> str:
-        """What was looked at."""
-        return "every parameter on which the outputs depend receives a gradient"
+        if cut is None:
+            return self.finding(Standing.NOT_APPLICABLE, 0.0, "no backward pass could be looked at")
+        if cut.value < CUT_SHARE:
+            return self.finding(Standing.CLEARED, 0.9, "parameters on which the outputs depend receive a gradient")
+        said = f"{cut.value:.0%} of the parameters that can be trained change the outputs and receive no gradient: the forward pass cuts the graph"
+        evidence = present(cut.replace(threshold=CUT_SHARE), reading.find("baseline", "train_loss"), reading.best_reference)
+        if not reading.training_is_large:
+            return self.finding(Standing.CLEARED, 0.6, f"{said}, and training gets to what is reachable all the same", evidence)
+        return self.finding(Standing.CONFIRMED, 0.9, said, evidence)

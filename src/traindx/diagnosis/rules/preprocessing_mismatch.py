@@ -117,7 +117,8 @@ class PreprocessingMismatch(Rule):
                 f"a classifier tells the validation inputs from the training inputs with AUC {reading.value('label_map', 'auc'):.2f}, and their labels agree"
                 f" with what reference models expect by {validation.value:.0%}, where {float(validation.details['usual']):.0%} is usual"
             )
-            return self.finding(Standing.CONFIRMED, 0.7, said, present(validation, reading.find("label_map", "auc")))
+            said = f"{said}: another pipeline, or rows of other groups"
+            return self.finding(Standing.SUSPECTED, 0.6, said, present(validation, reading.find("label_map", "auc")))
         kind = _FLEXIBLE if pipeline_explains(reading, (_FLEXIBLE,)) and not pipeline_explains(reading, (_PLAIN,)) else _PLAIN
         inputs, after = reading.find("two_sample", "auc"), reading.find("two_sample", f"{kind.name}_auc")
         if inputs is None:

@@ -18,8 +18,8 @@ from traindx.tasks.twins import LOOKED_UP, find_twins
 from traindx.training import evaluated_index
 
 MAX_ROWS = 5000
-# A label that continues its row: nearly all labels are among the tokens of the rows, and they are so many of these at least.
-SHARED, OF_THE_ALPHABET = 0.9, 0.5
+# A label that continues its row: nearly all labels are among the tokens of the rows, and they are so many of these, and so many in all, at least.
+SHARED, OF_THE_ALPHABET, LEAST_ALPHABET = 0.9, 0.5, 5
 # Rows with missing values, and as many without, that a fresh model is tried on.
 TRIED_ROWS = 32
 
@@ -251,7 +251,8 @@ def continuation(inputs: Tensor, targets: Tensor, kind: Kind) -> list[Evidence]:
         return []
     tokens, names = inputs.unique(), labels.unique()
     shared, blank = float(torch.isin(names, tokens).float().mean()), bool((inputs == inputs[0]).all(0).any())
-    return [evidence("continues", float(shared >= SHARED and len(names) >= OF_THE_ALPHABET * len(tokens) and not blank))]
+    alphabet = len(names) >= max(LEAST_ALPHABET, OF_THE_ALPHABET * len(tokens))
+    return [evidence("continues", float(shared >= SHARED and alphabet and not blank))]
 
 
 def pure_error(pairs: tuple[Tensor, Tensor] | None, kind: Kind) -> Evidence:

@@ -28,6 +28,8 @@ ROWS = 32
 TABLE_ROWS = 1000
 # Inputs are scaled by this for the additivity test, so that a bend far from the origin shows.
 FAR = 10.0
+# So many passes are made before a parameter is told to receive no gradient: blocks may be left out at random.
+DRAWS = 4
 # Parameters without a gradient are moved by this share of their spread, to see whether anything depends on them.
 MOVED = 0.5
 # Outputs that vary by less than this share of themselves are constant: affine, and trivially so.
@@ -224,11 +226,14 @@ def _chained(model: nn.Module) -> int:
 def _unused(task: Task, model: nn.Module, other: nn.Module) -> list[Evidence]:
     """The shares of learnable parameters that no gradient reaches, and of those among them on which the outputs depend; it leaves the gradients of a batch.
 
-    What two draws have in common was loaded, and may be kept as it is by keeping gradients from it.
+    A gradient may depend on what is drawn, so several passes are made. What two draws of the model have in common was loaded, and may be kept as it is.
     """
     try:
-        outputs, targets = task.forward(model, _batch(task, ROWS))
-        task.loss(outputs, targets).backward()
+        for draw in range(DRAWS):
+            with preserved_rng():
+                seed_everything(draw)
+                outputs, targets = task.forward(model, _batch(task, ROWS))
+                task.loss(outputs, targets).backward()
     except Exception:  # told by the audit of shapes
         return []
     learnable = [(p, q) for p, q in zip(model.parameters(), other.parameters(), strict=True) if p.requires_grad]
@@ -242,22 +247,28 @@ def _unused(task: Task, model: nn.Module, other: nn.Module) -> list[Evidence]:
 
 
 def _matter(task: Task, model: nn.Module, parameters: Sequence[nn.Parameter]) -> bool:
-    """Whether the outputs change when these are moved, and nothing else: what the outputs do not depend on is merely unused."""
+    """Whether the outputs in training change when these are moved, and nothing else: what the outputs do not depend on is merely unused."""
     if not parameters:
         return False
     batch, before = _batch(task, ROWS), [p.detach().clone() for p in parameters]
 
     def outputs() -> object:
-        with evaluation_mode(model), preserved_rng():
-            seed_everything(0)  # what is drawn in the forward pass is the same again
+        with preserved_rng():
+            seed_everything(0)
             return task.forward(model, batch)[0]
 
-    first = outputs()
     with torch.no_grad():
+        first, again = outputs(), outputs()
         for p in parameters:
             size = float(p.std()) if p.numel() > 1 else 0.0
             p.add_((MOVED * size or MOVED) * torch.randn(p.shape, generator=torch.Generator().manual_seed(0)))
         second = outputs()
         for p, value in zip(parameters, before, strict=True):
             p.copy_(value)
-    return isinstance(first, Tensor) and isinstance(second, Tensor) and not torch.allclose(first, second, equal_nan=True)
+    return _same(first, again) and not _same(first, second)
+
+
+def _same(first: object, second: object) -> bool:
+    """Of outputs that are no tensors of one shape nothing is said."""
+    plain = isinstance(first, Tensor) and isinstance(second, Tensor) and first.shape == second.shape
+    return not plain or torch.allclose(first, second, equal_nan=True)  # type: ignore[arg-type]

@@ -26,6 +26,7 @@ MOST_CATEGORIES = 40
 # More categories than this are said: each becomes an input, and dates or names are seldom meant to.
 MANY_CATEGORIES = 20
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
+_THOUSANDS = re.compile(r"\s*[-+]?\d{1,3},\d{3}\s*")
 _log = logging.getLogger("traindx")
 
 
@@ -123,7 +124,8 @@ def _is_identifier(column: Column) -> bool:
     different = len(set(known))
     found = not known or different > max(MOST_CATEGORIES, len(column.values) * IDENTIFIER_SHARE)
     if known and all(_DECIMAL_COMMA.fullmatch(v) for v in known):
-        _log.warning("column %r is read as text: for numbers, write %s with a decimal point", column.name, known[0])
+        how = "without a comma" if all(_THOUSANDS.fullmatch(v) for v in known) else "with a decimal point"
+        _log.warning("column %r is read as text: for numbers, write %s %s", column.name, known[0], how)
     if found:
         _log.warning("column %r is left out: its texts name rows, not categories", column.name)
     elif different > MANY_CATEGORIES:
