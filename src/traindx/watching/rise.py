@@ -33,8 +33,6 @@ LEAST_POINTS, LEAST_BEFORE_BREAK = 8, 5
 LEVEL, LEVEL_IN_SHORT, LONG = 5, 3, 32
 # A loss has stayed where it is from so many updates on, or from this share of a short run.
 STAYED, STAYED_SHARE = 32, 0.25
-# A layer has died where its gradient was zero at so many looks: at one look, an expert may be without rows, or a phase another one's.
-LAST_LOOKS = 3
 # And from as many updates on as its first descent took; from so many times these, where it is only back at its start.
 DESCENTS = 3
 # A loss jumps that comes to so many times its first, before any update, within STAYED updates.
@@ -152,7 +150,7 @@ def _thrown(losses: Curve, rates: Curve, update_ratios: Curve, layer_gradients: 
     if longest < RATIO_FULL:
         return None
     curve = _Levels(np.array(losses.values))
-    died = any(len(g) > LAST_LOOKS and g.values[0] > 0 == max(g.values[-LAST_LOOKS:]) for g in layer_gradients)
+    died = any(len(g) and g.values[0] > 0 == g.last for g in layer_gradients)
     if not died and not curve.stays_up():
         return None
     peak = int(curve.values[:STAYED].argmax())
