@@ -272,3 +272,36 @@ def test_parameters_behind_a_cut_are_told_from_those_that_nothing_depends_on(way
     found = values(answer(lab_for(task), "audit"))
     assert found["cut_share"] == pytest.approx(cut / 98)
     assert found["unused_share"] == pytest.approx((cut + 40) / 98)
+
+
+class LeftOut(nn.Module):
+    """Blocks that are left out at random in training, noise in evaluation, and a layer that nothing depends on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last, self.idle = nn.Linear(4, 8), nn.Linear(8, 2), nn.Linear(4, 8)
+        self.blocks = nn.ModuleList(nn.Linear(8, 8) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.relu(self.first(x))
+        for block in self.blocks:
+            if not (self.training and torch.rand(()) < 0.3):
+                x = x + torch.relu(block(x))
+        return self.last(nn.functional.dropout(x, 0.1))
+
+
+def test_what_is_drawn_in_the_forward_pass_is_no_cut() -> None:
+    x = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    found = values(answer(lab_for(Task(LeftOut, nn.CrossEntropyLoss(), (x, np.arange(60) % 2))), "audit"))
+    assert found["cut_share"] == 0
+
+
+def test_a_model_that_cannot_be_copied_is_looked_at_all_the_same() -> None:
+    class Keeping(Cut):
+        def forward(self, x: Tensor) -> Tensor:
+            self.kept = super().forward(x)
+            return self.kept
+
+    x = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    found = values(answer(lab_for(Task(lambda: Keeping("numpy"), nn.CrossEntropyLoss(), (x, np.arange(60) % 2))), "audit"))
+    assert found["cut_share"] == pytest.approx(40 / 98)
