@@ -63,6 +63,7 @@ CASES: dict[str, tuple[Program, dict[str, Any]]] = {
     "remove-duplicates": (programs.careless, {}),
     "realign-labels": (programs.plain_table, {"offset": 1}),
     "align-test-inputs": (programs.sigmoids, {}),
+    "align-validation-inputs": (programs.validated_in_other_units, {}),
     "balance-classes": (programs.rare, {}),
     "augment-signals": (programs.signals, {}),
     "black-box-shift": (programs.sigmoids, {}),

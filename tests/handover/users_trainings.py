@@ -73,6 +73,13 @@ def sigmoids() -> tuple[tdx.Task, tdx.Recipe]:
     return tdx.Task(Sigmoids, nn.CrossEntropyLoss(), (x[:1100], y[:1100]), test=(x[1100:], y[1100:])), tdx.Recipe(lr=0.1, epochs=20)
 
 
+def validated_in_other_units() -> tuple[tdx.Task, tdx.Recipe]:
+    x, y = digits(1400)
+    return tdx.Task(Sigmoids, nn.CrossEntropyLoss(), (x[:1100], y[:1100]), validation=(255 * x[1100:], y[1100:])), tdx.Recipe(
+        lr=0.1, epochs=20
+    )
+
+
 def pictures() -> tuple[tdx.Task, tdx.Recipe]:
     x, y = digits()
     return tdx.Task(Pictures, F.cross_entropy, (x.reshape(-1, 1, 8, 8), y)), tdx.Recipe(optimizer="adam", lr=1e-3, epochs=8)

@@ -28,7 +28,9 @@ def with_observed(diagnosis: Diagnosis, run: Run) -> Diagnosis:
     seen = [kind for kind in DETECTORS if f"watch/{kind.cause}" in run.curves]
     baseline = diagnosis.baseline
     compared = _compared(run, baseline) if baseline is not None else None
-    settled = {f.cause for f in diagnosis.findings if f.standing in (Standing.CONFIRMED, Standing.CLEARED)}
+    # A defect that the model does not have may be in the loop that was watched.
+    cleared = {f.cause for f in diagnosis.findings if f.standing is Standing.CLEARED and f.branch is not Branch.DEFECT}
+    settled = cleared | {f.cause for f in diagnosis.findings if f.standing is Standing.CONFIRMED}
     all_seen = (_finding(kind, run, compared) for kind in seen)
     findings = tuple(f for f in all_seen if f.standing is not Standing.SUSPECTED or f.cause not in settled)
     shown = next((f for f in findings if f.standing is Standing.CONFIRMED), None)
