@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from traindx.diagnosis.rules.covariate_shift import AUC_BOUND
 from traindx.diagnosis.rules.label_shift import DISTANCE_BOUND
-from traindx.experiments.domain import domain_auc
 from traindx.experiments.alignment import MOST_MAPS, _aucs_after
+from traindx.experiments.domain import domain_auc
 from traindx.records import Recipe
 from traindx.remedies.alignments import FLEXIBLE, proposals
 from traindx.remedies.match_test import MISMATCH
