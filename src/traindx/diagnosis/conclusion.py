@@ -96,9 +96,8 @@ def weight(reading: Reading, finding: Finding) -> float:
         if finding.cause == "class-imbalance" and reading.test_harm_is_real and proportions_explain(reading):
             explains = 0.5  # rare in training only: that is a shift
         return finding.confidence * (0.5 if reading.training_is_large else explains)
-    if any(
-        e.measure == "pure_error" for e in finding.evidence
-    ):  # what no function of the inputs can do, no training can, nor other weights of classes
+    # What no function of the inputs can do, no training can, nor other weights of classes.
+    if any(e.measure == "pure_error" for e in finding.evidence):
         return 3.5 * finding.confidence
     race = next((e for e in finding.evidence if e.measure == "recovered"), None)
     if race is not None:

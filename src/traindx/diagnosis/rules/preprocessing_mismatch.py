@@ -53,7 +53,7 @@ def validation_pipeline(reading: Reading) -> Evidence | None:
 
 
 def validation_elsewhere(reading: Reading) -> Evidence | None:
-    """The agreement of validation labels, where it is chance on inputs that are plainly other ones: another pipeline that no map undoes."""
+    """The agreement of validation labels, where it is chance on inputs that are plainly other ones."""
     apart, found = reading.find("label_map", "auc"), reading.find("label_map", "agreement")
     if apart is None or found is None or apart.value < PLAINLY_APART or reading.generalization_gap <= MARGIN:
         return None
@@ -109,15 +109,15 @@ class PreprocessingMismatch(Rule):
     question = "test"
 
     def judge(self, reading: Reading) -> Finding:
-        """Confirmed when a map restores the test loss, or what is expected of validation labels; suspected without labels; a harmless one is cleared and said."""
+        """Confirmed when a map restores the validation or the test loss; suspected without one or without labels; a harmless one is cleared and said."""
         if (validation := validation_pipeline(reading)) is not None:
             return self._of_validation(reading, validation)
         if (validation := validation_elsewhere(reading)) is not None:
             said = (
                 f"a classifier tells the validation inputs from the training inputs with AUC {reading.value('label_map', 'auc'):.2f}, and their labels agree"
-                f" with what reference models expect by {validation.value:.0%}, where {float(validation.details['usual']):.0%} is usual"
+                f" with what reference models expect by {validation.value:.0%}, where {float(validation.details['usual']):.0%} is usual: another pipeline, or"
+                " rows of other groups"
             )
-            said = f"{said}: another pipeline, or rows of other groups"
             return self.finding(Standing.SUSPECTED, 0.6, said, present(validation, reading.find("label_map", "auc")))
         kind = _FLEXIBLE if pipeline_explains(reading, (_FLEXIBLE,)) and not pipeline_explains(reading, (_PLAIN,)) else _PLAIN
         inputs, after = reading.find("two_sample", "auc"), reading.find("two_sample", f"{kind.name}_auc")
